@@ -1,0 +1,83 @@
+#pragma once
+// What a kernel is handed: everything checked, in one struct for forward and one for backward.
+#include <daf/core/operator.hpp>
+
+namespace daf {
+
+/// How a gradient output is written.
+enum class Write { overwrite, accumulate, skip };
+
+/// A gradient output and how it is to be written. Made by overwrite(dx), accumulate(dx); `skip` for none.
+template <class B>
+struct GradientInto {
+    B batch{};
+    Write write = Write::skip;
+    constexpr explicit operator bool() const { return write != Write::skip; }
+    constexpr bool accumulates() const { return write == Write::accumulate; }
+};
+
+template <AnyShape S, class T, class Space>
+constexpr GradientInto<Batch<S, T, Space>> overwrite(Batch<S, T, Space> dx) {
+    return {dx, Write::overwrite};
+}
+template <AnyShape S, class T, class Space>
+constexpr GradientInto<Batch<S, T, Space>> accumulate(Batch<S, T, Space> dx) {
+    return {dx, Write::accumulate};
+}
+/// The gradient by x is not wanted: for a network's first layer.
+struct Skip {};
+inline constexpr Skip skip{};
+
+/// Where dropout draws. The step is read from memory at run time, so that a captured graph draws anew.
+struct Draw {
+    Seed seed;
+    const std::uint32_t* step = nullptr;
+    std::uint32_t layer = 0;
+    std::uint32_t first_sample = 0;  // the global position of the batch's first image
+
+    Stream stream() const { return {seed, *step, layer}; }
+};
+
+/// What some operators read beside x and their parameters: labels (losses) or where to draw (dropout).
+template <class Space>
+struct SideInput {
+    Labels<Space> labels{};
+    Draw draw{};
+
+    constexpr SideInput() = default;
+    constexpr SideInput(Labels<Space> given) : labels(given) {}
+    constexpr SideInput(Draw given) : draw(given) {}
+    constexpr SideInput(Labels<Space> l, Draw d) : labels(l), draw(d) {}
+};
+
+/// forward: x -> y. In eval, `saved` is empty and the parameters are read-only.
+template <Operator Op, Mode M, class T, class Space>
+struct ForwardCall {
+    static constexpr bool training = M == Mode::train;
+    Op op;
+    Batch<typename Op::Input, const T, Space> x;
+    Batch<typename Op::Output, T, Space> y;
+    ParametersOf<Op, std::conditional_t<training, T, const T>, Space> params;
+    SavedOf<Op, T, Space> saved;
+    SideInput<Space> side;
+
+    Index count() const { return x.count(); }
+};
+
+/// backward: dy -> dx, dparams.  x and y hold numbers only where Op::backward_reads_x / _y says that they are read.
+template <Operator Op, class T, class Space>
+struct BackwardCall {
+    Op op;
+    Batch<typename Op::Input, const T, Space> x;
+    Batch<typename Op::Output, const T, Space> y;
+    Batch<typename Op::Output, const T, Space> dy;
+    GradientInto<Batch<typename Op::Input, T, Space>> dx;
+    ParametersOf<Op, const T, Space> params;
+    GradientsOf<Op, T, Space> dparams;  // accumulated into
+    SavedOf<Op, T, Space> saved;
+    SideInput<Space> side;
+
+    Index count() const { return dy.count(); }
+};
+
+}  // namespace daf

@@ -1,0 +1,259 @@
+#pragma once
+// The one checked way into every operator:
+//
+//   forward<train>(ctx, op, x, y, params, saved [, labels | draw]);
+//   forward<eval>(ctx, op, x, y, params [, labels]);
+//   backward(ctx, op, x, y, dy, overwrite(dx) | accumulate(dx) | skip, params, dparams, saved [, labels | draw]);
+//
+// Shapes, element types and memory spaces are checked by the compiler, counts and pointers at run time.
+#include <daf/core/call.hpp>
+#include <utility>
+
+namespace daf {
+
+/// The kernels of one operator on one backend; specialised in daf/<backend>/<header>.
+///   static void forward(Backend&, const ForwardCall<Op, M, T, Space>&);
+///   static void backward(Backend&, const BackwardCall<Op, T, Space>&);
+///   template <class T> static Index scratch_bytes(const Backend&, Index count);
+template <class Op, class Backend>
+struct Kernel;
+
+namespace arg {  // the arguments as the compiler's messages name them
+struct x;
+struct y;
+struct dy;
+struct dx;
+}  // namespace arg
+
+/// Fails to compile with the argument and both shapes in its name.
+template <class Argument, class Want, class Got>
+struct check_shape {
+    static_assert(std::is_same_v<Want, Got>, "daf: this argument must have shape Want, but has shape Got");
+};
+
+/// Fails to compile with the argument and both memory spaces in its name.
+template <class Argument, class Want, class Got>
+struct check_space {
+    static_assert(std::is_same_v<Want, Got>,
+                  "daf: this argument lies in memory Got, but the context works on memory Want; use ctx.upload or "
+                  "ctx.download");
+};
+
+/// Fails to compile with the argument and both element types in its name.
+template <class Argument, class Want, class Got>
+struct check_element {
+    static_assert(std::is_same_v<Want, Got>, "daf: this argument must have elements Want (those of x), but has Got");
+};
+
+/// Fails to compile with the name of the header to include.
+template <class Folder, class Header, class Op>
+struct include_kernel {
+    static_assert(sizeof(Folder*) == 0,
+                  "daf: this backend's kernel of Op is missing: include <daf/Folder/Header.hpp>, named here, or "
+                  "<daf/daf.hpp>");
+};
+
+namespace detail {
+
+template <class Op, class Backend>
+inline constexpr bool has_kernel = requires { sizeof(Kernel<Op, Backend>); };
+
+template <class Want, class T, class Space, class B>
+inline constexpr bool argument_fits = std::is_same_v<Want, typename B::Shape> &&
+                                      std::is_same_v<Space, typename B::MemorySpace> &&
+                                      std::is_same_v<T, std::remove_const_t<typename B::Element>>;
+
+/// Stops the compiler with the first thing that is wrong with an argument, in one message.
+template <class Argument, class Want, class T, class Space, class B>
+constexpr void check_argument() {
+    using Got = typename B::Shape;
+    using Element = std::remove_const_t<typename B::Element>;
+    if constexpr (!std::is_same_v<Want, Got>) {
+        static_cast<void>(sizeof(check_shape<Argument, Want, Got>));
+    } else if constexpr (!std::is_same_v<Space, typename B::MemorySpace>) {
+        static_cast<void>(sizeof(check_space<Argument, Space, typename B::MemorySpace>));
+    } else if constexpr (!std::is_same_v<T, Element>) {
+        static_cast<void>(sizeof(check_element<Argument, T, Element>));
+    }
+}
+
+template <class Op, class Backend, class Header = typename Op::Header>
+constexpr void check_kernel() {
+    if constexpr (!has_kernel<Op, Backend>) {
+        static_cast<void>(sizeof(include_kernel<typename Backend::Folder, Header, Op>));
+    }
+}
+
+[[noreturn]] inline void throw_argument(const char* op, const std::string& message) {
+    throw ArgumentError(std::string(op) + ": " + message);
+}
+
+inline void check_batch(const char* op, const char* argument, const void* data, Index count, Index expected) {
+    if (count != expected) {
+        throw_argument(op, std::string(argument) + " must hold " + std::to_string(expected) +
+                               " images as x does, but holds " + std::to_string(count));
+    }
+    if (data == nullptr) throw_argument(op, std::string(argument) + " is null: give it memory");
+}
+
+template <class Op, class Fields>
+void check_fields(const char* what, Fields fields) {
+    for_each_field(fields, [&](const auto& field, const auto& view) {
+        if (view.data() == nullptr) {
+            throw_argument(Op::Header::name,
+                           std::string(what) + " `" + field.name + "` is null: bind it to memory");
+        }
+    });
+}
+
+template <class Op, class Fields>
+void check_saved(Fields fields, Index count) {
+    check_fields<Op>("saved tensor", fields);
+    for_each_field(fields, [&](const auto& field, const auto& view) {
+        if constexpr (is_batch<std::remove_cvref_t<decltype(view)>>) {
+            if (view.count() < count) {
+                throw_argument(Op::Header::name, std::string("saved tensor `") + field.name + "` has room for " +
+                                                     std::to_string(view.count()) + " images, but x holds " +
+                                                     std::to_string(count));
+            }
+        }
+    });
+}
+
+template <class Op, class Fields>
+void check_gradients(Fields fields) {
+    for_each_field(fields, [&](const auto& field, const auto& view) {
+        if (field.role != Role::state && view.data() == nullptr) {
+            throw_argument(Op::Header::name, std::string("gradient `") + field.name + "` is null: bind it");
+        }
+    });
+}
+
+template <class Op, class Space>
+void check_side(const SideInput<Space>& side, Index count, bool training) {
+    if constexpr (reads_labels<Op>) {
+        check_batch(Op::Header::name, "labels", side.labels.data(), side.labels.count(), count);
+        if constexpr (std::is_same_v<Space, Host>) {
+            for (Index i = 0; i < count; ++i) {
+                const std::int32_t label = side.labels.data()[i];
+                if (label < 0 || label >= Op::classes) {
+                    throw_argument(Op::Header::name, "label " + std::to_string(label) + " of sample " +
+                                                         std::to_string(i) + " is not a class: expected 0 to " +
+                                                         std::to_string(Op::classes - 1));
+                }
+            }
+        }
+    }
+    if constexpr (draws_numbers<Op>) {
+        if (training && side.draw.step == nullptr) {
+            throw_argument(Op::Header::name, "it draws numbers in training: give a Draw{seed, &step, layer}");
+        }
+    }
+}
+
+/// Parameters as a kernel's call wants them: the caller's, or a read-only look at them.
+template <class Want, class Given>
+constexpr Want parameters_as(const Given& given) {
+    if constexpr (std::is_same_v<Want, Given>) {
+        return given;
+    } else {
+        Want constant{};
+        for_each_pair(constant, given, [](const auto&, auto& to, const auto& from) { to = from; });
+        return constant;
+    }
+}
+
+}  // namespace detail
+
+/// Scratch that one call of forward or backward asks of the context.
+template <Operator Op, class T, class Backend>
+Index scratch_bytes(const Backend& ctx, Index count) {
+    if constexpr (requires { Kernel<Op, Backend>::template scratch_bytes<T>(ctx, count); }) {
+        return Kernel<Op, Backend>::template scratch_bytes<T>(ctx, count);
+    } else {
+        return 0;
+    }
+}
+
+/// y = op(x).
+///   x, y      batches of Op::Input and Op::Output, equally many images; they may not overlap
+///   params    of Op (bind<Op>), or Nothing; in training a stateful operator updates its state in them
+///   saved     of Op (bind_saved<Op>), or Nothing; written in training, for backward. Left out in eval
+///   side      labels or a Draw, for operators that read them
+/// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes.
+/// The bits of the result do not depend on the number of threads.
+template <Mode M, class Backend, Operator Op, class X, class Y, class Params = Nothing, class Saved = Nothing>
+void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Saved& saved = {},
+             const SideInput<typename Backend::Space>& side = {}) {
+    using Space = typename Backend::Space;
+    using T = std::remove_const_t<typename X::Element>;
+    detail::check_kernel<Op, Backend>();
+    if constexpr (detail::has_kernel<Op, Backend>) {
+        detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
+        detail::check_argument<arg::y, typename Op::Output, T, Space, Y>();
+        if constexpr (detail::argument_fits<typename Op::Input, T, Space, X> &&
+                      detail::argument_fits<typename Op::Output, T, Space, Y>) {
+            using Call = ForwardCall<Op, M, T, Space>;
+            const char* name = Op::Header::name;
+            if (x.count() < 1) detail::throw_argument(name, "the batch is empty: expected at least one image");
+            detail::check_batch(name, "x", x.data(), x.count(), x.count());
+            detail::check_batch(name, "y", y.data(), y.count(), x.count());
+            detail::check_fields<Op>("parameter", params);
+            detail::check_side<Op>(side, x.count(), M == Mode::train);
+            Call call{op, x, y, detail::parameters_as<decltype(Call::params)>(params), {}, side};
+            if constexpr (M == Mode::train) {
+                detail::check_saved<Op>(saved, x.count());
+                call.saved = saved;
+            }
+            ctx.reserve(scratch_bytes<Op, T>(ctx, x.count()));
+            Kernel<Op, Backend>::forward(ctx, call);
+        }
+    }
+}
+
+/// dx and dparams from dy, after forward<train> with the same x, y, params, saved and side.
+///   x, y      read only where Op::backward_reads_x / backward_reads_y; their counts are checked all the same
+///   dx        overwrite(batch), accumulate(batch) or skip
+///   dparams   gradients of Op (bind_gradients<Op>), accumulated into; or Nothing
+/// Errors and determinism as for forward.
+template <class Backend, Operator Op, class X, class Y, class DY, class DX, class Params = Nothing,
+          class Gradients = Nothing, class Saved = Nothing>
+void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params = {}, const Gradients& dparams = {},
+              const Saved& saved = {}, const SideInput<typename Backend::Space>& side = {}) {
+    using Space = typename Backend::Space;
+    using T = std::remove_const_t<typename DY::Element>;
+    detail::check_kernel<Op, Backend>();
+    if constexpr (detail::has_kernel<Op, Backend>) {
+        detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
+        detail::check_argument<arg::y, typename Op::Output, T, Space, Y>();
+        detail::check_argument<arg::dy, typename Op::Output, T, Space, DY>();
+        if constexpr (detail::argument_fits<typename Op::Input, T, Space, X> &&
+                      detail::argument_fits<typename Op::Output, T, Space, Y> &&
+                      detail::argument_fits<typename Op::Output, T, Space, DY>) {
+            using Call = BackwardCall<Op, T, Space>;
+            const char* name = Op::Header::name;
+            Call call{op, x, y, dy, {}, detail::parameters_as<decltype(Call::params)>(params), {}, saved, side};
+            call.dparams = dparams;
+            if (dy.count() < 1) detail::throw_argument(name, "the batch is empty: expected at least one image");
+            detail::check_batch(name, "dy", dy.data(), dy.count(), dy.count());
+            if (Op::backward_reads_x) detail::check_batch(name, "x", x.data(), x.count(), dy.count());
+            if (Op::backward_reads_y) detail::check_batch(name, "y", y.data(), y.count(), dy.count());
+            if constexpr (!std::is_same_v<DX, Skip>) {
+                using B = decltype(dx.batch);
+                detail::check_argument<arg::dx, typename Op::Input, T, Space, B>();
+                if constexpr (detail::argument_fits<typename Op::Input, T, Space, B>) {
+                    detail::check_batch(name, "dx", dx.batch.data(), dx.batch.count(), dy.count());
+                    call.dx = dx;
+                }
+            }
+            detail::check_fields<Op>("parameter", params);
+            detail::check_gradients<Op>(dparams);
+            detail::check_saved<Op>(saved, dy.count());
+            detail::check_side<Op>(side, dy.count(), true);
+            ctx.reserve(scratch_bytes<Op, T>(ctx, dy.count()));
+            Kernel<Op, Backend>::backward(ctx, call);
+        }
+    }
+}
+
+}  // namespace daf

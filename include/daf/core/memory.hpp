@@ -1,0 +1,34 @@
+#pragma once
+// Memory that a network owns: allocated once, 64-byte aligned. A backend names its own kind as Backend::Memory.
+#include <cstddef>
+#include <daf/core/operator.hpp>
+#include <memory>
+#include <new>
+
+namespace daf {
+
+/// Host memory of a fixed size. Movable; views of it stay valid when it moves.
+class HostMemory {
+  public:
+    HostMemory() = default;
+    explicit HostMemory(Index bytes)
+        : bytes_(static_cast<std::byte*>(
+              ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{alignment}))),
+          size_(bytes) {}
+
+    std::byte* data() const { return bytes_.get(); }
+    Index size() const { return size_; }
+    template <class T>
+    T* as(Index offset = 0) const {
+        return reinterpret_cast<T*>(bytes_.get() + offset);
+    }
+
+  private:
+    struct Free {
+        void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{alignment}); }
+    };
+    std::unique_ptr<std::byte, Free> bytes_;
+    Index size_ = 0;
+};
+
+}  // namespace daf

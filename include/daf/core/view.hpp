@@ -1,0 +1,101 @@
+#pragma once
+// Views: a pointer whose shape, element type and memory space stand in its type. They own nothing.
+#include <cstdint>
+#include <daf/core/error.hpp>
+#include <daf/core/shape.hpp>
+#include <span>
+#include <string>
+#include <type_traits>
+
+namespace daf {
+
+/// Memory that the CPU can read and write.
+struct Host {};
+/// Memory of a GPU.
+struct Device {};
+
+/// The element types that operators compute in.
+template <class T>
+concept Real = std::is_same_v<T, float> || std::is_same_v<T, double>;
+
+/// One tensor of a static shape: a weight, a bias, a statistic.
+template <AnyShape S, class T, class Space = Host>
+class View {
+  public:
+    using Shape = S;
+    using Element = T;
+    using MemorySpace = Space;
+
+    constexpr View() = default;
+    constexpr explicit View(T* data) : data_(data) {}
+    /// A writable view is also a readable one.
+    constexpr operator View<S, const T, Space>() const
+        requires(!std::is_const_v<T>)
+    {
+        return View<S, const T, Space>(data_);
+    }
+
+    constexpr T* data() const { return data_; }
+    constexpr T& operator[](Index i) const { return data_[i]; }
+    static constexpr Index size() { return S::size; }
+    /// False for a tensor that was not given.
+    constexpr explicit operator bool() const { return data_ != nullptr; }
+
+  private:
+    T* data_ = nullptr;
+};
+
+/// `count` images of one static shape, one after another.
+template <AnyShape S, class T, class Space = Host>
+class Batch {
+  public:
+    using Shape = S;
+    using Element = T;
+    using MemorySpace = Space;
+
+    constexpr Batch() = default;
+    constexpr Batch(T* data, Index count) : data_(data), count_(count) {}
+    /// A writable batch is also a readable one.
+    constexpr operator Batch<S, const T, Space>() const
+        requires(!std::is_const_v<T>)
+    {
+        return {data_, count_};
+    }
+
+    constexpr T* data() const { return data_; }
+    constexpr Index count() const { return count_; }
+    constexpr Index size() const { return count_ * S::size; }
+    constexpr View<S, T, Space> operator[](Index image) const {
+        return View<S, T, Space>(data_ + image * S::size);
+    }
+    /// Images first .. first + count - 1.
+    constexpr Batch slice(Index first, Index count) const { return {data_ + first * S::size, count}; }
+
+  private:
+    T* data_ = nullptr;
+    Index count_ = 0;
+};
+
+/// One class index per image, counted from 0.
+template <class Space = Host>
+using Labels = Batch<Shape<1>, const std::int32_t, Space>;
+
+/// The caller's memory as a batch of S. Throws ArgumentError where it does not hold whole images.
+template <AnyShape S, class Range>
+constexpr auto batch_of(Range&& values) {
+    const std::span elements(values);
+    using T = typename decltype(elements)::element_type;
+    const auto size = static_cast<Index>(elements.size());
+    if (size % S::size != 0) {
+        throw ArgumentError("batch_of: expected a multiple of " + std::to_string(S::size) +
+                            " elements (whole images), got " + std::to_string(size));
+    }
+    return Batch<S, T, Host>(elements.data(), size / S::size);
+}
+
+/// The caller's class indices, one per image.
+constexpr Labels<Host> labels_of(std::span<const std::int32_t> values) {
+    return {values.data(), static_cast<Index>(values.size())};
+}
+
+}  // namespace daf

@@ -1,0 +1,81 @@
+#pragma once
+// The Cpu backend's context: its threads and its scratch. One thread uses a context at a time; any number of contexts
+// live side by side.
+#include <algorithm>
+#include <algorithm>
+#include <daf/core/entry.hpp>
+#include <daf/core/scratch.hpp>
+#include <daf/cpu/thread_pool.hpp>
+#include <memory>
+
+namespace daf {
+
+namespace folder {
+struct cpu;  // daf/cpu/
+}
+
+/// How many threads a context works with.
+struct Threads {
+    int count = 1;
+};
+
+class Cpu {
+  public:
+    using Folder = folder::cpu;
+    using Space = Host;
+    using Memory = HostMemory;
+
+    /// All cores.
+    Cpu() : Cpu(Threads{static_cast<int>(std::thread::hardware_concurrency())}) {}
+    explicit Cpu(Threads threads) : pool_(std::make_unique<ThreadPool>(threads.count < 1 ? 1 : threads.count)) {}
+
+    int threads() const { return pool_->threads(); }
+    /// Scratch for what is to come; an operator's entry point asks for it by itself.
+    void reserve(Index bytes) { arena_.reserve(bytes); }
+    Memory allocate(Index bytes) const { return HostMemory(bytes); }
+    template <class T>
+    void zero(T* data, Index count) const {
+        std::fill_n(data, count, T(0));
+    }
+    ScratchArena& arena() { return arena_; }
+    ScratchFrame scratch() { return ScratchFrame(arena_); }
+
+    /// body(chunk) or body(chunk, worker) for every chunk in [0, chunks), on all threads. The body must not throw.
+    template <class Body>
+    void parallel(Index chunks, const Body& body) {
+        pool_->run(chunks, body);
+    }
+
+    /// Host memory is where the context works already: these are free, and are there so that the same code runs on Gpu.
+    template <AnyShape S, class T>
+    Batch<S, T, Host> upload(Batch<S, T, Host> x) const {
+        return x;
+    }
+    template <AnyShape S, class T>
+    Batch<S, T, Host> download(Batch<S, T, Host> x) const {
+        return x;
+    }
+
+  private:
+    std::unique_ptr<ThreadPool> pool_;
+    ScratchArena arena_;
+};
+
+/// [first, last) of the chunk-th of `chunks` nearly equal parts of `count`.
+struct Range {
+    Index first, last;
+    constexpr Index size() const { return last - first; }
+};
+constexpr Range part_of(Index count, Index chunks, Index chunk) {
+    return {count * chunk / chunks, count * (chunk + 1) / chunks};
+}
+/// Into how many parts work over `count` images is split. It decides the order of sums, so it is a function of the
+/// count alone, never of the threads.
+constexpr Index chunks_for(Index count) { return count < 16 ? count : 16; }
+/// The same for light work, of so many elementary operations an image: parts that are worth a thread's waking, or one.
+constexpr Index chunks_for(Index count, Index operations) {
+    constexpr Index worth_waking = 16384;
+    return std::clamp(count * operations / worth_waking, Index{1}, chunks_for(count));
+}
+
+}  // namespace daf

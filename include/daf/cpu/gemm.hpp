@@ -1,0 +1,171 @@
+#pragma once
+// Matrix products of run-time size, on one thread, out of operands that are laid out for them: the register-blocked
+// core under convolutions and linear layers. The only header that sees Eigen's packets.
+//
+//   C[j][i] (+)= sum over t of A[t][i] * B[j][t],      i < m,  j < n,  t = (outer, inner)
+//
+// i is contiguous in C and in A, and is what the SIMD lanes run over (channels-last: the output channels). A is packed
+// into panels. B is read where it lies, through strides, so that a convolution needs no copies of its patches: t walks a
+// kernel row in the outer and its contiguous pixels x channels in the inner loop. The sum's order is fixed by the shapes.
+#include <Eigen/Core>
+#include <cstring>
+#include <daf/core/scratch.hpp>
+#include <utility>
+
+namespace daf::cpu {
+
+namespace packet = Eigen::internal;
+
+template <class T>
+using Packet = typename packet::packet_traits<T>::type;
+/// Elements in a SIMD register.
+template <class T>
+inline constexpr Index lanes = packet::unpacket_traits<Packet<T>>::size;
+
+#if defined(EIGEN_VECTORIZE_AVX512) || defined(EIGEN_VECTORIZE_NEON)
+inline constexpr int accumulators = 24;  // of 32 registers
+#else
+inline constexpr int accumulators = 12;  // of 16 registers
+#endif
+
+/// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner.
+template <class T>
+struct Columns {
+    const T* data;
+    Index column;
+    Index outer;
+    Index inner;
+};
+
+/// The extents of the sum.
+struct Sum {
+    Index outer;
+    Index inner;
+    constexpr Index size() const { return outer * inner; }
+};
+
+/// How wide (in packets) panels of A are: wide ones where rows of B are short, so that there are accumulators enough
+/// to hide the multiplication's latency.
+template <class T>
+constexpr Index panel_packets(Index m, Index columns_in_a_row) {
+    const Index packets = (m + lanes<T> - 1) / lanes<T>;
+    if (packets == 1) return 1;
+    return accumulators >= 24 && packets >= 4 && columns_in_a_row < 12 ? 4 : 2;
+}
+
+/// Elements of A packed.
+template <class T>
+constexpr Index packed_size(Index m, Index sum, Index packets) {
+    const Index width = packets * lanes<T>;
+    return (m + width - 1) / width * width * sum;
+}
+
+/// Packs A into panels [panel][t][packets * lanes], the rows beyond m as zeros. element(t) points to A[t][0], whose
+/// i-th row is `row` further on.
+template <class T, class Element>
+void pack_panels(T* to, Index m, Index sum, Index packets, Index row, const Element& element) {
+    const Index width = packets * lanes<T>;
+    for (Index first = 0; first < m; first += width) {
+        const Index rows = std::min(width, m - first);
+        for (Index t = 0; t < sum; ++t, to += width) {
+            const T* from = element(t) + first * row;
+            for (Index i = 0; i < rows; ++i) to[i] = from[i * row];
+            for (Index i = rows; i < width; ++i) to[i] = T(0);
+        }
+    }
+}
+
+namespace detail {
+
+template <int N, class Body>
+inline void unroll(const Body& body) {
+    [&]<int... I>(std::integer_sequence<int, I...>) {
+        (body(std::integral_constant<int, I>{}), ...);
+    }(std::make_integer_sequence<int, N>{});
+}
+
+/// One register block: Packets x Count of C. `rows` of the panel's rows are stored.
+template <class T, int Packets, int Count>
+void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column, Index rows, bool accumulate) {
+    constexpr Index width = Packets * lanes<T>;
+    // Three columns share a pointer: one index register times 0, 1 or 2 reaches them all.
+    constexpr int groups = (Count + 2) / 3;
+    Packet<T> acc[Count][Packets];
+    unroll<Count>([&](auto j) {
+        unroll<Packets>([&](auto p) { acc[j][p] = packet::pset1<Packet<T>>(T(0)); });
+    });
+    for (Index o = 0; o < sum.outer; ++o) {
+        const T* group[groups];
+        unroll<groups>([&](auto g) { group[g] = b.data + o * b.outer + 3 * g * b.column; });
+        for (Index i = 0; i < sum.inner; ++i, a += width) {
+            Packet<T> rows_of_a[Packets];
+            unroll<Packets>([&](auto p) { rows_of_a[p] = packet::ploadu<Packet<T>>(a + p * lanes<T>); });
+            unroll<Count>([&](auto j) {
+                const auto value = packet::pset1<Packet<T>>(group[j / 3][(j % 3) * b.column]);
+                unroll<Packets>([&](auto p) { acc[j][p] = packet::pmadd(rows_of_a[p], value, acc[j][p]); });
+            });
+            unroll<groups>([&](auto g) { group[g] += b.inner; });
+        }
+    }
+    if (rows >= width) {
+        unroll<Count>([&](auto j) {
+            unroll<Packets>([&](auto p) {
+                T* at = c + j * c_column + p * lanes<T>;
+                packet::pstoreu(at, accumulate ? packet::padd(packet::ploadu<Packet<T>>(at), acc[j][p]) : acc[j][p]);
+            });
+        });
+        return;
+    }
+    alignas(64) T part[width];
+    unroll<Count>([&](auto j) {
+        unroll<Packets>([&](auto p) { packet::pstoreu(part + p * lanes<T>, acc[j][p]); });
+        for (Index i = 0; i < rows; ++i) {
+            T& at = c[j * c_column + i];
+            at = accumulate ? at + part[i] : part[i];
+        }
+    });
+}
+
+template <class T, int Packets>
+void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_column, Index rows, bool accumulate) {
+    constexpr int widest = std::min(12, accumulators / Packets);
+    const auto run = [&](auto count) {
+        tile<T, Packets, count>(sum, a, b, c, c_column, rows, accumulate);
+        b.data += count * b.column;
+        c += count * c_column;
+        n -= count;
+    };
+    while (n >= widest) run(std::integral_constant<int, widest>{});
+    if constexpr (widest > 6) {
+        if (n >= 6) run(std::integral_constant<int, 6>{});
+    }
+    if constexpr (widest > 3) {
+        if (n >= 3) run(std::integral_constant<int, 3>{});
+    }
+    while (n >= 1) run(std::integral_constant<int, 1>{});
+}
+
+}  // namespace detail
+
+/// C = or += A B with panel `a` of A alone: rows first_row .. first_row + packets * lanes of C.
+template <class T>
+void multiply_panel(Index packets, Sum sum, const T* a, const Columns<T>& b, Index n, T* c, Index c_column,
+                    Index rows, bool accumulate) {
+    switch (packets) {
+        case 1: return detail::multiply_panel<T, 1>(sum, a, b, n, c, c_column, rows, accumulate);
+        case 2: return detail::multiply_panel<T, 2>(sum, a, b, n, c, c_column, rows, accumulate);
+        default: return detail::multiply_panel<T, 4>(sum, a, b, n, c, c_column, rows, accumulate);
+    }
+}
+
+/// C = or += A B, A packed by pack_panels with the same m, packets and sum.size().
+template <class T>
+void multiply(Index m, Index packets, Sum sum, const T* a, const Columns<T>& b, Index n, T* c, Index c_column,
+              bool accumulate) {
+    const Index width = packets * lanes<T>;
+    for (Index first = 0; first < m; first += width) {
+        multiply_panel(packets, sum, a + first * sum.size(), b, n, c + first, c_column, m - first, accumulate);
+    }
+}
+
+}  // namespace daf::cpu

@@ -1,0 +1,22 @@
+#include <daf/cpu/relu.hpp>
+#include <daf/reference/relu.hpp>
+
+#include "support/conformance.hpp"
+
+TEST_CASE("relu keeps every promise") {
+    daf_test::conform<daf::Relu<daf::Shape<5, 7, 3>>>();
+    daf_test::conform<daf::Relu<daf::Shape<17>>>();
+}
+
+TEST_CASE("relu passes a NaN on and gives zero its gradient at zero") {
+    float x[3] = {std::numeric_limits<float>::quiet_NaN(), 0.0f, 2.0f}, y[3], dy[3] = {1, 1, 1}, dx[3];
+    using S = daf::Shape<3>;
+    daf::Cpu cpu(daf::Threads{1});
+    daf::forward<daf::train>(cpu, daf::Relu<S>{}, daf::batch_of<S>(x), daf::batch_of<S>(y));
+    CHECK(std::isnan(y[0]));
+    CHECK(y[2] == 2.0f);
+    daf::backward(cpu, daf::Relu<S>{}, daf::batch_of<S>(x), daf::batch_of<S>(y), daf::batch_of<S>(dy),
+                  daf::overwrite(daf::batch_of<S>(dx)));
+    CHECK(dx[1] == 0.0f);
+    CHECK(dx[2] == 1.0f);
+}

@@ -1,0 +1,222 @@
+#pragma once
+// What every operator promises on every backend. One line tests it all:
+//
+//   TEST_CASE("relu") { daf_test::conform<daf::Relu<daf::Shape<5, 7, 3>>>(); }
+#include <doctest/doctest.h>
+
+#include <daf/cpu/context.hpp>
+#include <daf/reference/context.hpp>
+#include <sstream>
+
+#include "allocations.hpp"
+#include "workbench.hpp"
+
+namespace daf_test {
+
+struct Promise {
+    double float_tolerance = 2e-5;   // Cpu in float against Reference in double, per tensor
+    double double_tolerance = 1e-12;  // Cpu in double against Reference in double
+    double gradient_tolerance = 2e-7;  // against finite differences, in double
+    bool parameters_follow_gradient = true;  // false under Eq 12, which is not a gradient
+    std::vector<Index> batches = {1, 3, 18};
+    std::vector<std::uint64_t> seeds = {1, 2};
+};
+
+/// The results of one training pass, in double.
+struct Result {
+    std::vector<double> y, dx, gradients, state;
+};
+
+template <class T>
+std::vector<double> widen(Guarded<T>& values) {
+    return {values.data(), values.data() + values.size()};
+}
+
+/// forward<train> and backward with everything poisoned that must not be read.
+template <class Op, class T, class Backend>
+Result run(Workbench<Op, T, Backend>& bench) {
+    bench.forward_train();
+    Result result;
+    result.y = widen(bench.y);
+    const auto x = bench.x.copy();
+    if (!Op::backward_reads_x) bench.x.poison();
+    if (!Op::backward_reads_y) bench.y.poison();
+    bench.poison_scratch();
+    bench.backward(daf::overwrite(bench.dx_batch()));
+    std::copy(x.begin(), x.end(), bench.x.data());
+    result.dx = widen(bench.dx);
+    result.gradients = widen(bench.gradient_slab);
+    result.state = widen(bench.slab);
+    return result;
+}
+
+inline void check_close(const Result& got, const Result& want, double tolerance) {
+    CHECK(relative_difference(got.y, want.y) <= tolerance);
+    CHECK(relative_difference(got.dx, want.dx) <= tolerance);
+    CHECK(relative_difference(got.gradients, want.gradients) <= tolerance);
+    CHECK(relative_difference(got.state, want.state) <= tolerance);
+}
+
+/// d(sum y dy)/dv by central differences for up to 30 elements of `values`, against `analytic`.
+template <class Bench>
+void check_slopes(Bench& bench, double* values, const std::vector<double>& analytic, const std::vector<Index>& which,
+                  double tolerance, const char* what) {
+    const std::vector<double> slab = bench.slab.copy();  // training forward moves running statistics
+    const auto objective = [&] {
+        bench.poison_outputs();
+        bench.forward_train();
+        double sum = 0;
+        for (Index i = 0; i < bench.y.size(); ++i) sum += bench.y[i] * bench.dy[i];
+        return sum;
+    };
+    double scale = 0;
+    for (const double slope : analytic) scale = std::max(scale, std::abs(slope));
+    for (const Index i : which) {
+        const double kept = values[i], step = 1e-5 * std::max(1.0, std::abs(kept));
+        values[i] = kept + step;
+        const double above = objective();
+        std::copy(slab.begin(), slab.end(), bench.slab.data());
+        values[i] = kept - step;
+        const double below = objective();
+        std::copy(slab.begin(), slab.end(), bench.slab.data());
+        values[i] = kept;
+        const double numeric = (above - below) / (2 * step);
+        INFO(what, " ", i, ": by differences ", numeric, ", by backward ", analytic[static_cast<std::size_t>(i)]);
+        CHECK(std::abs(numeric - analytic[static_cast<std::size_t>(i)]) <=
+              tolerance * (std::abs(numeric) + scale + 1e-3));
+    }
+}
+
+inline std::vector<Index> sample_of(Index size, std::uint64_t seed) {
+    std::vector<Index> chosen;
+    if (size <= 30) {
+        for (Index i = 0; i < size; ++i) chosen.push_back(i);
+        return chosen;
+    }
+    daf::RandomSequence random(daf::Stream{daf::Seed{seed}, 1, 78});
+    for (int i = 0; i < 30; ++i) chosen.push_back(random.below(static_cast<std::uint32_t>(size)));
+    return chosen;
+}
+
+template <class Op, class Backend>
+void check_gradients(Backend& ctx, Op op, const Promise& promise, Index count, std::uint64_t seed) {
+    Workbench<Op, double, Backend> bench(ctx, op, count, seed);
+    const std::vector<double> slab = bench.slab.copy();
+    const Result result = run(bench);
+    std::copy(slab.begin(), slab.end(), bench.slab.data());
+    check_slopes(bench, bench.x.data(), result.dx, sample_of(bench.x.size(), seed), promise.gradient_tolerance, "x");
+    if (!promise.parameters_follow_gradient) return;
+    // Parameters and gradients share the layout of their trained segments.
+    const Index trained = daf::parameter_segments<Op>.trained();
+    check_slopes(bench, bench.slab.data(), result.gradients, sample_of(trained, seed + 1),
+                 promise.gradient_tolerance, "parameter");
+}
+
+/// accumulate(dx) adds to what is there, gradients of parameters always do, skip leaves dx alone.
+template <class Op, class T, class Backend>
+void check_accumulation(Backend& ctx, Op op, Index count, double tolerance) {
+    Workbench<Op, T, Backend> bench(ctx, op, count, 3);
+    const Result once = run(bench);
+    Workbench<Op, T, Backend> again(ctx, op, count, 3);
+    again.forward_train();
+    again.backward(daf::skip);
+    for (Index i = 0; i < again.dx.size(); ++i) CHECK_UNARY(std::isnan(again.dx[i]));
+    again.dx.fill(T(2));
+    again.backward(daf::accumulate(again.dx_batch()));
+    std::vector<double> dx = once.dx, gradients = once.gradients;
+    for (double& v : dx) v += 2;
+    for (double& v : gradients) v *= 2;
+    CHECK(relative_difference(widen(again.dx), dx) <= tolerance);
+    CHECK(relative_difference(widen(again.gradient_slab), gradients) <= tolerance);
+}
+
+template <class Op, class T, class Backend>
+void check_allocates_nothing(Backend& ctx, Op op, Index count) {
+    Workbench<Op, T, Backend> bench(ctx, op, count, 4);
+    const auto pass = [&] {
+        bench.forward_train();
+        bench.backward(daf::overwrite(bench.dx_batch()));
+        bench.forward_eval();
+    };
+    pass();
+    const long before = allocations();
+    pass();
+    CHECK(allocations() - before == 0);
+}
+
+template <class Op, class T>
+void check_same_bits_at_any_thread_count(Op op, Index count) {
+    Result first;
+    for (const int threads : {1, 2, 3, 8}) {
+        daf::Cpu cpu(daf::Threads{threads});
+        Workbench<Op, T, daf::Cpu> bench(cpu, op, count, 5);
+        const Result result = run(bench);
+        if (threads == 1) {
+            first = result;
+            continue;
+        }
+        INFO("threads ", threads);
+        CHECK(result.y == first.y);
+        CHECK(result.dx == first.dx);
+        CHECK(result.gradients == first.gradients);
+        CHECK(result.state == first.state);
+    }
+}
+
+template <class Op, class T, class Backend>
+void check_against_reference(Backend& ctx, Op op, Index count, std::uint64_t seed, double tolerance) {
+    daf::Reference reference;
+    // The same numbers on both sides: those that T can hold.
+    Workbench<Op, T, Backend> bench(ctx, op, count, seed);
+    Workbench<Op, double, daf::Reference> oracle(reference, op, count, seed);
+    const auto copy = [](auto& from, auto& to) {
+        for (Index i = 0; i < from.size(); ++i) to[i] = static_cast<double>(from[i]);
+    };
+    copy(bench.x, oracle.x);
+    copy(bench.dy, oracle.dy);
+    copy(bench.slab, oracle.slab);
+
+    bench.forward_eval();
+    oracle.forward_eval();
+    CHECK(relative_difference(widen(bench.y), widen(oracle.y)) <= tolerance);
+    bench.poison_outputs();
+    check_close(run(bench), run(oracle), tolerance);
+    CHECK(bench.edges_whole());
+}
+
+template <class Op, class Backend>
+void conform_on(Backend& ctx, Op op, const Promise& promise, bool is_reference) {
+    for (const Index count : promise.batches) {
+        for (const std::uint64_t seed : promise.seeds) {
+            INFO("batch ", count, ", seed ", seed);
+            if (!is_reference) {
+                check_against_reference<Op, double>(ctx, op, count, seed, promise.double_tolerance);
+            }
+            check_against_reference<Op, float>(ctx, op, count, seed, promise.float_tolerance);
+            if (count <= 3) check_gradients(ctx, op, promise, count, seed);
+        }
+        check_accumulation<Op, double>(ctx, op, count, 1e-12);
+        check_allocates_nothing<Op, float>(ctx, op, count);
+    }
+}
+
+/// All promises of an operator, on Reference and on Cpu.
+template <class Op>
+void conform(Op op = {}, const Promise& promise = {}) {
+    {
+        INFO("Reference");
+        daf::Reference reference;
+        conform_on(reference, op, promise, true);
+    }
+    {
+        INFO("Cpu");
+        daf::Cpu cpu(daf::Threads{2});
+        conform_on(cpu, op, promise, false);
+        for (const Index count : promise.batches) {
+            check_same_bits_at_any_thread_count<Op, float>(op, count);
+            check_same_bits_at_any_thread_count<Op, double>(op, count);
+        }
+    }
+}
+
+}  // namespace daf_test
