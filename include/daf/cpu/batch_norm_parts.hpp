@@ -1,0 +1,327 @@
+#pragma once
+// Batch normalisation in pieces, for BatchNorm and for operators that have it inside: the statistics of a batch, the
+// sums of its gradients, and the passes over the map. Sizes are known at run time, so that one piece of code serves
+// every layer. A map is `pixels` rows of `channels` elements; SIMD lanes run over the channels. Sums are kept for each
+// chunk of images and combined in the chunks' order.
+#include <cmath>
+#include <daf/cpu/context.hpp>
+#include <daf/cpu/gemm.hpp>
+
+namespace daf::cpu {
+
+/// y = (z - centre) * slope + offset, channel by channel. The centre is subtracted first, so that a large mean costs no
+/// digits.
+template <class T>
+struct ChannelAffine {
+    const T* centre;
+    const T* slope;
+    const T* offset;
+};
+
+/// What a ReLU behind the normalisation does to it.
+enum class Rectify { no, yes };
+
+namespace detail {
+
+/// Packets of a strip of channels whose sums stay in registers.
+inline constexpr int strip_packets = accumulators >= 24 ? 4 : 2;
+
+/// body<P, Count>(first) for strips of Count * size(P) channels: several packets, one packet, single elements.
+template <class T, class Body>
+void for_each_strip(Index channels, const Body& body) {
+    constexpr Index lane = lanes<T>;
+    Index c = 0;
+    for (; c + strip_packets * lane <= channels; c += strip_packets * lane) {
+        body.template operator()<Packet<T>, strip_packets>(c);
+    }
+    for (; c + lane <= channels; c += lane) body.template operator()<Packet<T>, 1>(c);
+    for (; c < channels; ++c) body.template operator()<T, 1>(c);
+}
+
+/// body<P>(c) for every packet, then for every single element that remains.
+template <class T, class Body>
+inline void for_each_packet(Index channels, const Body& body) {
+    constexpr Index lane = lanes<T>;
+    Index c = 0;
+    for (; c + lane <= channels; c += lane) body.template operator()<Packet<T>>(c);
+    for (; c < channels; ++c) body.template operator()<T>(c);
+}
+
+/// sum and squares of z - shift over the pixels, for one strip.
+template <class P, int Count, class T>
+void sum_deviations(const T* z, Index pixels, Index channels, const T* shift, T* sum, T* squares) {
+    constexpr Index lane = packet::unpacket_traits<P>::size;
+    P centre[Count], s1[Count], s2[Count];
+    unroll<Count>([&](auto i) {
+        centre[i] = packet::ploadu<P>(shift + i * lane);
+        s1[i] = s2[i] = packet::pset1<P>(T(0));
+    });
+    for (Index p = 0; p < pixels; ++p, z += channels) {
+        unroll<Count>([&](auto i) {
+            const P d = packet::psub(packet::ploadu<P>(z + i * lane), centre[i]);
+            s1[i] = packet::padd(s1[i], d);
+            s2[i] = packet::pmadd(d, d, s2[i]);
+        });
+    }
+    unroll<Count>([&](auto i) {
+        packet::pstoreu(sum + i * lane, s1[i]);
+        packet::pstoreu(squares + i * lane, s2[i]);
+    });
+}
+
+/// (z - centre) * slope + offset of one packet: the same bits wherever it is computed.
+template <class P, class T>
+P normalised(const ChannelAffine<T>& affine, Index c, P deviation) {
+    return packet::pmadd(deviation, packet::ploadu<P>(affine.slope + c), packet::ploadu<P>(affine.offset + c));
+}
+
+/// sum of dy and of dy * (z - centre) over the pixels, for one strip; dy counts where its output was positive.
+template <Rectify R, class P, int Count, class T>
+void sum_gradients(const T* z, const T* dy, Index pixels, Index channels, const ChannelAffine<T>& affine, Index first,
+                   T* sum_dy, T* sum_dy_z) {
+    constexpr Index lane = packet::unpacket_traits<P>::size;
+    const P zero = packet::pset1<P>(T(0));
+    P centre[Count], s1[Count], s2[Count];
+    unroll<Count>([&](auto i) {
+        centre[i] = packet::ploadu<P>(affine.centre + first + i * lane);
+        s1[i] = s2[i] = zero;
+    });
+    for (Index p = 0; p < pixels; ++p, z += channels, dy += channels) {
+        unroll<Count>([&](auto i) {
+            const P d = packet::psub(packet::ploadu<P>(z + first + i * lane), centre[i]);
+            P slope = packet::ploadu<P>(dy + first + i * lane);
+            if constexpr (R == Rectify::yes) {
+                slope = packet::pand(slope, packet::pcmp_lt(zero, normalised(affine, first + i * lane, d)));
+            }
+            s1[i] = packet::padd(s1[i], slope);
+            s2[i] = packet::pmadd(slope, d, s2[i]);
+        });
+    }
+    unroll<Count>([&](auto i) {
+        packet::pstoreu(sum_dy + i * lane, s1[i]);
+        packet::pstoreu(sum_dy_z + i * lane, s2[i]);
+    });
+}
+
+}  // namespace detail
+
+/// Positions that are added up in T before the sum is widened to double.
+inline constexpr Index pixels_per_sum = 64;
+/// The widest strip of channels, in elements.
+template <class T>
+inline constexpr Index strip_width = detail::strip_packets * lanes<T>;
+
+/// A normalisation by saved (or running) figures: slope = weight * inverse_std, in memory of `channels` elements.
+template <class T>
+ChannelAffine<T> normalisation(Index channels, const T* mean, const T* inverse_std, const T* weight, const T* bias,
+                               T* slope) {
+    for (Index c = 0; c < channels; ++c) slope[c] = weight[c] * inverse_std[c];
+    return {mean, slope, bias};
+}
+
+/// The same by running figures.
+template <class T>
+ChannelAffine<T> running_normalisation(Index channels, const T* running_mean, const T* running_var, double eps,
+                                       const T* weight, const T* bias, T* slope) {
+    for (Index c = 0; c < channels; ++c) {
+        slope[c] = static_cast<T>(static_cast<double>(weight[c]) /
+                                  std::sqrt(static_cast<double>(running_var[c]) + eps));
+    }
+    return {running_mean, slope, bias};
+}
+
+/// y = affine(z), rectified if asked. y may be z.
+template <Rectify R, class T>
+void normalise(const T* z, Index pixels, Index channels, const ChannelAffine<T>& affine, T* y) {
+    for (Index p = 0; p < pixels; ++p, z += channels, y += channels) {
+        detail::for_each_packet<T>(channels, [&]<class P>(Index c) {
+            const P d = packet::psub(packet::ploadu<P>(z + c), packet::ploadu<P>(affine.centre + c));
+            P value = detail::normalised(affine, c, d);
+            if constexpr (R == Rectify::yes) {
+                const P zero = packet::pset1<P>(T(0));
+                value = packet::pselect(packet::pcmp_lt(value, zero), zero, value);  // a NaN stays visible
+            }
+            packet::pstoreu(y + c, value);
+        });
+    }
+}
+
+/// Mean and variance of each channel of a batch. A chunk adds its images in their order; chunks may run in parallel.
+///
+/// Deviations are taken from the chunk's mean so far (for its first pixels, from a first estimate of their own), so that
+/// nothing cancels, however large the mean beside the deviation; runs of pixels and chunks are joined by Chan's update.
+template <class T>
+class BatchMoments {
+  public:
+    BatchMoments(Index channels, Index chunks) : channels_(channels), chunks_(chunks) {}
+
+    /// What take() takes from the frame.
+    Index scratch() const { return chunks_ * chunk_bytes(); }
+    void take(ScratchFrame& frame) {
+        memory_ = frame.take<std::byte>(scratch());
+        for (Index chunk = 0; chunk < chunks_; ++chunk) std::fill_n(at(chunk).mean, 2 * channels_ + 1, 0.0);
+    }
+
+    /// Adds `pixels` pixels to a chunk.
+    void add(const T* z, Index pixels, Index chunk) const {
+        for (Index first = 0; first < pixels; first += pixels_per_sum) {
+            add_run(z + first * channels_, std::min(pixels_per_sum, pixels - first), at(chunk));
+        }
+    }
+
+    /// Joins the chunks; mean() and variance() hold from here on. To be called once.
+    void join() const {
+        const Moments all = at(0);
+        for (Index chunk = 1; chunk < chunks_; ++chunk) {
+            const Moments part = at(chunk);
+            if (*part.count == 0) continue;
+            const double share = *part.count / (*all.count + *part.count), spread = *all.count * share;
+            for (Index c = 0; c < channels_; ++c) {
+                const double apart = part.mean[c] - all.mean[c];
+                all.mean[c] += apart * share;
+                all.squares[c] += part.squares[c] + apart * apart * spread;
+            }
+            *all.count += *part.count;
+        }
+    }
+    double count() const { return *at(0).count; }
+    double mean(Index c) const { return at(0).mean[c]; }
+    /// Biased: the mean square deviation.
+    double variance(Index c) const {
+        const double squares = at(0).squares[c];
+        return squares < 0 ? 0 : squares / count();  // rounding may leave a constant channel just below zero
+    }
+
+    /// After join(): what backward reads, and the step of the running figures.
+    void finish(double eps, double momentum, T* mean_out, T* inverse_std, T* running_mean, T* running_var) const {
+        const double unbiased = count() / (count() - 1);
+        const auto move = [momentum](T& running, double to) {
+            running = static_cast<T>((1 - momentum) * static_cast<double>(running) + momentum * to);
+        };
+        for (Index c = 0; c < channels_; ++c) {
+            mean_out[c] = static_cast<T>(mean(c));
+            inverse_std[c] = static_cast<T>(1 / std::sqrt(variance(c) + eps));
+            move(running_mean[c], mean(c));
+            move(running_var[c], variance(c) * unbiased);
+        }
+    }
+
+  private:
+    /// One chunk's: for each channel the mean and the sum of squares around it, and over how many pixels.
+    struct Moments {
+        double *mean, *squares, *count;
+    };
+    Index chunk_bytes() const { return scratch_size<double>(2 * channels_ + 1); }
+    Moments at(Index chunk) const {
+        auto* mean = reinterpret_cast<double*>(memory_ + chunk * chunk_bytes());
+        return {mean, mean + channels_, mean + 2 * channels_};
+    }
+
+    void add_run(const T* z, Index pixels, const Moments& to) const {
+        const auto count = static_cast<double>(pixels);
+        const double share = count / (*to.count + count), spread = *to.count * share;
+        detail::for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
+            constexpr Index width = Count * packet::unpacket_traits<P>::size;
+            T shift[width], sum[width], squares[width];
+            for (Index i = 0; i < width; ++i) shift[i] = static_cast<T>(to.mean[first + i]);
+            if (*to.count == 0) {
+                detail::sum_deviations<P, Count>(z + first, pixels, channels_, shift, sum, squares);
+                for (Index i = 0; i < width; ++i) shift[i] = sum[i] / static_cast<T>(pixels);
+            }
+            detail::sum_deviations<P, Count>(z + first, pixels, channels_, shift, sum, squares);
+            for (Index i = 0; i < width; ++i) {
+                const double s = static_cast<double>(sum[i]), from_shift = s / count;
+                const double apart = static_cast<double>(shift[i]) + from_shift - to.mean[first + i];
+                to.mean[first + i] += apart * share;
+                to.squares[first + i] += static_cast<double>(squares[i]) - s * from_shift + apart * apart * spread;
+            }
+        });
+        *to.count += count;
+    }
+
+    Index channels_, chunks_;
+    std::byte* memory_ = nullptr;
+};
+
+/// The gradient through a training normalisation (and a ReLU behind it, if asked): first the sums over the batch, then
+///   dz = dy' * slope + (z - centre) * by_z + constant,     dy' = dy where the rectified output is positive
+template <class T, Rectify R>
+class NormalisationGradient {
+  public:
+    NormalisationGradient(Index channels, Index chunks) : channels_(channels), chunks_(chunks) {}
+
+    Index scratch() const { return chunks_ * chunk_bytes() + 2 * scratch_size<T>(channels_); }
+    /// affine: of the forward pass, of the saved figures.
+    void take(ScratchFrame& frame, const ChannelAffine<T>& affine) {
+        affine_ = affine;
+        memory_ = frame.take<std::byte>(chunks_ * chunk_bytes());
+        by_z_ = frame.take<T>(channels_);
+        constant_ = frame.take<T>(channels_);
+        for (Index chunk = 0; chunk < chunks_; ++chunk) std::fill_n(sums(chunk), 2 * channels_, 0.0);
+    }
+
+    /// Adds `pixels` pixels to a chunk's sums.
+    void add(const T* z, const T* dy, Index pixels, Index chunk) const {
+        double* sum = sums(chunk);
+        for (Index start = 0; start < pixels; start += pixels_per_sum) {
+            const Index run = std::min(pixels_per_sum, pixels - start), offset = start * channels_;
+            detail::for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
+                constexpr Index width = Count * packet::unpacket_traits<P>::size;
+                T sum_dy[width], sum_dy_z[width];
+                detail::sum_gradients<R, P, Count>(z + offset, dy + offset, run, channels_, affine_, first, sum_dy,
+                                                   sum_dy_z);
+                for (Index i = 0; i < width; ++i) {
+                    sum[first + i] += static_cast<double>(sum_dy[i]);
+                    sum[channels_ + first + i] += static_cast<double>(sum_dy_z[i]);
+                }
+            });
+        }
+    }
+
+    /// Joins the chunks' sums: dweight and dbias are added to, and apply() is ready. values: pixels in the batch.
+    void finish(Index values, const T* inverse_std, T* dweight, T* dbias) const {
+        double* all = sums(0);
+        for (Index chunk = 1; chunk < chunks_; ++chunk) {
+            for (Index i = 0; i < 2 * channels_; ++i) all[i] += sums(chunk)[i];
+        }
+        for (Index c = 0; c < channels_; ++c) {
+            const double inverse = static_cast<double>(inverse_std[c]);
+            const double sum_dy = all[c], sum_dy_z = all[channels_ + c] * inverse;
+            const double scale = -static_cast<double>(affine_.slope[c]) / static_cast<double>(values);
+            dbias[c] += static_cast<T>(sum_dy);
+            dweight[c] += static_cast<T>(sum_dy_z);
+            by_z_[c] = static_cast<T>(scale * inverse * sum_dy_z);
+            constant_[c] = static_cast<T>(scale * sum_dy);
+        }
+    }
+
+    /// dz = or += the gradient. dz may be dy, or z.
+    void apply(const T* z, const T* dy, Index pixels, T* dz, bool accumulate) const {
+        for (Index p = 0; p < pixels; ++p, z += channels_, dy += channels_, dz += channels_) {
+            detail::for_each_packet<T>(channels_, [&]<class P>(Index c) {
+                const P d = packet::psub(packet::ploadu<P>(z + c), packet::ploadu<P>(affine_.centre + c));
+                P slope = packet::ploadu<P>(dy + c);
+                if constexpr (R == Rectify::yes) {
+                    const P zero = packet::pset1<P>(T(0));
+                    slope = packet::pand(slope, packet::pcmp_lt(zero, detail::normalised(affine_, c, d)));
+                }
+                P value = packet::pmadd(d, packet::ploadu<P>(by_z_ + c), packet::ploadu<P>(constant_ + c));
+                value = packet::pmadd(slope, packet::ploadu<P>(affine_.slope + c), value);
+                if (accumulate) value = packet::padd(value, packet::ploadu<P>(dz + c));
+                packet::pstoreu(dz + c, value);
+            });
+        }
+    }
+
+  private:
+    Index chunk_bytes() const { return scratch_size<double>(2 * channels_); }
+    double* sums(Index chunk) const { return reinterpret_cast<double*>(memory_ + chunk * chunk_bytes()); }
+
+    Index channels_, chunks_;
+    ChannelAffine<T> affine_{};
+    std::byte* memory_ = nullptr;
+    T* by_z_ = nullptr;
+    T* constant_ = nullptr;
+};
+
+}  // namespace daf::cpu

@@ -1,0 +1,30 @@
+#pragma once
+#include <daf/core/random.hpp>
+#include <daf/net/sequence.hpp>
+
+namespace daf {
+
+/// First values of every parameter, by its operator's description (He, Glorot, the centres' N(0, 0.01), ...), in host
+/// memory of parameter_count<Net> elements. A value depends on the seed, its operator's place and its own alone.
+template <OperatorList Net, class T>
+void initialise(T* slab, Seed seed) {
+    auto bound = bind_all_parameters<Net, T>(slab);
+    static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
+        std::uint32_t tensor = 0;
+        for_each_field(std::get<i>(bound), [&](const auto& field, const auto& view) {
+            RandomSequence random(Stream{seed, 0, static_cast<std::uint32_t>(i)}, tensor++);
+            for (Index k = 0; k < view.size(); ++k) {
+                switch (field.init.kind) {
+                    case Init::Kind::zeros: view[k] = T(0); break;
+                    case Init::Kind::ones: view[k] = T(1); break;
+                    case Init::Kind::normal: view[k] = static_cast<T>(field.init.spread * random.normal()); break;
+                    case Init::Kind::uniform:
+                        view[k] = static_cast<T>(random.uniform(-field.init.spread, field.init.spread));
+                        break;
+                }
+            }
+        });
+    });
+}
+
+}  // namespace daf

@@ -1,0 +1,135 @@
+#pragma once
+// The owners for those who want no bookkeeping: Model trains and evaluates one Sequence, Inference is a snapshot
+// that threads share.
+#include <daf/net/initialise.hpp>
+#include <daf/net/workspace.hpp>
+#include <memory>
+#include <span>
+
+namespace daf {
+
+/// The largest batch that something is made for.
+struct MaxBatch {
+    Index count;
+};
+constexpr MaxBatch max_batch(Index count) { return {count}; }
+
+/// A Sequence with its parameters, gradients and workspaces on one backend.
+///   Views that forward and backward return live until the next call. The context must outlive the model.
+template <class Seq, class Backend, Real T = float>
+class Model {
+  public:
+    using Space = typename Backend::Space;
+    using Input = Batch<typename Seq::Input, T, Space>;
+    using ConstInput = Batch<typename Seq::Input, const T, Space>;
+    using Output = Batch<typename Seq::Output, T, Space>;
+    using ConstOutput = Batch<typename Seq::Output, const T, Space>;
+
+    /// Allocates everything, and draws the first parameters from the seed.
+    Model(Backend& ctx, MaxBatch largest, Seed seed, Seq net = {})
+        : net_(net),
+          ctx_(&ctx),
+          seed_(seed),
+          largest_(largest.count),
+          parameters_(ctx.allocate(parameter_count<Seq> * element)),
+          gradients_(ctx.allocate(gradient_count<Seq> * element)) {
+        initialise<Seq>(parameters_.template as<T>(), seed);
+        bound_parameters_ = bind_all_parameters<Seq, T, Space>(parameters_.template as<T>());
+        bound_gradients_ = bind_all_gradients<Seq, T, Space>(gradients_.template as<T>());
+        zero_gradients();
+    }
+
+    /// net(x) as it is used: running statistics, no dropout. Nothing is kept for backward.
+    Output forward(ConstInput x) { return workspace(evaluating_).forward(*ctx_, net_, bound_parameters_, x); }
+
+    /// net(x) in training: batch statistics, dropout; what backward needs is kept. Every call draws anew.
+    Output forward_train(ConstInput x) {
+        ++step_;
+        return workspace(training_).forward(*ctx_, net_, bound_parameters_, x, draw());
+    }
+
+    /// After forward_train(x): adds to the gradients of the parameters.
+    void backward(ConstInput x, ConstOutput dy) {
+        workspace(training_).backward(*ctx_, net_, bound_parameters_, bound_gradients_, x, dy, skip, draw());
+    }
+    /// The same, and writes the gradient by x.
+    void backward(ConstInput x, ConstOutput dy, GradientInto<Input> dx) {
+        workspace(training_).backward(*ctx_, net_, bound_parameters_, bound_gradients_, x, dy, dx, draw());
+    }
+
+    void zero_gradients() { ctx_->zero(gradients_.template as<T>(), gradient_count<Seq>); }
+
+    /// All parameters: [decayed | undecayed | state]. In the backend's memory.
+    std::span<T> parameters() { return {parameters_.template as<T>(), parameter_count<Seq>}; }
+    std::span<T> gradients() { return {gradients_.template as<T>(), gradient_count<Seq>}; }
+    /// The views of operator I's parameters.
+    template <std::size_t I>
+    auto parameters_of() const {
+        return std::get<I>(bound_parameters_);
+    }
+    template <std::size_t I>
+    auto gradients_of() const {
+        return std::get<I>(bound_gradients_);
+    }
+
+    const Seq& net() const { return net_; }
+
+  private:
+    static constexpr Index element = sizeof(T);
+
+    Draw draw() const { return {seed_, &step_, 0, 0}; }
+    /// Made on first use: a model that is only evaluated never pays for training's memory.
+    template <class W>
+    W& workspace(std::unique_ptr<W>& made) {
+        if (made == nullptr) made = std::make_unique<W>(*ctx_, largest_);
+        return *made;
+    }
+
+    Seq net_;
+    Backend* ctx_;
+    Seed seed_;
+    std::uint32_t step_ = 0;
+    Index largest_;
+    typename Backend::Memory parameters_, gradients_;
+    ParameterTuple<Seq, T, Space> bound_parameters_;
+    GradientTuple<Seq, T, Space> bound_gradients_;
+    std::unique_ptr<Workspace<Seq, T, Backend, Mode::train>> training_;
+    std::unique_ptr<Workspace<Seq, T, Backend, Mode::eval>> evaluating_;
+};
+
+/// An immutable snapshot of a Sequence's parameters. Any number of threads may call it at once, each with a context and
+/// a workspace of its own:
+///
+///   const daf::Inference<Net> net(model.parameters());
+///   daf::Cpu cpu(daf::Threads{1});
+///   auto workspace = net.workspace(cpu, daf::max_batch(8));
+///   auto y = net(cpu, workspace, x);
+template <class Seq, class Backend, Real T = float>
+class Inference {
+  public:
+    using Space = typename Backend::Space;
+    using InferenceWorkspace = Workspace<Seq, T, Backend, Mode::eval>;
+
+    /// Copies the parameters. Throws ArgumentError unless they are parameter_count<Seq> elements.
+    Inference(const Backend& ctx, std::span<const T> parameters, Seq net = {})
+        : net_(net), memory_(ctx.allocate(parameter_count<Seq> * static_cast<Index>(sizeof(T)))) {
+        detail::check_count("Inference: parameters", parameter_count<Seq>, parameters.size());
+        std::copy(parameters.begin(), parameters.end(), memory_.template as<T>());
+        parameters_ = bind_all_parameters<Seq, const T, Space>(memory_.template as<const T>());
+    }
+
+    InferenceWorkspace workspace(const Backend& ctx, MaxBatch largest) const { return {ctx, largest.count}; }
+
+    /// net(x); the view lives until the workspace's next use.
+    Batch<typename Seq::Output, T, Space> operator()(Backend& ctx, InferenceWorkspace& workspace,
+                                                     Batch<typename Seq::Input, const T, Space> x) const {
+        return workspace.forward(ctx, net_, parameters_, x);
+    }
+
+  private:
+    Seq net_;
+    typename Backend::Memory memory_;
+    ParameterTuple<Seq, const T, Space> parameters_;
+};
+
+}  // namespace daf

@@ -1,0 +1,64 @@
+#pragma once
+// A network for metric learning: a trunk that makes embeddings of images, a head that classifies embeddings, and a
+// metric loss that shapes them (the paper's Fig 1 and Eq 13).
+#include <daf/net/names.hpp>
+#include <daf/net/sequence.hpp>
+#include <daf/ops/softmax_cross_entropy.hpp>
+
+namespace daf {
+
+namespace detail {
+template <class First, class Second>
+struct check_joins {
+    static_assert(std::is_same_v<First, Second>,
+                  "daf: the head and the metric loss must take the shape that the trunk makes: Second must be First");
+};
+}  // namespace detail
+
+/// x -> trunk -> e -> head -> logits;  e -> metric loss.
+template <class TrunkSequence, class HeadSequence, class MetricLoss>
+struct Network {
+    using Trunk = TrunkSequence;
+    using Head = HeadSequence;
+    using Metric = MetricLoss;
+    using Input = typename Trunk::Input;
+    using Embedding = typename Trunk::Output;
+    using Logits = typename Head::Output;
+    using Softmax = SoftmaxCrossEntropy<Logits>;
+    static constexpr Index classes = Logits::size;
+    static_assert(sizeof(detail::check_joins<Embedding, typename Head::Input>) > 0 &&
+                  sizeof(detail::check_joins<Embedding, typename Metric::Input>) > 0);
+    static_assert(Metric::classes == classes, "daf: the head and the metric loss must know equally many classes");
+
+    /// All that have parameters, in the order of the slab.
+    using Operators = decltype(std::tuple_cat(std::declval<typename Trunk::Operators>(),
+                                              std::declval<typename Head::Operators>(),
+                                              std::declval<std::tuple<Metric>>()));
+    static constexpr std::size_t head_begin = Trunk::length;
+    static constexpr std::size_t metric_at = Trunk::length + Head::length;
+
+    Trunk trunk{};
+    Head head{};
+    Metric metric{};
+};
+
+/// Numbered layers of the trunk are trunk.N, of the head head.N; the metric loss has no prefix.
+template <class Net>
+std::vector<OperatorName> operator_names()
+    requires requires { typename Net::Metric; }
+{
+    std::vector<OperatorName> names = operator_names<typename Net::Trunk>("trunk.");
+    for (OperatorName& name : operator_names<typename Net::Head>("head.")) names.push_back(std::move(name));
+    names.push_back({"", -1});
+    return names;
+}
+
+/// The first `Count` members of a tuple from `First` on.
+template <std::size_t First, std::size_t Count, class Tuple>
+constexpr auto part_of_tuple(const Tuple& tuple) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return std::tuple{std::get<First + I>(tuple)...};
+    }(std::make_index_sequence<Count>{});
+}
+
+}  // namespace daf

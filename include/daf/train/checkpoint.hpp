@@ -1,0 +1,197 @@
+#pragma once
+// Checkpoints: one safetensors file with everything that training needs to go on to the same bits. PyTorch's names and
+// layouts, so that Python reads it too. Written whole or not at all; a load that fails changes nothing.
+#include <charconv>
+#include <daf/io/pytorch_layout.hpp>
+#include <daf/io/safetensors.hpp>
+#include <daf/net/learner.hpp>
+#include <daf/train/plateau.hpp>
+#include <deque>
+#include <limits>
+
+namespace daf {
+
+/// What a checkpoint says beside its tensors.
+struct CheckpointInfo {
+    std::string architecture;  // who can use the parameters, "daf-cnn lite attention=full" say
+    int epoch = 0;             // epochs done
+    Plateau schedule{};
+    Metadata notes{};          // the application's own entries
+};
+
+/// Everything, to train on; or the parameters and their state alone.
+enum class Restore { everything, parameters };
+
+namespace checkpoint_detail {
+
+inline constexpr const char* format = "daf-checkpoint";
+inline constexpr const char* version = "1";
+inline constexpr const char* note = "note.";
+
+/// A number as text that reads back to the same bits.
+template <class N>
+std::string text_of(N number) {
+    char text[64];
+    const auto end = std::to_chars(text, text + sizeof text, number).ptr;
+    return {text, end};
+}
+
+template <class N>
+N number_of(const Safetensors& file, const std::string& key) {
+    const std::string& text = file.metadata(key);
+    N number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) {
+        throw FormatError(file.origin() + ": metadata '" + key + "': expected a number, found '" + text +
+                          "'. The file was not written by daf; take another copy.");
+    }
+    return number;
+}
+
+/// The schedule's numbers, by name.
+template <class Schedule, class Visit>
+void for_each_number(Schedule& schedule, Visit&& visit) {
+    visit("schedule.rate", schedule.rate);
+    visit("schedule.best_accuracy", schedule.best_accuracy);
+    visit("schedule.reference", schedule.reference);
+    visit("schedule.waited", schedule.waited);
+    visit("schedule.factor", schedule.rule.factor);
+    visit("schedule.threshold", schedule.rule.threshold);
+    visit("schedule.patience", schedule.rule.patience);
+    visit("schedule.floor", schedule.rule.floor);
+}
+
+inline const char* name_of(const Optimizer& optimizer) {
+    return std::holds_alternative<Adam>(optimizer) ? "adam" : "sgd";
+}
+
+/// visit(name, field, view) for every tensor of a learner that a checkpoint holds: parameters and, if wanted, moments.
+template <class L, class Visit>
+void for_each_tensor(L& learner, Restore what, Visit&& visit) {
+    using Net = typename L::Network;
+    using T = typename L::Element;
+    const auto names = operator_names<Net>();
+    auto parameters = bind_all_parameters<Net, T>(learner.parameters().data());
+    for_each_parameter(names, parameters, visit);
+    if (what == Restore::parameters) return;
+    for (Index which = 0; which < moments(learner.optimizer()); ++which) {
+        auto bound = bind_all_parameters<Net, T>(learner.moment(which).data());
+        for_each_parameter(names, bound, [&](const std::string& name, const auto& field, auto& view) {
+            if (field.role == Role::state) return;  // a moment's slab ends before
+            visit("optimizer.moment" + std::to_string(which + 1) + "." + name, field, view);
+        });
+    }
+}
+
+template <class V>
+TensorShape pytorch_shape(const PytorchLayout& layout) {
+    return pytorch_extents(layout, V::Shape::extents);
+}
+
+}  // namespace checkpoint_detail
+
+/// Writes a checkpoint; returns the checksum that it holds. Throws FileError and leaves an older file as it was.
+template <class L>
+std::string save_checkpoint(const std::filesystem::path& path, L& learner, const CheckpointInfo& info) {
+    using namespace checkpoint_detail;
+    using T = typename L::Element;
+    std::deque<std::vector<T>> copies;
+    std::vector<NamedTensor> tensors;
+    const std::int64_t batches = learner.updates();
+    for_each_tensor(learner, Restore::everything, [&](const std::string& name, const auto& field, const auto& view) {
+        using V = std::remove_cvref_t<decltype(view)>;
+        std::vector<T>& copy = copies.emplace_back(static_cast<std::size_t>(view.size()));
+        to_pytorch(field.layout, V::Shape::extents, view.data(), copy.data());
+        tensors.push_back(named_tensor<T>(name, pytorch_shape<V>(field.layout), copy));
+        constexpr std::string_view variance = "running_var";
+        if (name.ends_with(variance)) {  // PyTorch's BatchNorm counts its batches beside it
+            tensors.push_back(named_tensor<std::int64_t>(
+                name.substr(0, name.size() - variance.size()) + "num_batches_tracked", {}, std::span(&batches, 1)));
+        }
+    });
+
+    Metadata metadata;
+    metadata["format"] = format;
+    metadata["format_version"] = version;
+    metadata["architecture"] = info.architecture;
+    metadata["epoch"] = text_of(info.epoch);
+    metadata["updates"] = text_of(learner.updates());
+    metadata["draws"] = text_of(learner.draws());
+    metadata["seed"] = text_of(learner.seed().value);
+    metadata["optimizer"] = name_of(learner.optimizer());
+    for_each_number(info.schedule, [&](const char* key, const auto& number) { metadata[key] = text_of(number); });
+    for (const auto& [key, text] : info.notes) metadata[note + key] = text;
+    return write_safetensors(path, std::move(tensors), std::move(metadata));
+}
+
+/// What an open checkpoint says of itself. Throws MismatchError for a file of another kind or version.
+inline CheckpointInfo checkpoint_info(const Safetensors& file) {
+    using namespace checkpoint_detail;
+    if (file.metadata("format") != format || file.metadata("format_version") != version) {
+        throw MismatchError(file.origin() + ": metadata 'format': expected " + format + " version " + version +
+                            ", found " + file.metadata("format") + " version " + file.metadata("format_version") +
+                            ". Use the version of daf that wrote the file.");
+    }
+    CheckpointInfo info;
+    info.architecture = file.metadata("architecture");
+    info.epoch = number_of<int>(file, "epoch");
+    for_each_number(info.schedule, [&](const char* key, auto& number) {
+        number = number_of<std::remove_cvref_t<decltype(number)>>(file, key);
+    });
+    const std::string prefix = note;
+    for (const auto& [key, text] : file.metadata()) {
+        if (key.starts_with(prefix)) info.notes[key.substr(prefix.size())] = text;
+    }
+    return info;
+}
+
+/// Opens a checkpoint; its checksum must be there and right. Throws FileError or FormatError.
+inline Safetensors open_checkpoint(const std::filesystem::path& path) {
+    return read_safetensors(path, ChecksumPolicy::required);
+}
+
+/// Puts an open checkpoint into a learner. Throws MismatchError for another architecture or optimizer, and then, as
+/// for any error, leaves the learner as it was.
+template <class L>
+CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
+                                  Restore what = Restore::everything) {
+    using namespace checkpoint_detail;
+    using T = typename L::Element;
+    CheckpointInfo info = checkpoint_info(file);
+    if (info.architecture != architecture) {
+        throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture + "', found '" +
+                            info.architecture + "'. Choose the preset and attention that the file was trained with.");
+    }
+    if (what == Restore::everything && file.metadata("optimizer") != name_of(learner.optimizer())) {
+        throw MismatchError(file.origin() + ": metadata 'optimizer': expected " + name_of(learner.optimizer()) +
+                            ", found " + file.metadata("optimizer") +
+                            ". Go on with the optimizer that the file was trained with.");
+    }
+    const auto updates = number_of<std::uint32_t>(file, "updates");
+    const auto draws = number_of<std::uint32_t>(file, "draws");
+    const auto with_values = [&](const auto& use) {
+        for_each_tensor(learner, what, [&](const std::string& name, const auto& field, const auto& view) {
+            using V = std::remove_cvref_t<decltype(view)>;
+            use(field.layout, view, file.values<T>(name, pytorch_shape<V>(field.layout)));
+        });
+    };
+    with_values([](const auto&, const auto&, const auto&) {});  // whatever is wrong is found before anything changes
+    with_values([](const PytorchLayout& layout, const auto& view, std::span<const T> values) {
+        from_pytorch(layout, std::remove_cvref_t<decltype(view)>::Shape::extents, values.data(), view.data());
+    });
+    if (what == Restore::everything) {
+        learner.updates() = updates;
+        learner.draws() = draws;
+        set_learning_rate(learner.optimizer(), info.schedule.rate);
+    }
+    return info;
+}
+
+/// open_checkpoint and restore_checkpoint in one.
+template <class L>
+CheckpointInfo load_checkpoint(const std::filesystem::path& path, L& learner, const std::string& architecture,
+                               Restore what = Restore::everything) {
+    return restore_checkpoint(open_checkpoint(path), learner, architecture, what);
+}
+
+}  // namespace daf

@@ -1,0 +1,51 @@
+#pragma once
+#include <algorithm>
+
+namespace daf {
+
+/// The paper's schedule (section 4.2): when validation accuracy has not risen by `threshold` over the best for
+/// `patience` epochs, the rate drops by `factor` and the best model is reloaded. At the floor training goes on
+/// without further drops.
+struct PlateauRule {
+    double factor = 0.2;
+    double threshold = 0.0005;
+    int patience = 13;
+    double floor = 1e-5;
+};
+
+/// What the schedule asks for after an epoch.
+struct PlateauVerdict {
+    bool best = false;    // the accuracy is the highest so far: keep this model
+    bool reload = false;  // the rate has dropped: go back to the best model
+};
+
+/// The schedule's state; a plain value, so that a checkpoint holds it.
+struct Plateau {
+    PlateauRule rule{};
+    double rate = 1e-3;
+    double best_accuracy = -1;  // the highest seen, that of the kept model
+    double reference = -1;      // what the next accuracy must beat by the threshold
+    int waited = 0;             // epochs since that last happened
+
+    /// Takes in an epoch's validation accuracy in [0, 1].
+    PlateauVerdict observe(double accuracy) {
+        PlateauVerdict verdict;
+        if (accuracy > best_accuracy) {
+            best_accuracy = accuracy;
+            verdict.best = true;
+        }
+        if (accuracy >= reference + rule.threshold) {
+            reference = accuracy;
+            waited = 0;
+            return verdict;
+        }
+        if (++waited < rule.patience || rate <= rule.floor) return verdict;
+        rate = std::max(rate * rule.factor, rule.floor);
+        waited = 0;
+        // A model that has just become the best is not worth reloading.
+        verdict.reload = !verdict.best;
+        return verdict;
+    }
+};
+
+}  // namespace daf

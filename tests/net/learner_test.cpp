@@ -1,0 +1,122 @@
+#include <doctest/doctest.h>
+
+#include "support/allocations.hpp"
+#include "support/tiny_network.hpp"
+#include "support/workbench.hpp"
+
+using daf_test::TinyData;
+using daf_test::TinyNetwork;
+
+namespace {
+
+template <class T>
+std::vector<T> parameters_after(int threads, int steps, TinyNetwork net = {}, daf::JointObjective objective = {},
+                                daf::Optimizer optimizer = daf::Adam{}) {
+    daf::Cpu cpu(daf::Threads{threads});
+    daf::Learner<TinyNetwork, daf::Cpu, T> learner(cpu, daf::max_batch(18), daf::Seed{5}, net, objective, optimizer);
+    const TinyData<T> data(18);
+    for (int i = 0; i < steps; ++i) learner.step(data.images(), data.classes());
+    return {learner.parameters().begin(), learner.parameters().end()};
+}
+
+}  // namespace
+
+TEST_CASE("a learner learns") {
+    daf::Cpu cpu(daf::Threads{2});
+    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(64), daf::Seed{5}, {}, {}, daf::Adam{.learning_rate = 0.01});
+    const TinyData<float> data(64), unseen(64, 2);
+    const daf::StepResult first = learner.step(data.images(), data.classes());
+    CHECK(first.count == 64);
+    CHECK(first.loss == doctest::Approx(0.007 * first.metric + first.softmax));
+    daf::StepResult last;
+    for (int i = 0; i < 150; ++i) last = learner.step(data.images(), data.classes());
+    CHECK(last.loss < first.loss / 3);
+    const auto outputs = learner.evaluate(unseen.images());
+    int correct = 0;
+    for (daf::Index i = 0; i < 64; ++i) {
+        correct += daf::largest_of(outputs.logits[i].data(), 3) == unseen.labels[static_cast<std::size_t>(i)];
+    }
+    CHECK(correct >= 62);
+}
+
+TEST_CASE("50 training steps give the same bits at 1, 2, 3 and 8 threads") {
+    const auto one = parameters_after<float>(1, 50);
+    for (const int threads : {2, 3, 8}) CHECK(parameters_after<float>(threads, 50) == one);
+}
+
+TEST_CASE("a training step allocates nothing, and a learner states its memory") {
+    daf::Cpu cpu(daf::Threads{2});
+    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(18), daf::Seed{5});
+    const TinyData<float> data(18);
+    learner.step(data.images(), data.classes());
+    learner.evaluate(data.images());
+    const long before = daf_test::allocations();
+    for (int i = 0; i < 3; ++i) learner.step(data.images(), data.classes());
+    learner.evaluate(data.images());
+    CHECK(daf_test::allocations() == before);
+    CHECK(daf::Learner<TinyNetwork, daf::Cpu>::bytes(18, daf::Adam{}) >
+          4 * 4 * daf::parameter_segments<TinyNetwork>.trained());
+}
+
+TEST_CASE("every figure of the objective acts") {
+    const auto plain = parameters_after<double>(1, 5);
+    CHECK(parameters_after<double>(1, 5) == plain);
+    TinyNetwork net;
+    net.metric.margin = 0;  // most samples are inactive then
+    CHECK(parameters_after<double>(1, 5, net) != plain);
+    net = {};
+    net.metric.centre_update = daf::CentreUpdate::exact_gradient;
+    CHECK(parameters_after<double>(1, 5, net) != plain);
+    net = {};
+    std::get<4>(net.trunk.operators).rate = 0.25;
+    CHECK(parameters_after<double>(1, 5, net) != plain);
+    CHECK(parameters_after<double>(1, 5, {}, {.lambda = 0.1}) != plain);
+    CHECK(parameters_after<double>(1, 5, {}, {.metric_reduction = daf::Reduction::mean}) != plain);
+    CHECK(parameters_after<double>(1, 5, {}, {.centre_rate = 0.5}) != plain);
+    CHECK(parameters_after<double>(1, 5, {}, {}, daf::Sgd{}) != plain);
+}
+
+TEST_CASE("Eq 13: the gradient of the whole objective is that of finite differences") {
+    // No dropout; the gradient by the trunk's and the head's parameters and, by choice, the centres'.
+    TinyNetwork net;
+    std::get<4>(net.trunk.operators).rate = 0;
+    std::get<0>(net.head.operators).rate = 0;
+    net.metric.centre_update = daf::CentreUpdate::exact_gradient;
+    net.metric.margin = 2;
+    const daf::JointObjective objective{.lambda = 0.3};
+    daf::Cpu cpu(daf::Threads{2});
+    // A rate of zero: steps measure and change nothing but running statistics, which training does not read.
+    daf::Learner<TinyNetwork, daf::Cpu, double> learner(cpu, daf::max_batch(10), daf::Seed{5}, net, objective,
+                                                        daf::Sgd{.learning_rate = 0});
+    const TinyData<double> data(10);
+    const daf::StepResult at = learner.step(data.images(), data.classes());
+    CHECK(at.active > 0);
+    const std::vector<double> gradients(learner.gradients().begin(), learner.gradients().end());
+    const auto trained = static_cast<std::size_t>(daf::parameter_segments<TinyNetwork>.trained());
+    for (std::size_t i = 0; i < trained; i += 7) {
+        double& p = learner.parameters()[i];
+        const double kept = p, step = 1e-6;
+        p = kept + step;
+        const double above = learner.step(data.images(), data.classes()).loss;
+        p = kept - step;
+        const double below = learner.step(data.images(), data.classes()).loss;
+        p = kept;
+        INFO("parameter ", i);
+        CHECK(gradients[i] == doctest::Approx((above - below) / (2 * step)).epsilon(1e-5).scale(0.01));
+    }
+}
+
+TEST_CASE("ranks that share a batch draw the masks of the whole batch") {
+    // Half the batch, told where it stands, draws what the whole one draws there.
+    using Dropping = daf::Dropout<daf::Shape<40>>;
+    daf::Cpu cpu(daf::Threads{1});
+    const std::uint32_t step = 3;
+    std::vector<float> x(4 * 40, 1.0f), whole(x), half(2 * 40);
+    using daf::batch_of;
+    using S = daf::Shape<40>;
+    daf::forward<daf::train>(cpu, Dropping{}, batch_of<S>(x), batch_of<S>(whole), daf::Nothing{}, daf::Nothing{},
+                             daf::Draw{daf::Seed{1}, &step, 2, 0});
+    daf::forward<daf::train>(cpu, Dropping{}, batch_of<S>(x).slice(2, 2), batch_of<S>(half), daf::Nothing{},
+                             daf::Nothing{}, daf::Draw{daf::Seed{1}, &step, 2, 2});
+    CHECK(std::equal(half.begin(), half.end(), whole.begin() + 80));
+}

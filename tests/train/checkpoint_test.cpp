@@ -1,0 +1,141 @@
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "support/scratch_folder.hpp"
+#include "support/tiny_network.hpp"
+
+using daf_test::TinyData;
+using daf_test::TinyNetwork;
+using Learner = daf::Learner<TinyNetwork, daf::Cpu>;
+
+namespace {
+
+const std::string architecture = "tiny";
+
+void train(Learner& learner, int steps, std::uint64_t data_seed) {
+    const TinyData<float> data(16, data_seed);
+    for (int i = 0; i < steps; ++i) learner.step(data.images(), data.classes());
+}
+
+template <class Span>
+auto copy(Span span) {
+    return std::vector<std::remove_const_t<typename Span::element_type>>(span.begin(), span.end());
+}
+
+}  // namespace
+
+TEST_CASE("training goes on from a checkpoint to the same bits as undisturbed") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{2});
+    Learner undisturbed(cpu, daf::max_batch(16), daf::Seed{5});
+    train(undisturbed, 3, 1);
+    daf::CheckpointInfo info{architecture, 7, {}, {{"preset", "tiny \"quoted\"\n"}}};
+    info.schedule.rate = 2e-4;
+    info.schedule.observe(0.1234567890123456789);
+    daf::save_checkpoint(folder / "a.safetensors", undisturbed, info);
+    train(undisturbed, 3, 2);
+
+    Learner resumed(cpu, daf::max_batch(16), daf::Seed{5});
+    train(resumed, 1, 9);  // whatever it held before
+    const auto read = daf::load_checkpoint(folder / "a.safetensors", resumed, architecture);
+    CHECK(read.epoch == 7);
+    CHECK(read.notes == info.notes);
+    CHECK(read.schedule.best_accuracy == info.schedule.best_accuracy);
+    CHECK(daf::learning_rate(resumed.optimizer()) == 2e-4);
+    daf::set_learning_rate(resumed.optimizer(), 1e-3);
+    train(resumed, 3, 2);
+    CHECK(copy(resumed.parameters()) == copy(undisturbed.parameters()));
+    CHECK(copy(resumed.moment(0)) == copy(undisturbed.moment(0)));
+    CHECK(copy(resumed.moment(1)) == copy(undisturbed.moment(1)));
+}
+
+TEST_CASE("parameters alone leave moments and counters as they are") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{1});
+    Learner from(cpu, daf::max_batch(16), daf::Seed{5}), to(cpu, daf::max_batch(16), daf::Seed{6});
+    train(from, 2, 1);
+    train(to, 1, 1);
+    const auto moment = copy(to.moment(0));
+    daf::save_checkpoint(folder / "a.safetensors", from, {architecture});
+    daf::load_checkpoint(folder / "a.safetensors", to, architecture, daf::Restore::parameters);
+    CHECK(copy(to.parameters()) == copy(from.parameters()));
+    CHECK(copy(to.moment(0)) == moment);
+    CHECK(to.updates() == 1);
+    CHECK(to.draws() == 1);
+}
+
+TEST_CASE("a checkpoint has PyTorch's shapes and layouts") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{1});
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
+    daf::save_checkpoint(folder / "a.safetensors", learner, {architecture});
+    const auto file = daf::open_checkpoint(folder / "a.safetensors");
+    CHECK(file.tensor("trunk.4.weight").shape == daf::TensorShape{8, 4, 3, 3});
+    CHECK(file.tensor("fc1.weight").shape == daf::TensorShape{6, 8 * 4 * 4});
+    CHECK(file.tensor("attention.conv.weight").shape == daf::TensorShape{1, 2, 3, 3});
+    CHECK(file.tensor("centres").shape == daf::TensorShape{3, 6});
+    CHECK(file.tensor("trunk.5.num_batches_tracked").shape.empty());
+
+    const auto bound = daf::bind_all_parameters<TinyNetwork>(learner.parameters().data());
+    const auto ours = std::get<2>(bound).weight;  // (3,3,4,8)
+    CHECK(file.values<float>("trunk.4.weight")[((5 * 4 + 2) * 3 + 1) * 3 + 2] == ours[((1 * 3 + 2) * 4 + 2) * 8 + 5]);
+    const auto map = std::get<5>(bound).weight;  // (4,4,8,6)
+    CHECK(file.values<float>("fc1.weight")[3 * 128 + (7 * 4 + 1) * 4 + 2] == map[((1 * 4 + 2) * 8 + 7) * 6 + 3]);
+}
+
+TEST_CASE("a checkpoint of something else changes nothing and says what is wrong") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{1});
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
+    const auto path = folder / "a.safetensors";
+    daf::save_checkpoint(path, learner, {"another"});
+    const auto before = copy(learner.parameters());
+    const auto says = [&](const std::string& text) {
+        const auto message = daf_test::message_of<daf::Error>([&] { daf::load_checkpoint(path, learner, architecture); });
+        INFO(message);
+        CHECK(message.find(text) != std::string::npos);
+        CHECK(message.find(path.string()) != std::string::npos);
+        CHECK(copy(learner.parameters()) == before);
+    };
+    says("expected 'tiny', found 'another'");
+
+    Learner sgd(cpu, daf::max_batch(4), daf::Seed{6}, {}, {}, daf::Sgd{});
+    daf::save_checkpoint(path, sgd, {architecture});
+    says("metadata 'optimizer': expected adam, found sgd");
+
+    // A tensor of another shape, after many good ones.
+    using WideHead = daf::Sequence<daf::Shape<6>, daf::layer::Named<"fc2", daf::layer::Linear<4>>>;
+    daf::Learner<daf::Network<daf_test::TinyTrunk, WideHead, daf::TripletCentreLoss<daf::Shape<6>, 4>>, daf::Cpu> wide(
+        cpu, daf::max_batch(4), daf::Seed{6});
+    daf::save_checkpoint(path, wide, {architecture});
+    says("fc2.weight");
+
+    std::ofstream(path) << "{}";
+    says("byte 0");
+    std::filesystem::remove(path);
+    says("a.safetensors");
+}
+
+TEST_CASE("an altered or truncated checkpoint changes nothing") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{1});
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
+    const auto path = folder / "a.safetensors";
+    daf::save_checkpoint(path, learner, {architecture});
+    std::ifstream in(path, std::ios::binary);
+    const std::string whole((std::istreambuf_iterator<char>(in)), {});
+    const auto before = copy(learner.parameters());
+    const auto refused = [&](const std::string& content) {
+        std::ofstream(path, std::ios::binary) << content;
+        CHECK_THROWS_AS(daf::load_checkpoint(path, learner, architecture), daf::Error);
+        CHECK(copy(learner.parameters()) == before);
+    };
+    for (std::size_t at = 0; at < whole.size(); at += 211) {
+        std::string altered = whole;
+        altered[at] = static_cast<char>(altered[at] ^ 1);
+        refused(altered);
+        refused(whole.substr(0, at));
+    }
+}

@@ -1,0 +1,28 @@
+#include <doctest/doctest.h>
+
+#include <daf/train/metrics.hpp>
+
+TEST_CASE("a confusion matrix counts, and answers for classes without samples") {
+    daf::ConfusionMatrix m(3);
+    CHECK(std::isnan(m.accuracy()));
+    m.add(0, 0);
+    m.add(0, 0);
+    m.add(0, 2);
+    m.add(2, 1);
+    CHECK(m.total() == 4);
+    CHECK(m.correct() == 2);
+    CHECK(m.count(0, 2) == 1);
+    CHECK(m.row(0) == 3);
+    CHECK(m.accuracy() == doctest::Approx(0.5));
+    CHECK(m.recall(0) == doctest::Approx(2.0 / 3));
+    CHECK(std::isnan(m.recall(1)));
+    CHECK(m.recall(2) == 0);
+    CHECK(m.balanced_accuracy() == doctest::Approx(1.0 / 3));
+    CHECK_THROWS_WITH_AS(m.add(3, 0), "ConfusionMatrix: classes are 0 to 2, got label 3, prediction 0",
+                         daf::ArgumentError);
+}
+
+TEST_CASE("the mean length of centres by hand") {
+    const double centres[] = {3, 4, 0, 5};
+    CHECK(daf::mean_centre_norm(daf::View<daf::Shape<2, 2>, const double>(centres)) == doctest::Approx(5));
+}
