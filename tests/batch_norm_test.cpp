@@ -40,7 +40,8 @@ template <class T>
 MeanAndVariance two_passes(const std::vector<T>& values, std::size_t channel, std::size_t channels) {
     MeanAndVariance found;
     const auto count = static_cast<double>(values.size() / channels);
-    for (std::size_t i = channel; i < values.size(); i += channels) found.mean += static_cast<double>(values[i]) / count;
+    for (std::size_t i = channel; i < values.size(); i += channels)
+        found.mean += static_cast<double>(values[i]) / count;
     for (std::size_t i = channel; i < values.size(); i += channels) {
         const double deviation = static_cast<double>(values[i]) - found.mean;
         found.variance += deviation * deviation / count;
@@ -90,7 +91,8 @@ TEST_CASE("batch norm of vectors keeps every promise") {
     const daf_test::Promise several{.batches = {3, 18, 70}};
     daf_test::conform<BatchNorm<Shape<5>>>({}, several);
     daf_test::conform<BatchNorm<Shape<67>>>({}, several);
-    // Two values normalise to 1 and -1 but for eps, so dx is what cancels to that small rest: it keeps fewer digits.
+    // Two values normalise to 1 and -1 but for eps, so dx is what cancels to that small rest: it keeps fewer
+    // digits.
     const daf_test::Promise two{.float_tolerance = 5e-3, .double_tolerance = 1e-11, .batches = {2}};
     daf_test::conform<BatchNorm<Shape<5>>>({}, two);
     daf_test::conform<BatchNorm<Shape<67>>>({}, two);
@@ -107,7 +109,8 @@ TEST_CASE_TEMPLATE("batch norm by hand", Backend, daf::Reference, daf::Cpu) {
     state.bound().bias[0] = 10;
     state.bound().bias[1] = -1;
     Backend backend;
-    daf::forward<daf::train>(backend, Op{}, daf::batch_of<S>(x), daf::batch_of<S>(y), state.bound(), state.saved());
+    daf::forward<daf::train>(backend, Op{}, daf::batch_of<S>(x), daf::batch_of<S>(y), state.bound(),
+                             state.saved());
 
     const double inverse_std = 1 / std::sqrt(5 + 1e-5);
     for (std::size_t i = 0; i < 4; ++i) {
@@ -122,7 +125,8 @@ TEST_CASE_TEMPLATE("batch norm by hand", Backend, daf::Reference, daf::Cpu) {
     CHECK(state.bound().running_var[1] == doctest::Approx(0.9).epsilon(1e-14));
 
     daf::backward(backend, Op{}, daf::batch_of<S>(x), daf::batch_of<S>(y), daf::batch_of<S>(dy),
-                  daf::overwrite(daf::batch_of<S>(dx)), state.bound(), state.bound_gradients(), state.saved());
+                  daf::overwrite(daf::batch_of<S>(dx)), state.bound(), state.bound_gradients(),
+                  state.saved());
     const double z0 = -3 * inverse_std;  // the only element of channel 0 with a gradient
     CHECK(state.bound_gradients().weight[0] == doctest::Approx(z0).epsilon(1e-14));
     CHECK(state.bound_gradients().bias[0] == 1);
@@ -135,7 +139,8 @@ TEST_CASE_TEMPLATE("batch norm by hand", Backend, daf::Reference, daf::Cpu) {
     }
 }
 
-TEST_CASE_TEMPLATE("eval normalises by the running figures and moves nothing", Backend, daf::Reference, daf::Cpu) {
+TEST_CASE_TEMPLATE("eval normalises by the running figures and moves nothing", Backend, daf::Reference,
+                   daf::Cpu) {
     using S = Shape<1, 1, 1>;
     using Op = BatchNorm<S>;
     State<Op, double> state;
@@ -157,10 +162,10 @@ TEST_CASE_TEMPLATE("batch norm refuses to train on one value a channel", Backend
     const std::vector<float> parameters = state.parameters, x(4);
     std::vector<float> y(4);
     Backend backend;
-    CHECK_THROWS_WITH_AS(
-        daf::forward<daf::train>(backend, BatchNorm<S>{}, daf::batch_of<S>(x), daf::batch_of<S>(y), state.bound(),
-                                 state.saved()),
-        "batch_norm: training needs more than one value per channel, got 1", daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(daf::forward<daf::train>(backend, BatchNorm<S>{}, daf::batch_of<S>(x),
+                                                  daf::batch_of<S>(y), state.bound(), state.saved()),
+                         "batch_norm: training needs more than one value per channel, got 1",
+                         daf::ArgumentError);
     CHECK(state.parameters == parameters);
 }
 
@@ -203,12 +208,13 @@ TEST_CASE("a rectified normalisation and its gradient are those of the two opera
     const Index channels = 83, pixels = 150;
     const auto count = static_cast<std::size_t>(channels * pixels);
     const auto per_channel = [&](std::uint64_t seed) { return normal_values(channels, 0.5, 1, seed); };
-    const std::vector<double> z = normal_values(channels * pixels, 0, 1, 1), dy = normal_values(channels * pixels, 0, 1, 2);
+    const std::vector<double> z = normal_values(channels * pixels, 0, 1, 1),
+                              dy = normal_values(channels * pixels, 0, 1, 2);
     const std::vector<double> mean = per_channel(3), inverse_std = per_channel(4), weight = per_channel(5),
                               bias = per_channel(6);
     std::vector<double> slope(channels), y(count), rectified = z, masked = dy;
-    const auto affine = daf::cpu::normalisation(channels, mean.data(), inverse_std.data(), weight.data(), bias.data(),
-                                                slope.data());
+    const auto affine = daf::cpu::normalisation(channels, mean.data(), inverse_std.data(), weight.data(),
+                                                bias.data(), slope.data());
     daf::cpu::normalise<Rectify::no>(z.data(), pixels, channels, affine, y.data());
     daf::cpu::normalise<Rectify::yes>(rectified.data(), pixels, channels, affine, rectified.data());
     for (std::size_t i = 0; i < count; ++i) {
@@ -239,6 +245,7 @@ TEST_CASE("a rectified normalisation and its gradient are those of the two opera
 TEST_CASE("a rectified NaN stays visible") {
     const float nan = std::numeric_limits<float>::quiet_NaN(), zero = 0, one = 1;
     float y = 0;
-    daf::cpu::normalise<daf::cpu::Rectify::yes>(&nan, 1, 1, daf::cpu::ChannelAffine<float>{&zero, &one, &zero}, &y);
+    daf::cpu::normalise<daf::cpu::Rectify::yes>(&nan, 1, 1,
+                                                daf::cpu::ChannelAffine<float>{&zero, &one, &zero}, &y);
     CHECK(std::isnan(y));
 }

@@ -14,7 +14,8 @@ template <class S, class Backend>
 std::vector<float> mask_of(Backend& backend, double rate, Index images, const daf::Draw& place) {
     const std::vector<float> x(static_cast<std::size_t>(images * S::size), 1.0f);
     std::vector<float> y(x.size());
-    daf::forward<daf::train>(backend, Dropout<S>{rate}, daf::batch_of<S>(x), daf::batch_of<S>(y), {}, {}, place);
+    daf::forward<daf::train>(backend, Dropout<S>{rate}, daf::batch_of<S>(x), daf::batch_of<S>(y), {}, {},
+                             place);
     return y;
 }
 
@@ -54,7 +55,8 @@ TEST_CASE("dropout draws word k%4 of block k/4 of its sample") {
     }
 }
 
-TEST_CASE_TEMPLATE("dropout draws the same mask however a batch is split", Backend, daf::Reference, daf::Cpu) {
+TEST_CASE_TEMPLATE("dropout draws the same mask however a batch is split", Backend, daf::Reference,
+                   daf::Cpu) {
     using S = Shape<3, 5, 7>;
     Backend backend;
     const std::uint32_t step = 9;
@@ -95,10 +97,12 @@ TEST_CASE("another seed, step, layer or sample is another mask") {
     daf::Cpu cpu(daf::Threads{1});
     const std::uint32_t step = 1, next_step = 2;
     const auto mask = [&](const daf::Draw& place) { return mask_of<S>(cpu, 0.5, 1, place); };
-    const std::vector<std::vector<float>> masks{
-        mask({daf::Seed{1}, &step, 1, 0}), mask({daf::Seed{2}, &step, 1, 0}),
-        mask({daf::Seed{std::uint64_t{1} << 32 | 1}, &step, 1, 0}), mask({daf::Seed{1}, &next_step, 1, 0}),
-        mask({daf::Seed{1}, &step, 2, 0}), mask({daf::Seed{1}, &step, 1, 1})};
+    const std::vector<std::vector<float>> masks{mask({daf::Seed{1}, &step, 1, 0}),
+                                                mask({daf::Seed{2}, &step, 1, 0}),
+                                                mask({daf::Seed{std::uint64_t{1} << 32 | 1}, &step, 1, 0}),
+                                                mask({daf::Seed{1}, &next_step, 1, 0}),
+                                                mask({daf::Seed{1}, &step, 2, 0}),
+                                                mask({daf::Seed{1}, &step, 1, 1})};
     CHECK(masks[0] == mask({daf::Seed{1}, &step, 1, 0}));
     for (std::size_t a = 0; a < masks.size(); ++a) {
         for (std::size_t b = 0; b < a; ++b) {
@@ -151,5 +155,6 @@ TEST_CASE_TEMPLATE("dropout refuses a rate outside [0, 1)", Backend, daf::Refere
 TEST_CASE("dropout in training asks for a place to draw at") {
     daf::Cpu cpu(daf::Threads{1});
     CHECK_THROWS_WITH_AS(mask_of<Shape<2>>(cpu, 0.5, 1, {}),
-                         "dropout: it draws numbers in training: give a Draw{seed, &step, layer}", daf::ArgumentError);
+                         "dropout: it draws numbers in training: give a Draw{seed, &step, layer}",
+                         daf::ArgumentError);
 }

@@ -21,7 +21,7 @@ TEST_CASE("flatten keeps memory order: rows, columns, channels") {
     daf::Cpu cpu(daf::Threads{1});
     daf::forward<daf::train>(cpu, F{}, daf::batch_of<F::Input>(x), daf::batch_of<F::Output>(y));
     CHECK(y == x);
-    daf::backward(cpu, F{}, daf::batch_of<F::Input>(x), daf::batch_of<F::Output>(y), daf::batch_of<F::Output>(x),
-                  daf::accumulate(daf::batch_of<F::Input>(dx)));
+    daf::backward(cpu, F{}, daf::batch_of<F::Input>(x), daf::batch_of<F::Output>(y),
+                  daf::batch_of<F::Output>(x), daf::accumulate(daf::batch_of<F::Input>(dx)));
     CHECK(dx == std::vector<float>{11, 12, 13, 14, 15, 16});
 }

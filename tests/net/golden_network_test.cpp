@@ -22,13 +22,14 @@ template <Index Features>
 using Conv = layer::ConvBnRelu<Features>;
 using Pool = layer::MaxPool<2>;
 // The paper's network without its dropout, narrow.
-using Trunk =
-    daf::Sequence<Image, Conv<4>, Conv<4>, Conv<4>, Pool,                                                  //
-                  Conv<8>, Conv<8>, Conv<8>, Pool,                                                         //
-                  Conv<8>, Conv<8>, Conv<8>, Conv<8>, Pool, Conv<16>, Conv<16>, Conv<16>, Conv<16>, Pool,  //
-                  Conv<16>, Conv<16>, Conv<16>, Conv<16>,                                                  //
-                  layer::Named<"attention", layer::DualAttention<8, 7>>,
-                  layer::Named<"fc1", layer::Linear<16>>, layer::Relu>;
+using Trunk = daf::Sequence<Image,                                         //
+                            Conv<4>, Conv<4>, Conv<4>, Pool,               // block 1
+                            Conv<8>, Conv<8>, Conv<8>, Pool,               // block 2
+                            Conv<8>, Conv<8>, Conv<8>, Conv<8>, Pool,      // block 3
+                            Conv<16>, Conv<16>, Conv<16>, Conv<16>, Pool,  // block 4
+                            Conv<16>, Conv<16>, Conv<16>, Conv<16>,        // block 5
+                            layer::Named<"attention", layer::DualAttention<8, 7>>,
+                            layer::Named<"fc1", layer::Linear<16>>, layer::Relu>;
 using Head = daf::Sequence<Shape<16>, layer::Named<"fc2", layer::Linear<7>>>;
 using Metric = daf::TripletCentreLoss<Shape<16>, 7>;
 using Net = daf::Network<Trunk, Head, Metric>;

@@ -1,6 +1,7 @@
 #pragma once
 // What the attention kernels do to one position's channels: a row, contiguous, which the SIMD lanes run over.
 #include <Eigen/Core>
+#include <cmath>
 #include <cstdint>
 #include <daf/cpu/context.hpp>
 #include <type_traits>
@@ -39,8 +40,8 @@ void write(Row to, const Values& values, bool accumulate) {
 
 /// a = 1 / (1 + exp(-a)), in place.
 template <class T>
-void apply_sigmoid(Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>> a) {
-    a = T(1) / (T(1) + (-a).exp());
+void apply_sigmoid(T* a, Index size) {
+    for (Index i = 0; i < size; ++i) a[i] = T(1) / (T(1) + std::exp(-a[i]));
 }
 
 /// The sum of a row. As an expression, so that its order does not depend on where the row lies in memory.

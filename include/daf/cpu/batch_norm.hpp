@@ -33,13 +33,14 @@ struct Kernel<BatchNorm<S>, Cpu> {
             affine = cpu::normalisation<T>(channels, call.saved.mean.data(), call.saved.inverse_std.data(),
                                            params.weight.data(), params.bias.data(), slope);
         } else {
-            affine = cpu::running_normalisation<T>(channels, params.running_mean.data(), params.running_var.data(),
-                                                   Op::eps, params.weight.data(), params.bias.data(), slope);
+            affine =
+                cpu::running_normalisation<T>(channels, params.running_mean.data(), params.running_var.data(),
+                                              Op::eps, params.weight.data(), params.bias.data(), slope);
         }
         ctx.parallel(chunks, [&](Index chunk) {
             const Range part = part_of(call.count(), chunks, chunk);
-            cpu::normalise<cpu::Rectify::no>(call.x[part.first].data(), part.size() * S::area, channels, affine,
-                                             call.y[part.first].data());
+            cpu::normalise<cpu::Rectify::no>(call.x[part.first].data(), part.size() * S::area, channels,
+                                             affine, call.y[part.first].data());
         });
     }
 
@@ -49,8 +50,9 @@ struct Kernel<BatchNorm<S>, Cpu> {
         auto frame = ctx.scratch();
         T* slope = frame.take<T>(channels);
         Gradient<T> gradient(channels, chunks);
-        gradient.take(frame, cpu::normalisation<T>(channels, call.saved.mean.data(), call.saved.inverse_std.data(),
-                                                   call.params.weight.data(), call.params.bias.data(), slope));
+        gradient.take(frame,
+                      cpu::normalisation<T>(channels, call.saved.mean.data(), call.saved.inverse_std.data(),
+                                            call.params.weight.data(), call.params.bias.data(), slope));
         ctx.parallel(chunks, [&](Index chunk) {
             const Range part = part_of(call.count(), chunks, chunk);
             gradient.add(call.x[part.first].data(), call.dy[part.first].data(), part.size() * S::area, chunk);

@@ -1,16 +1,16 @@
 #pragma once
-// Batch normalisation in pieces, for BatchNorm and for operators that have it inside: the statistics of a batch, the
-// sums of its gradients, and the passes over the map. Sizes are known at run time, so that one piece of code serves
-// every layer. A map is `pixels` rows of `channels` elements; SIMD lanes run over the channels. Sums are kept for each
-// chunk of images and combined in the chunks' order.
+// Batch normalisation in pieces, for BatchNorm and for operators that have it inside: the statistics of a
+// batch, the sums of its gradients, and the passes over the map. Sizes are known at run time, so that one
+// piece of code serves every layer. A map is `pixels` rows of `channels` elements; SIMD lanes run over the
+// channels. Sums are kept for each chunk of images and combined in the chunks' order.
 #include <cmath>
+#include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/context.hpp>
-#include <daf/cpu/gemm.hpp>
 
 namespace daf::cpu {
 
-/// y = (z - centre) * slope + offset, channel by channel. The centre is subtracted first, so that a large mean costs no
-/// digits.
+/// y = (z - centre) * slope + offset, channel by channel. The centre is subtracted first, so that a large
+/// mean costs no digits.
 template <class T>
 struct ChannelAffine {
     const T* centre;
@@ -23,34 +23,10 @@ enum class Rectify { no, yes };
 
 namespace detail {
 
-/// Packets of a strip of channels whose sums stay in registers.
-inline constexpr int strip_packets = accumulators >= 24 ? 4 : 2;
-
-/// body<P, Count>(first) for strips of Count * size(P) channels: several packets, one packet, single elements.
-template <class T, class Body>
-void for_each_strip(Index channels, const Body& body) {
-    constexpr Index lane = lanes<T>;
-    Index c = 0;
-    for (; c + strip_packets * lane <= channels; c += strip_packets * lane) {
-        body.template operator()<Packet<T>, strip_packets>(c);
-    }
-    for (; c + lane <= channels; c += lane) body.template operator()<Packet<T>, 1>(c);
-    for (; c < channels; ++c) body.template operator()<T, 1>(c);
-}
-
-/// body<P>(c) for every packet, then for every single element that remains.
-template <class T, class Body>
-inline void for_each_packet(Index channels, const Body& body) {
-    constexpr Index lane = lanes<T>;
-    Index c = 0;
-    for (; c + lane <= channels; c += lane) body.template operator()<Packet<T>>(c);
-    for (; c < channels; ++c) body.template operator()<T>(c);
-}
-
 /// sum and squares of z - shift over the pixels, for one strip.
 template <class P, int Count, class T>
 void sum_deviations(const T* z, Index pixels, Index channels, const T* shift, T* sum, T* squares) {
-    constexpr Index lane = packet::unpacket_traits<P>::size;
+    constexpr Index lane = packet_size<P>;
     P centre[Count], s1[Count], s2[Count];
     unroll<Count>([&](auto i) {
         centre[i] = packet::ploadu<P>(shift + i * lane);
@@ -72,14 +48,16 @@ void sum_deviations(const T* z, Index pixels, Index channels, const T* shift, T*
 /// (z - centre) * slope + offset of one packet: the same bits wherever it is computed.
 template <class P, class T>
 P normalised(const ChannelAffine<T>& affine, Index c, P deviation) {
-    return packet::pmadd(deviation, packet::ploadu<P>(affine.slope + c), packet::ploadu<P>(affine.offset + c));
+    return packet::pmadd(deviation, packet::ploadu<P>(affine.slope + c),
+                         packet::ploadu<P>(affine.offset + c));
 }
 
-/// sum of dy and of dy * (z - centre) over the pixels, for one strip; dy counts where its output was positive.
+/// sum of dy and of dy * (z - centre) over the pixels, for one strip; dy counts where its output was
+/// positive.
 template <Rectify R, class P, int Count, class T>
-void sum_gradients(const T* z, const T* dy, Index pixels, Index channels, const ChannelAffine<T>& affine, Index first,
-                   T* sum_dy, T* sum_dy_z) {
-    constexpr Index lane = packet::unpacket_traits<P>::size;
+void sum_gradients(const T* z, const T* dy, Index pixels, Index channels, const ChannelAffine<T>& affine,
+                   Index first, T* sum_dy, T* sum_dy_z) {
+    constexpr Index lane = packet_size<P>;
     const P zero = packet::pset1<P>(T(0));
     P centre[Count], s1[Count], s2[Count];
     unroll<Count>([&](auto i) {
@@ -107,22 +85,20 @@ void sum_gradients(const T* z, const T* dy, Index pixels, Index channels, const 
 
 /// Positions that are added up in T before the sum is widened to double.
 inline constexpr Index pixels_per_sum = 64;
-/// The widest strip of channels, in elements.
-template <class T>
-inline constexpr Index strip_width = detail::strip_packets * lanes<T>;
 
-/// A normalisation by saved (or running) figures: slope = weight * inverse_std, in memory of `channels` elements.
+/// A normalisation by saved (or running) figures: slope = weight * inverse_std, in memory of `channels`
+/// elements.
 template <class T>
-ChannelAffine<T> normalisation(Index channels, const T* mean, const T* inverse_std, const T* weight, const T* bias,
-                               T* slope) {
+ChannelAffine<T> normalisation(Index channels, const T* mean, const T* inverse_std, const T* weight,
+                               const T* bias, T* slope) {
     for (Index c = 0; c < channels; ++c) slope[c] = weight[c] * inverse_std[c];
     return {mean, slope, bias};
 }
 
 /// The same by running figures.
 template <class T>
-ChannelAffine<T> running_normalisation(Index channels, const T* running_mean, const T* running_var, double eps,
-                                       const T* weight, const T* bias, T* slope) {
+ChannelAffine<T> running_normalisation(Index channels, const T* running_mean, const T* running_var,
+                                       double eps, const T* weight, const T* bias, T* slope) {
     for (Index c = 0; c < channels; ++c) {
         slope[c] = static_cast<T>(static_cast<double>(weight[c]) /
                                   std::sqrt(static_cast<double>(running_var[c]) + eps));
@@ -134,7 +110,7 @@ ChannelAffine<T> running_normalisation(Index channels, const T* running_mean, co
 template <Rectify R, class T>
 void normalise(const T* z, Index pixels, Index channels, const ChannelAffine<T>& affine, T* y) {
     for (Index p = 0; p < pixels; ++p, z += channels, y += channels) {
-        detail::for_each_packet<T>(channels, [&]<class P>(Index c) {
+        for_each_packet<T>(channels, [&]<class P>(Index c) {
             const P d = packet::psub(packet::ploadu<P>(z + c), packet::ploadu<P>(affine.centre + c));
             P value = detail::normalised(affine, c, d);
             if constexpr (R == Rectify::yes) {
@@ -146,10 +122,12 @@ void normalise(const T* z, Index pixels, Index channels, const ChannelAffine<T>&
     }
 }
 
-/// Mean and variance of each channel of a batch. A chunk adds its images in their order; chunks may run in parallel.
+/// Mean and variance of each channel of a batch. A chunk adds its images in their order; chunks may run in
+/// parallel.
 ///
-/// Deviations are taken from the chunk's mean so far (for its first pixels, from a first estimate of their own), so that
-/// nothing cancels, however large the mean beside the deviation; runs of pixels and chunks are joined by Chan's update.
+/// Deviations are taken from the chunk's mean so far (for its first pixels, from a first estimate of their
+/// own), so that nothing cancels, however large the mean beside the deviation; runs of pixels and chunks are
+/// joined by Chan's update.
 template <class T>
 class BatchMoments {
   public:
@@ -193,7 +171,8 @@ class BatchMoments {
     }
 
     /// After join(): what backward reads, and the step of the running figures.
-    void finish(double eps, double momentum, T* mean_out, T* inverse_std, T* running_mean, T* running_var) const {
+    void finish(double eps, double momentum, T* mean_out, T* inverse_std, T* running_mean,
+                T* running_var) const {
         const double unbiased = count() / (count() - 1);
         const auto move = [momentum](T& running, double to) {
             running = static_cast<T>((1 - momentum) * static_cast<double>(running) + momentum * to);
@@ -220,8 +199,8 @@ class BatchMoments {
     void add_run(const T* z, Index pixels, const Moments& to) const {
         const auto count = static_cast<double>(pixels);
         const double share = count / (*to.count + count), spread = *to.count * share;
-        detail::for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
-            constexpr Index width = Count * packet::unpacket_traits<P>::size;
+        for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
+            constexpr Index width = Count * packet_size<P>;
             T shift[width], sum[width], squares[width];
             for (Index i = 0; i < width; ++i) shift[i] = static_cast<T>(to.mean[first + i]);
             if (*to.count == 0) {
@@ -233,7 +212,8 @@ class BatchMoments {
                 const double s = static_cast<double>(sum[i]), from_shift = s / count;
                 const double apart = static_cast<double>(shift[i]) + from_shift - to.mean[first + i];
                 to.mean[first + i] += apart * share;
-                to.squares[first + i] += static_cast<double>(squares[i]) - s * from_shift + apart * apart * spread;
+                to.squares[first + i] +=
+                    static_cast<double>(squares[i]) - s * from_shift + apart * apart * spread;
             }
         });
         *to.count += count;
@@ -243,7 +223,8 @@ class BatchMoments {
     std::byte* memory_ = nullptr;
 };
 
-/// The gradient through a training normalisation (and a ReLU behind it, if asked): first the sums over the batch, then
+/// The gradient through a training normalisation (and a ReLU behind it, if asked): first the sums over the
+/// batch, then
 ///   dz = dy' * slope + (z - centre) * by_z + constant,     dy' = dy where the rectified output is positive
 template <class T, Rectify R>
 class NormalisationGradient {
@@ -265,11 +246,11 @@ class NormalisationGradient {
         double* sum = sums(chunk);
         for (Index start = 0; start < pixels; start += pixels_per_sum) {
             const Index run = std::min(pixels_per_sum, pixels - start), offset = start * channels_;
-            detail::for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
-                constexpr Index width = Count * packet::unpacket_traits<P>::size;
+            for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
+                constexpr Index width = Count * packet_size<P>;
                 T sum_dy[width], sum_dy_z[width];
-                detail::sum_gradients<R, P, Count>(z + offset, dy + offset, run, channels_, affine_, first, sum_dy,
-                                                   sum_dy_z);
+                detail::sum_gradients<R, P, Count>(z + offset, dy + offset, run, channels_, affine_, first,
+                                                   sum_dy, sum_dy_z);
                 for (Index i = 0; i < width; ++i) {
                     sum[first + i] += static_cast<double>(sum_dy[i]);
                     sum[channels_ + first + i] += static_cast<double>(sum_dy_z[i]);
@@ -278,7 +259,8 @@ class NormalisationGradient {
         }
     }
 
-    /// Joins the chunks' sums: dweight and dbias are added to, and apply() is ready. values: pixels in the batch.
+    /// Joins the chunks' sums: dweight and dbias are added to, and apply() is ready. values: pixels in the
+    /// batch.
     void finish(Index values, const T* inverse_std, T* dweight, T* dbias) const {
         double* all = sums(0);
         for (Index chunk = 1; chunk < chunks_; ++chunk) {
@@ -298,7 +280,7 @@ class NormalisationGradient {
     /// dz = or += the gradient. dz may be dy, or z.
     void apply(const T* z, const T* dy, Index pixels, T* dz, bool accumulate) const {
         for (Index p = 0; p < pixels; ++p, z += channels_, dy += channels_, dz += channels_) {
-            detail::for_each_packet<T>(channels_, [&]<class P>(Index c) {
+            for_each_packet<T>(channels_, [&]<class P>(Index c) {
                 const P d = packet::psub(packet::ploadu<P>(z + c), packet::ploadu<P>(affine_.centre + c));
                 P slope = packet::ploadu<P>(dy + c);
                 if constexpr (R == Rectify::yes) {

@@ -116,14 +116,14 @@ class ChannelForward {
                 if (activation == Hidden::relu) {
                     for (Index j = 0; j < hidden; ++j) h[j] = h[j] < T(0) ? T(0) : h[j];
                 } else if (activation == Hidden::sigmoid) {
-                    apply_sigmoid<T>(h);
+                    apply_sigmoid(h.data(), hidden);
                 }
                 hidden_sum += h;
             }
             auto gate = row(tensors_.gate_of(n_), channels);
             gate = T(2) * row(tensors_.fc2_bias, channels);  // once per net
             gate.matrix().noalias() += tensors_.second().transpose() * ConstVector<T>(hidden_sum_, hidden);
-            apply_sigmoid<T>(gate);
+            apply_sigmoid(gate.data(), channels);
         }
 
         auto gate() const {

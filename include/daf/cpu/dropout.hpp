@@ -7,12 +7,14 @@ namespace daf {
 
 namespace cpu {
 
-/// A mask's elements that are drawn at once: Philox blocks side by side, so that its rounds vectorise.
-inline constexpr Index mask_blocks = 16;
+/// Philox blocks that are drawn side by side, so that its rounds vectorise. (g++ unrolls loops of 16 and
+/// fewer instead.)
+inline constexpr Index mask_blocks = 32;
+/// The elements of a mask that they make.
 inline constexpr Index mask_run = 4 * mask_blocks;
 
-/// words[4 * i + j] = draw(stream, sample, first + i)[j] for i < mask_blocks. The generator of core/random.hpp with the
-/// loop over blocks inside the loop over rounds.
+/// words[4 * i + j] = draw(stream, sample, first + i)[j] for i < mask_blocks. The generator of
+/// core/random.hpp with the loop over blocks inside the loop over rounds.
 inline void draw_run(const Stream& stream, std::uint32_t sample, std::uint32_t first,
                      std::uint32_t* __restrict words) {
     std::uint32_t c0[mask_blocks], c1[mask_blocks], c2[mask_blocks], c3[mask_blocks];
@@ -82,8 +84,8 @@ struct Kernel<Dropout<S>, Cpu> {
 
     /// to (+)= from * the image's mask. Nothing is drawn at rate 0.
     template <class T>
-    static void mask_image(double rate, const Draw& place, Index image, const T* __restrict from, T* __restrict to,
-                           bool accumulate) {
+    static void mask_image(double rate, const Draw& place, Index image, const T* __restrict from,
+                           T* __restrict to, bool accumulate) {
         const auto sample = place.first_sample + static_cast<std::uint32_t>(image);
         // unit_interval(word) >= rate, in integers.
         const auto threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p24));

@@ -1,5 +1,5 @@
 #pragma once
-#include <daf/cpu/channel_block.hpp>
+#include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/context.hpp>
 #include <daf/ops/global_pool.hpp>
 
@@ -20,20 +20,18 @@ void average_pixels(const T* x, Index pixels, Index channels, T* y) {
     });
 }
 
-/// y[c] = max over the pixels of x[pixel][c]; winner[c], unless it is null, the first pixel that has it.
+/// y[c] = max over the pixels of x[pixel][c]; winner[c], unless winner is null, the first pixel that has it.
 template <class T>
 void largest_of_pixels(const T* x, Index pixels, Index channels, T* y, std::int32_t* winner) {
     for_each_channel_block(channels, [&](Index first, Index width) {
-        Largest<T> largest;
-        const T* pixel = x + first;
-        largest.start(pixel, width);
-        for (Index p = 1; p < pixels; ++p) {
-            pixel += channels;
-            largest.meet(pixel, p, width);
-        }
-        std::copy_n(largest.value, width, y + first);
-        if (winner == nullptr) return;
-        for (Index c = 0; c < width; ++c) winner[first + c] = static_cast<std::int32_t>(largest.place[c]);
+        T places[channel_block];
+        for_each_packet<T>(width, [&]<class P>(Index c) {
+            const T* pixel = x + first + c;
+            Largest<T, P> largest(pixel);
+            for (Index p = 1; p < pixels; ++p) largest.meet(pixel + p * channels, p);
+            largest.store(y + first + c, places + c);
+        });
+        if (winner != nullptr) store_places(places, width, winner + first);
     });
 }
 
@@ -87,6 +85,7 @@ struct Kernel<GlobalAveragePool<In>, Cpu> {
 
 template <class In>
 struct Kernel<GlobalMaxPool<In>, Cpu> {
+    static_assert(In::area <= Index{1} << 24, "daf: a map of global_pool may have 2^24 positions on Cpu");
     using Op = GlobalMaxPool<In>;
     static constexpr Index channels = In::channels;
 

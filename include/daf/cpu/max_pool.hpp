@@ -1,5 +1,5 @@
 #pragma once
-#include <daf/cpu/channel_block.hpp>
+#include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/context.hpp>
 #include <daf/ops/max_pool.hpp>
 
@@ -13,10 +13,17 @@ struct MaxPoolSize {
 
     constexpr Index out_height() const { return height / window; }
     constexpr Index out_width() const { return width / window; }
-    /// From a window's first pixel to its k-th.
-    constexpr Index offset(Index k) const { return (k / window * width + k % window) * channels; }
     /// Where the window of output pixel (row, column) starts.
-    constexpr Index start(Index row, Index column) const { return (row * width + column) * window * channels; }
+    constexpr Index start(Index row, Index column) const {
+        return (row * width + column) * window * channels;
+    }
+    /// body(k, elements from the window's start to its k-th pixel), in memory order.
+    template <class Body>
+    void for_each_place(const Body& body) const {
+        for (Index k = 0, row = 0; row < window; ++row) {
+            for (Index column = 0; column < window; ++column, ++k) body(k, (row * width + column) * channels);
+        }
+    }
 };
 
 /// One image. winner may be null.
@@ -26,14 +33,14 @@ void max_pool(const MaxPoolSize& size, const T* x, T* y, std::uint8_t* winner) {
         for (Index column = 0; column < size.out_width(); ++column) {
             const T* corner = x + size.start(row, column);
             for_each_channel_block(size.channels, [&](Index first, Index width) {
-                Largest<T> largest;
-                largest.start(corner + first, width);
-                for (Index k = 1; k < size.window * size.window; ++k) {
-                    largest.meet(corner + size.offset(k) + first, k, width);
-                }
-                std::copy_n(largest.value, width, y + first);
-                if (winner == nullptr) return;
-                for (Index c = 0; c < width; ++c) winner[first + c] = static_cast<std::uint8_t>(largest.place[c]);
+                T places[channel_block];
+                for_each_packet<T>(width, [&]<class P>(Index c) {
+                    Largest<T, P> largest(corner + first + c);
+                    size.for_each_place(
+                        [&](Index k, Index offset) { largest.meet(corner + offset + first + c, k); });
+                    largest.store(y + first + c, places + c);
+                });
+                if (winner != nullptr) store_places(places, width, winner + first);
             });
             y += size.channels;
             if (winner != nullptr) winner += size.channels;
@@ -43,25 +50,23 @@ void max_pool(const MaxPoolSize& size, const T* x, T* y, std::uint8_t* winner) {
 
 /// dx of one image (+)= dy where the winners stood.
 template <class T>
-void max_pool_gradient(const MaxPoolSize& size, const T* dy, const std::uint8_t* winner, T* dx, bool accumulate) {
+void max_pool_gradient(const MaxPoolSize& size, const T* dy, const std::uint8_t* winner, T* dx,
+                       bool accumulate) {
     const bool windows_cover = size.height % size.window == 0 && size.width % size.window == 0;
     if (!accumulate && !windows_cover) std::fill_n(dx, size.height * size.width * size.channels, T(0));
     for (Index row = 0; row < size.out_height(); ++row) {
         for (Index column = 0; column < size.out_width(); ++column) {
             T* corner = dx + size.start(row, column);
-            for_each_channel_block(size.channels, [&](Index first, Index width) {
-                typename Largest<T>::Place place[channel_block];
-                for (Index c = 0; c < width; ++c) place[c] = winner[first + c];
-                const T* __restrict slope = dy + first;
-                for (Index k = 0; k < size.window * size.window; ++k) {
-                    T* __restrict to = corner + size.offset(k) + first;
-                    const auto here = static_cast<typename Largest<T>::Place>(k);
-                    if (accumulate) {
-                        for (Index c = 0; c < width; ++c) to[c] += place[c] == here ? slope[c] : T(0);
-                    } else {
-                        for (Index c = 0; c < width; ++c) to[c] = place[c] == here ? slope[c] : T(0);
-                    }
-                }
+            for_each_packet<T>(size.channels, [&]<class P>(Index c) {
+                T wide[packet_size<P>];
+                for (Index i = 0; i < packet_size<P>; ++i) wide[i] = winner[c + i];
+                const P place = packet::ploadu<P>(wide), slope = packet::ploadu<P>(dy + c);
+                size.for_each_place([&](Index k, Index offset) {
+                    T* at = corner + offset + c;
+                    P here = packet::pand(slope, packet::pcmp_eq(place, packet::pset1<P>(static_cast<T>(k))));
+                    if (accumulate) here = packet::padd(here, packet::ploadu<P>(at));
+                    packet::pstoreu(at, here);
+                });
             });
             dy += size.channels;
             winner += size.channels;

@@ -89,7 +89,7 @@ class SpatialForward {
             T* __restrict to = &gate[output];
             for (Index i = 0; i < count; ++i) to[i] += w0 * mean[i] + w1 * largest[i];
         });
-        apply_sigmoid<T>(gate);
+        apply_sigmoid(gate.data(), gate.size());
     }
 
     T gate(Index position) const { return tensors_.gate_of(n_)[position]; }

@@ -1,6 +1,7 @@
 #pragma once
 // A pool of threads for work that is split into numbered chunks. How the work is split never depends on how many
 // threads there are; which thread takes which chunk does, and must not matter.
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -36,7 +37,7 @@ class ThreadPool {
     /// Called from inside a body, it runs the chunks on the calling thread.
     template <class Body>
     void run(Index chunks, const Body& body) {
-        if (workers_.empty() || chunks < 2 || inside_) {
+        if (workers_.empty() || chunks < 2 || inside()) {
             for (Index chunk = 0; chunk < chunks; ++chunk) call(body, chunk, 0);
             return;
         }
@@ -47,15 +48,15 @@ class ThreadPool {
             chunks_ = chunks;
             next_.store(0, std::memory_order_relaxed);
             busy_ = static_cast<int>(workers_.size());
+            caller_ = std::this_thread::get_id();
             ++round_;
             announced_.store(round_, std::memory_order_release);
         }
         wake_.notify_all();
-        inside_ = true;
         take_chunks(0);
-        inside_ = false;
         std::unique_lock lock(mutex_);
         done_.wait(lock, [this] { return busy_ == 0; });
+        caller_ = {};
     }
 
   private:
@@ -76,8 +77,14 @@ class ThreadPool {
         }
     }
 
+    /// Whether the calling thread is running one of this pool's chunks.
+    bool inside() const {
+        const std::thread::id me = std::this_thread::get_id();
+        return me == caller_ ||
+               std::any_of(workers_.begin(), workers_.end(), [me](const std::thread& w) { return w.get_id() == me; });
+    }
+
     void work(int worker) {
-        inside_ = true;
         std::uint64_t seen = 0;
         for (;;) {
             // The next round mostly follows within microseconds; sleeping and waking costs more than that.
@@ -96,9 +103,6 @@ class ThreadPool {
         }
     }
 
-    // Set in every thread that is running a body, of whatever pool: nested work stays on its thread.
-    static inline thread_local bool inside_ = false;
-
     std::vector<std::thread> workers_;
     std::mutex mutex_;
     std::condition_variable wake_;
@@ -111,6 +115,7 @@ class ThreadPool {
     std::uint64_t round_ = 0;
     int busy_ = 0;
     bool stopping_ = false;
+    std::thread::id caller_;  // who waits for the round that is running
 };
 
 }  // namespace daf

@@ -125,7 +125,8 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
         for (Index i = 0; i < call.count(); ++i) {
             auto* dx = call.dx.batch[i].data();
             if (!call.saved.active[i][0]) {
-                if (!call.dx.accumulates()) std::fill(dx + columns.first, dx + columns.last, std::remove_cvref_t<decltype(*dx)>(0));
+                if (!call.dx.accumulates())
+                    std::fill(dx + columns.first, dx + columns.last, std::remove_cvref_t<decltype(*dx)>(0));
                 continue;
             }
             const auto dy = call.dy[i][0];

@@ -21,13 +21,17 @@ struct check_reduction {
 };
 
 /// Channel attention [Eq 1-2]:
-///   y = s * x,   s = sigmoid(net(avg x) + net(max x)),   net(v) = hidden(v fc1.weight + fc1.bias) fc2.weight
-///   + fc2.bias x, y          (H,W,C); avg and max over the positions, s (C) the same for all of them
+///   y = s * x,   s = sigmoid(net(avg x) + net(max x)),
+///   net(v) = hidden(v fc1.weight + fc1.bias) fc2.weight + fc2.bias
+///
+///   x, y          (H,W,C); avg and max over the positions, s (C) the same for all of them
 ///   fc1.weight    (C,C/r), He       fc2.weight  (C/r,C), Glorot       fc1.bias (C/r), fc2.bias (C): zeros
+///
 /// Reduction must divide C (static_assert). fc2.bias counts twice, once per net, as in PyTorch. Among equal
-/// maxima the first in memory order, alone, takes the gradient. Saved: both pools, argmax, both hidden
-/// vectors, gate: 4 C + 2 C/r elements an image; backward reads x. dx as asked, dparams accumulated. x and y
-/// may not overlap. Bits do not depend on threads.
+/// maxima the first in memory order, alone, takes the gradient.
+///
+/// Saved: both pools, argmax, both hidden vectors, gate: 4 C + 2 C/r elements an image; backward reads x.
+/// dx as asked, dparams accumulated. x and y may not overlap. Bits do not depend on threads.
 template <MapShape In, Index Reduction = 8, Hidden H = Hidden::relu>
 struct ChannelAttention {
     using Header = header::channel_attention;

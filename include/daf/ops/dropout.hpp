@@ -12,10 +12,10 @@ struct dropout {
 
 /// Training: y = x * m, dx = dy * m, where m is 0 with probability `rate`, else 1 / (1 - rate). Eval: y = x.
 ///   x, y  any shape     rate  in [0, 1), else ArgumentError
-/// The mask is a function of where it stands: element k of sample s is kept where word k%4 of draw(stream, s, k/4), as
-/// a number in [0, 1), is not below rate. s is the sample's global position (Draw::first_sample + image), so neither
-/// the split of a batch over calls or ranks nor the number of threads changes it.
-/// Saved: nothing; backward draws the mask again, so it wants the same Draw with the step unchanged. A dropped NaN
+/// The mask is a function of where it stands: element k of sample s is kept where word k%4 of draw(stream, s,
+/// k/4), as a number in [0, 1), is not below rate. s is the sample's global position (Draw::first_sample +
+/// image), so neither the split of a batch over calls or ranks nor the number of threads changes it. Saved:
+/// nothing; backward draws the mask again, so it wants the same Draw with the step unchanged. A dropped NaN
 /// stays visible (it is multiplied by 0). x and y may not overlap.
 template <AnyShape S>
 struct Dropout {

@@ -24,7 +24,8 @@ struct GlobalAveragePool {
 /// y[c] = max over all positions of x[.,.,c].
 ///   x  (H,W,C)   y  (C)
 /// The first of equal maxima in memory order alone takes the gradient. A NaN is its channel's maximum.
-/// Saved: the winner's position, row * W + column (C). x and y may not overlap. Bits do not depend on threads.
+/// Saved: the winner's position, row * W + column (C). x and y may not overlap. Bits do not depend on
+/// threads.
 template <MapShape In>
 struct GlobalMaxPool {
     using Header = header::global_pool;

@@ -31,7 +31,8 @@ void reduce(Backend& ctx, Reduction reduction, Y y, Total total) {
     detail::check_kernel<BatchReduction, Backend>();
     detail::check_argument<arg::y, Shape<1>, T, Space, Y>();
     detail::check_argument<arg::total, Shape<1>, double, Space, Total>();
-    if constexpr (detail::has_kernel<BatchReduction, Backend> && detail::argument_fits<Shape<1>, T, Space, Y> &&
+    if constexpr (detail::has_kernel<BatchReduction, Backend> &&
+                  detail::argument_fits<Shape<1>, T, Space, Y> &&
                   detail::argument_fits<Shape<1>, double, Space, Total>) {
         const char* name = header::reduction::name;
         if (y.count() < 1) detail::throw_argument(name, "the batch is empty: expected at least one loss");
@@ -61,7 +62,8 @@ void fill_weights(Backend& ctx, Reduction reduction, DY dy, double weight = 1) {
     using T = typename DY::Element;
     detail::check_kernel<BatchReduction, Backend>();
     detail::check_argument<arg::dy, Shape<1>, T, Space, DY>();
-    if constexpr (detail::has_kernel<BatchReduction, Backend> && detail::argument_fits<Shape<1>, T, Space, DY>) {
+    if constexpr (detail::has_kernel<BatchReduction, Backend> &&
+                  detail::argument_fits<Shape<1>, T, Space, DY>) {
         const char* name = header::reduction::name;
         if (dy.count() < 1) detail::throw_argument(name, "the batch is empty: expected at least one weight");
         detail::check_batch(name, "dy", dy.data(), dy.count(), dy.count());

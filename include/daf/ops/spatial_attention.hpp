@@ -19,9 +19,12 @@ struct check_odd_kernel {
 
 /// Spatial attention [Eq 3]:
 ///   y = s * x,   s = sigmoid(conv [mean x, max x])
+///
 ///   x, y          (H,W,C); mean and max over the channels, s (H,W) the same for all of them
 ///   conv.weight   (K,K,2,1), Glorot: on the mean, on the max; padded with zeros       conv.bias  (1), zero
+///
 /// K must be odd (static_assert). Among equal maxima the first in memory order, alone, takes the gradient.
+///
 /// Saved: both pools, argmax, gate: 4 H W elements an image; backward reads x.
 /// dx as asked, dparams accumulated. x and y may not overlap. Bits do not depend on threads.
 template <MapShape In, Index K = 7>

@@ -1,0 +1,72 @@
+#pragma once
+// Channels as SIMD packets: how the channels-last passes over a map walk its innermost axis.
+#include <algorithm>
+#include <cstdint>
+#include <daf/cpu/gemm.hpp>
+
+namespace daf::cpu {
+
+template <class P>
+inline constexpr Index packet_size = packet::unpacket_traits<P>::size;
+
+/// body<P>(c) for every whole packet of channels from c on, then, with P = T, for every single one that
+/// remains.
+template <class T, class Body>
+inline void for_each_packet(Index channels, const Body& body) {
+    const Index whole = channels / lanes<T> * lanes<T>;
+    for (Index c = 0; c < whole; c += lanes<T>) body.template operator()<Packet<T>>(c);
+    for (Index c = whole; c < channels; ++c) body.template operator()<T>(c);
+}
+
+/// Packets of a strip of channels: as many as keep their sums in registers.
+inline constexpr int strip_packets = accumulators >= 24 ? 4 : 2;
+
+/// body<P, Count>(first) for strips of Count packets: several at once, then one, then single elements (P =
+/// T).
+template <class T, class Body>
+inline void for_each_strip(Index channels, const Body& body) {
+    constexpr Index strip = strip_packets * lanes<T>;
+    const Index in_strips = channels / strip * strip, whole = channels / lanes<T> * lanes<T>;
+    for (Index c = 0; c < in_strips; c += strip) body.template operator()<Packet<T>, strip_packets>(c);
+    for (Index c = in_strips; c < whole; c += lanes<T>) body.template operator()<Packet<T>, 1>(c);
+    for (Index c = whole; c < channels; ++c) body.template operator()<T, 1>(c);
+}
+
+/// body(first, width) for blocks of channels whose running values lie on the stack, in the nearest cache.
+inline constexpr Index channel_block = 64;
+template <class Body>
+inline void for_each_channel_block(Index channels, const Body& body) {
+    for (Index first = 0; first < channels; first += channel_block) {
+        body(first, std::min(channel_block, channels - first));
+    }
+}
+
+/// The largest value that each lane has met, and where. The first of equals stays; a NaN wins.
+template <class T, class P>
+struct Largest {
+    P value;
+    P place;  // a number of T: positions are small, and so both fill the same lanes
+
+    explicit Largest(const T* first) : value(packet::ploadu<P>(first)), place(packet::pset1<P>(T(0))) {}
+
+    void meet(const T* x, Index at) {
+        const P met = packet::ploadu<P>(x);
+        const P keeps = packet::pandnot(packet::pcmp_eq(met, met), packet::pcmp_lt(value, met));
+        value = packet::pselect(keeps, value, met);
+        place = packet::pselect(keeps, place, packet::pset1<P>(static_cast<T>(at)));
+    }
+
+    void store(T* values, T* places) const {
+        packet::pstoreu(values, value);
+        packet::pstoreu(places, place);
+    }
+};
+
+/// Places as they are saved. To an int first: compilers have instructions for either step, not for both in
+/// one.
+template <class T, class To>
+void store_places(const T* places, Index count, To* to) {
+    for (Index i = 0; i < count; ++i) to[i] = static_cast<To>(static_cast<std::int32_t>(places[i]));
+}
+
+}  // namespace daf::cpu

@@ -1,0 +1,29 @@
+#include <doctest/doctest.h>
+
+#include <daf/core/scratch.hpp>
+
+TEST_CASE("scratch is aligned, given back with its frame, and grows between frames alone") {
+    daf::ScratchArena arena;
+    arena.reserve(1000);
+    {
+        daf::ScratchFrame outer(arena);
+        auto* a = outer.take<float>(3);
+        auto* b = outer.take<double>(2);
+        CHECK(reinterpret_cast<std::uintptr_t>(a) % 64 == 0);
+        CHECK(reinterpret_cast<std::byte*>(b) - reinterpret_cast<std::byte*>(a) == 64);
+        {
+            daf::ScratchFrame inner(arena);
+            CHECK(inner.take<char>(64) == reinterpret_cast<char*>(b) + 64);
+        }
+        CHECK(outer.take<char>(1) == reinterpret_cast<char*>(b) + 64);
+        arena.reserve(700);
+        CHECK_THROWS_WITH_AS(arena.reserve(5000),
+                             "scratch: an operator asked for 5000 bytes inside another one whose scratch_bytes did not "
+                             "count them",
+                             daf::Error);
+        CHECK_THROWS_WITH_AS(outer.take<char>(5000), "scratch: a kernel took more than its scratch_bytes said",
+                             daf::Error);
+    }
+    arena.reserve(5000);
+    CHECK(arena.capacity() == 5000);
+}
