@@ -21,8 +21,8 @@ TEST_CASE("a linear layer by hand") {
     auto parameters = daf::bind<L>(std::span(slab));
     daf::forward<daf::train>(cpu, L{}, daf::batch_of<Shape<2>>(x), daf::batch_of<Shape<2>>(y), parameters);
     CHECK(y == std::vector<double>{5 + 18 + 10, 10 + 24 + 20});
-    daf::backward(cpu, L{}, daf::batch_of<Shape<2>>(x), daf::batch_of<Shape<2>>(y), daf::batch_of<Shape<2>>(dy),
-                  daf::overwrite(daf::batch_of<Shape<2>>(dx)), parameters,
+    daf::backward(cpu, L{}, daf::batch_of<Shape<2>>(x), daf::batch_of<Shape<2>>(y),
+                  daf::batch_of<Shape<2>>(dy), daf::overwrite(daf::batch_of<Shape<2>>(dx)), parameters,
                   daf::bind_gradients<L>(std::span(gradient)));
     CHECK(dx == std::vector<double>{201, 403});
     CHECK(gradient == std::vector<double>{5, 500, 6, 600, 1, 100});

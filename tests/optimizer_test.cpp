@@ -32,7 +32,8 @@ struct Slabs {
 };
 
 template <class T, class Backend>
-std::vector<T> after_five_steps(Backend& ctx, const daf::Optimizer& optimizer, Index decayed, Index undecayed) {
+std::vector<T> after_five_steps(Backend& ctx, const daf::Optimizer& optimizer, Index decayed,
+                                Index undecayed) {
     Slabs<T> slabs(decayed, undecayed);
     for (std::uint32_t step = 1; step <= 5; ++step) {
         daf::update(ctx, optimizer, slabs.call(step));
@@ -41,7 +42,8 @@ std::vector<T> after_five_steps(Backend& ctx, const daf::Optimizer& optimizer, I
     return slabs.p;
 }
 
-const daf::Optimizer everything[] = {Adam{}, Adam{.weight_decay = 0.1}, Sgd{}, Sgd{.weight_decay = 0.1, .nesterov = false}};
+const daf::Optimizer everything[] = {Adam{}, Adam{.weight_decay = 0.1}, Sgd{},
+                                     Sgd{.weight_decay = 0.1, .nesterov = false}};
 
 }  // namespace
 
@@ -51,14 +53,16 @@ TEST_CASE("optimizers agree with the reference, across pieces of the slab and th
     for (const auto& optimizer : everything) {
         const auto got = after_five_steps<double>(cpu, optimizer, 40000, 777);
         const auto want = after_five_steps<double>(reference, optimizer, 40000, 777);
-        for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(got[i] == doctest::Approx(want[i]).epsilon(1e-12));
+        for (std::size_t i = 0; i < got.size(); ++i)
+            REQUIRE(got[i] == doctest::Approx(want[i]).epsilon(1e-12));
     }
 }
 
 TEST_CASE("optimizers give the same bits at any number of threads") {
     for (const auto& optimizer : everything) {
         daf::Cpu one(daf::Threads{1}), three(daf::Threads{3});
-        CHECK(after_five_steps<float>(one, optimizer, 50000, 3) == after_five_steps<float>(three, optimizer, 50000, 3));
+        CHECK(after_five_steps<float>(one, optimizer, 50000, 3) ==
+              after_five_steps<float>(three, optimizer, 50000, 3));
     }
 }
 
@@ -90,7 +94,8 @@ TEST_CASE("SGD with Nesterov momentum by hand") {
 
 TEST_CASE("weight decay reaches the decayed segment alone, and a zero gradient moves nothing else") {
     daf::Cpu cpu(daf::Threads{1});
-    for (const daf::Optimizer& optimizer : {daf::Optimizer{Adam{.weight_decay = 0.1}}, daf::Optimizer{Sgd{.weight_decay = 0.1}}}) {
+    for (const daf::Optimizer& optimizer :
+         {daf::Optimizer{Adam{.weight_decay = 0.1}}, daf::Optimizer{Sgd{.weight_decay = 0.1}}}) {
         Slabs<double> slabs(1, 1);
         slabs.p = {1, 1};
         slabs.g = {0, 0};
@@ -111,6 +116,8 @@ TEST_CASE("an update allocates nothing, and refuses missing slabs") {
     auto call = slabs.call(3);
     call.second_moment = nullptr;
     CHECK_THROWS_WITH_AS(daf::update(cpu, adam, call),
-                         "optimizer: parameters, gradients or moments are null: bind them", daf::ArgumentError);
-    CHECK_THROWS_WITH_AS(daf::update(cpu, adam, slabs.call(0)), "optimizer: steps count from 1", daf::ArgumentError);
+                         "optimizer: parameters, gradients or moments are null: bind them",
+                         daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(daf::update(cpu, adam, slabs.call(0)), "optimizer: steps count from 1",
+                         daf::ArgumentError);
 }

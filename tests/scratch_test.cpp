@@ -17,12 +17,13 @@ TEST_CASE("scratch is aligned, given back with its frame, and grows between fram
         }
         CHECK(outer.take<char>(1) == reinterpret_cast<char*>(b) + 64);
         arena.reserve(700);
-        CHECK_THROWS_WITH_AS(arena.reserve(5000),
-                             "scratch: an operator asked for 5000 bytes inside another one whose scratch_bytes did not "
-                             "count them",
-                             daf::Error);
-        CHECK_THROWS_WITH_AS(outer.take<char>(5000), "scratch: a kernel took more than its scratch_bytes said",
-                             daf::Error);
+        CHECK_THROWS_WITH_AS(
+            arena.reserve(5000),
+            "scratch: an operator asked for 5000 bytes inside another one whose scratch_bytes did not "
+            "count them",
+            daf::Error);
+        CHECK_THROWS_WITH_AS(outer.take<char>(5000),
+                             "scratch: a kernel took more than its scratch_bytes said", daf::Error);
     }
     arena.reserve(5000);
     CHECK(arena.capacity() == 5000);

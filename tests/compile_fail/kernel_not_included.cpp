@@ -9,7 +9,7 @@
 
 using Convolution = daf::Conv2d<daf::Shape<6, 6, 3>, 4>;
 
-void call(daf::Cpu& cpu, daf::Batch<Convolution::Input, const float> x, daf::Batch<Convolution::Output, float> y,
-          Convolution::Parameters<float> parameters) {
+void call(daf::Cpu& cpu, daf::Batch<Convolution::Input, const float> x,
+          daf::Batch<Convolution::Output, float> y, Convolution::Parameters<float> parameters) {
     daf::forward<daf::train>(cpu, Convolution{}, x, y, parameters);
 }

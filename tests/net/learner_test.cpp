@@ -10,10 +10,11 @@ using daf_test::TinyNetwork;
 namespace {
 
 template <class T>
-std::vector<T> parameters_after(int threads, int steps, TinyNetwork net = {}, daf::JointObjective objective = {},
-                                daf::Optimizer optimizer = daf::Adam{}) {
+std::vector<T> parameters_after(int threads, int steps, TinyNetwork net = {},
+                                daf::JointObjective objective = {}, daf::Optimizer optimizer = daf::Adam{}) {
     daf::Cpu cpu(daf::Threads{threads});
-    daf::Learner<TinyNetwork, daf::Cpu, T> learner(cpu, daf::max_batch(18), daf::Seed{5}, net, objective, optimizer);
+    daf::Learner<TinyNetwork, daf::Cpu, T> learner(cpu, daf::max_batch(18), daf::Seed{5}, net, objective,
+                                                   optimizer);
     const TinyData<T> data(18);
     for (int i = 0; i < steps; ++i) learner.step(data.images(), data.classes());
     return {learner.parameters().begin(), learner.parameters().end()};
@@ -23,7 +24,8 @@ std::vector<T> parameters_after(int threads, int steps, TinyNetwork net = {}, da
 
 TEST_CASE("a learner learns") {
     daf::Cpu cpu(daf::Threads{2});
-    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(64), daf::Seed{5}, {}, {}, daf::Adam{.learning_rate = 0.01});
+    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(64), daf::Seed{5}, {}, {},
+                                                daf::Adam{.learning_rate = 0.01});
     const TinyData<float> data(64), unseen(64, 2);
     const daf::StepResult first = learner.step(data.images(), data.classes());
     CHECK(first.count == 64);
@@ -114,8 +116,8 @@ TEST_CASE("ranks that share a batch draw the masks of the whole batch") {
     std::vector<float> x(4 * 40, 1.0f), whole(x), half(2 * 40);
     using daf::batch_of;
     using S = daf::Shape<40>;
-    daf::forward<daf::train>(cpu, Dropping{}, batch_of<S>(x), batch_of<S>(whole), daf::Nothing{}, daf::Nothing{},
-                             daf::Draw{daf::Seed{1}, &step, 2, 0});
+    daf::forward<daf::train>(cpu, Dropping{}, batch_of<S>(x), batch_of<S>(whole), daf::Nothing{},
+                             daf::Nothing{}, daf::Draw{daf::Seed{1}, &step, 2, 0});
     daf::forward<daf::train>(cpu, Dropping{}, batch_of<S>(x).slice(2, 2), batch_of<S>(half), daf::Nothing{},
                              daf::Nothing{}, daf::Draw{daf::Seed{1}, &step, 2, 2});
     CHECK(std::equal(half.begin(), half.end(), whole.begin() + 80));

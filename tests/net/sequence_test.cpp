@@ -26,8 +26,9 @@ std::vector<std::string> all_names() {
     std::vector<float> slab(static_cast<std::size_t>(daf::parameter_count<Net>));
     auto bound = daf::bind_all_parameters<Net>(slab.data());
     std::vector<std::string> names;
-    daf::for_each_parameter(daf::operator_names<Net>(), bound,
-                            [&](const std::string& name, const auto&, const auto&) { names.push_back(name); });
+    daf::for_each_parameter(
+        daf::operator_names<Net>(), bound,
+        [&](const std::string& name, const auto&, const auto&) { names.push_back(name); });
     return names;
 }
 
@@ -44,13 +45,27 @@ TEST_CASE("a sequence takes each layer's shape from the layer before") {
 TEST_CASE("parameters have PyTorch's names") {
     CHECK(all_names<Small>() == std::vector<std::string>{"0.weight", "1.weight", "1.bias", "1.running_mean",
                                                          "1.running_var", "4.weight", "4.bias"});
-    CHECK(all_names<daf_test::TinyNetwork>() ==
-          std::vector<std::string>{"trunk.0.weight", "trunk.1.weight", "trunk.1.bias", "trunk.1.running_mean",
-                                   "trunk.1.running_var", "trunk.4.weight", "trunk.5.weight", "trunk.5.bias",
-                                   "trunk.5.running_mean", "trunk.5.running_var", "attention.fc1.weight",
-                                   "attention.fc1.bias", "attention.fc2.weight", "attention.fc2.bias",
-                                   "attention.conv.weight", "attention.conv.bias", "fc1.weight", "fc1.bias",
-                                   "fc2.weight", "fc2.bias", "centres"});
+    CHECK(all_names<daf_test::TinyNetwork>() == std::vector<std::string>{"trunk.0.weight",
+                                                                         "trunk.1.weight",
+                                                                         "trunk.1.bias",
+                                                                         "trunk.1.running_mean",
+                                                                         "trunk.1.running_var",
+                                                                         "trunk.4.weight",
+                                                                         "trunk.5.weight",
+                                                                         "trunk.5.bias",
+                                                                         "trunk.5.running_mean",
+                                                                         "trunk.5.running_var",
+                                                                         "attention.fc1.weight",
+                                                                         "attention.fc1.bias",
+                                                                         "attention.fc2.weight",
+                                                                         "attention.fc2.bias",
+                                                                         "attention.conv.weight",
+                                                                         "attention.conv.bias",
+                                                                         "fc1.weight",
+                                                                         "fc1.bias",
+                                                                         "fc2.weight",
+                                                                         "fc2.bias",
+                                                                         "centres"});
 }
 
 TEST_CASE("first values follow each parameter's description and the seed alone") {
@@ -74,7 +89,8 @@ TEST_CASE("first values follow each parameter's description and the seed alone")
         CHECK(std::abs(sum / n) < 4 * std::sqrt(square / n / n));
         return std::pair{std::sqrt(square / n), largest};
     };
-    CHECK(spread(std::get<0>(bound).weight).first == doctest::Approx(std::sqrt(2.0 / (9 * 16))).epsilon(0.03));
+    CHECK(spread(std::get<0>(bound).weight).first ==
+          doctest::Approx(std::sqrt(2.0 / (9 * 16))).epsilon(0.03));
     const double bound_of_glorot = std::sqrt(6.0 / (4 * 4 * 64 + 32));
     const auto [deviation, largest] = spread(std::get<1>(bound).weight);
     CHECK(deviation == doctest::Approx(bound_of_glorot / std::sqrt(3.0)).epsilon(0.02));
@@ -94,7 +110,8 @@ TEST_CASE("a model is its operators one after another, forward and backward") {
     using Pool = Small::Operator<1>;
     using Last = Small::Operator<2>;
     std::vector<float> a(5 * 144), b(5 * 36), y(15), da(a), db(b), dx(x.size());
-    daf_test::Guarded<std::byte> conv_saved(daf::saved_bytes<Conv, float>(5)), pool_saved(daf::saved_bytes<Pool, float>(5));
+    daf_test::Guarded<std::byte> conv_saved(daf::saved_bytes<Conv, float>(5)),
+        pool_saved(daf::saved_bytes<Pool, float>(5));
     const auto A = daf::batch_of<Conv::Output>(a);
     const auto B = daf::batch_of<Pool::Output>(b);
     const auto Y = daf::batch_of<Last::Output>(y);
@@ -110,13 +127,14 @@ TEST_CASE("a model is its operators one after another, forward and backward") {
     CHECK(std::vector<float>(got.data(), got.data() + got.size()) == y);
 
     std::vector<float> model_dx(x.size());
-    model.backward(images, daf::batch_of<Shape<3>>(dy), daf::overwrite(daf::batch_of<Shape<6, 6, 2>>(model_dx)));
+    model.backward(images, daf::batch_of<Shape<3>>(dy),
+                   daf::overwrite(daf::batch_of<Shape<6, 6, 2>>(model_dx)));
     const std::vector<float> gradients(model.gradients().begin(), model.gradients().end());
     model.zero_gradients();
     const auto DB = daf::batch_of<Pool::Output>(db);
     const auto DA = daf::batch_of<Conv::Output>(da);
-    daf::backward(cpu, Last{}, B, Y, daf::batch_of<Shape<3>>(dy), daf::overwrite(DB), model.parameters_of<2>(),
-                  model.gradients_of<2>());
+    daf::backward(cpu, Last{}, B, Y, daf::batch_of<Shape<3>>(dy), daf::overwrite(DB),
+                  model.parameters_of<2>(), model.gradients_of<2>());
     daf::backward(cpu, Pool{}, A, B, DB, daf::overwrite(DA), daf::Nothing{}, daf::Nothing{}, sp);
     daf::backward(cpu, Conv{}, images, A, DA, daf::overwrite(daf::batch_of<Shape<6, 6, 2>>(dx)),
                   model.parameters_of<0>(), model.gradients_of<0>(), sc);

@@ -14,9 +14,9 @@
 namespace daf_test {
 
 struct Promise {
-    double float_tolerance = 2e-5;   // Cpu in float against Reference in double, per tensor
-    double double_tolerance = 1e-12;  // Cpu in double against Reference in double
-    double gradient_tolerance = 2e-7;  // against finite differences, in double
+    double float_tolerance = 2e-5;           // Cpu in float against Reference in double, per tensor
+    double double_tolerance = 1e-12;         // Cpu in double against Reference in double
+    double gradient_tolerance = 2e-7;        // against finite differences, in double
     bool parameters_follow_gradient = true;  // false under Eq 12, which is not a gradient
     std::vector<Index> batches = {1, 3, 18};
     std::vector<std::uint64_t> seeds = {1, 2};
@@ -59,8 +59,8 @@ inline void check_close(const Result& got, const Result& want, double tolerance)
 
 /// d(sum y dy)/dv by central differences for up to 30 elements of `values`, against `analytic`.
 template <class Bench>
-void check_slopes(Bench& bench, double* values, const std::vector<double>& analytic, const std::vector<Index>& which,
-                  double tolerance, const char* what) {
+void check_slopes(Bench& bench, double* values, const std::vector<double>& analytic,
+                  const std::vector<Index>& which, double tolerance, const char* what) {
     const std::vector<double> slab = bench.slab.copy();  // training forward moves running statistics
     const auto objective = [&] {
         bench.poison_outputs();
@@ -81,7 +81,8 @@ void check_slopes(Bench& bench, double* values, const std::vector<double>& analy
         std::copy(slab.begin(), slab.end(), bench.slab.data());
         values[i] = kept;
         const double numeric = (above - below) / (2 * step);
-        INFO(what, " ", i, ": by differences ", numeric, ", by backward ", analytic[static_cast<std::size_t>(i)]);
+        INFO(what, " ", i, ": by differences ", numeric, ", by backward ",
+             analytic[static_cast<std::size_t>(i)]);
         CHECK(std::abs(numeric - analytic[static_cast<std::size_t>(i)]) <=
               tolerance * (std::abs(numeric) + scale + 1e-3));
     }
@@ -104,7 +105,8 @@ void check_gradients(Backend& ctx, Op op, const Promise& promise, Index count, s
     const std::vector<double> slab = bench.slab.copy();
     const Result result = run(bench);
     std::copy(slab.begin(), slab.end(), bench.slab.data());
-    check_slopes(bench, bench.x.data(), result.dx, sample_of(bench.x.size(), seed), promise.gradient_tolerance, "x");
+    check_slopes(bench, bench.x.data(), result.dx, sample_of(bench.x.size(), seed),
+                 promise.gradient_tolerance, "x");
     if (!promise.parameters_follow_gradient) return;
     // Parameters and gradients share the layout of their trained segments.
     const Index trained = daf::parameter_segments<Op>.trained();

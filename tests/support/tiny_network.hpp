@@ -7,9 +7,10 @@ namespace daf_test {
 
 namespace layer = daf::layer;
 
-using TinyTrunk = daf::Sequence<daf::Shape<8, 8, 1>, layer::ConvBnRelu<4>, layer::MaxPool<2>, layer::ConvBnRelu<8>,
-                                layer::Named<"attention", layer::DualAttention<4, 3>>, layer::Dropout,
-                                layer::Named<"fc1", layer::Linear<6, daf::Start::he>>, layer::Relu>;
+using TinyTrunk =
+    daf::Sequence<daf::Shape<8, 8, 1>, layer::ConvBnRelu<4>, layer::MaxPool<2>, layer::ConvBnRelu<8>,
+                  layer::Named<"attention", layer::DualAttention<4, 3>>, layer::Dropout,
+                  layer::Named<"fc1", layer::Linear<6, daf::Start::he>>, layer::Relu>;
 using TinyHead = daf::Sequence<daf::Shape<6>, layer::Dropout, layer::Named<"fc2", layer::Linear<3>>>;
 using TinyNetwork = daf::Network<TinyTrunk, TinyHead, daf::TripletCentreLoss<daf::Shape<6>, 3>>;
 
@@ -27,7 +28,9 @@ struct TinyData {
             }
         }
     }
-    daf::Batch<daf::Shape<8, 8, 1>, const T> images() const { return daf::batch_of<daf::Shape<8, 8, 1>>(pixels); }
+    daf::Batch<daf::Shape<8, 8, 1>, const T> images() const {
+        return daf::batch_of<daf::Shape<8, 8, 1>>(pixels);
+    }
     daf::Labels<> classes() const { return daf::labels_of(labels); }
 
     std::vector<T> pixels;

@@ -113,8 +113,8 @@ struct Workbench {
         daf::forward<daf::train>(ctx, op, x_batch(), y_batch(), parameters(), saved(), side());
     }
     void forward_eval() {
-        daf::forward<daf::eval>(ctx, op, x_batch(), y_batch(),
-                                daf::read_only<Op, T>(parameters()), daf::Nothing{}, side());
+        daf::forward<daf::eval>(ctx, op, x_batch(), y_batch(), daf::read_only<Op, T>(parameters()),
+                                daf::Nothing{}, side());
     }
     template <class DX>
     void backward(DX into) {
@@ -123,8 +123,9 @@ struct Workbench {
     }
 
     bool edges_whole() {
-        return slab.edges_whole() && gradient_slab.edges_whole() && saved_memory.edges_whole() && x.edges_whole() &&
-               y.edges_whole() && dy.edges_whole() && dx.edges_whole() && labels.edges_whole();
+        return slab.edges_whole() && gradient_slab.edges_whole() && saved_memory.edges_whole() &&
+               x.edges_whole() && y.edges_whole() && dy.edges_whole() && dx.edges_whole() &&
+               labels.edges_whole();
     }
 
     Backend& ctx;

@@ -80,9 +80,11 @@ TEST_CASE("a checkpoint has PyTorch's shapes and layouts") {
 
     const auto bound = daf::bind_all_parameters<TinyNetwork>(learner.parameters().data());
     const auto ours = std::get<2>(bound).weight;  // (3,3,4,8)
-    CHECK(file.values<float>("trunk.4.weight")[((5 * 4 + 2) * 3 + 1) * 3 + 2] == ours[((1 * 3 + 2) * 4 + 2) * 8 + 5]);
+    CHECK(file.values<float>("trunk.4.weight")[((5 * 4 + 2) * 3 + 1) * 3 + 2] ==
+          ours[((1 * 3 + 2) * 4 + 2) * 8 + 5]);
     const auto map = std::get<5>(bound).weight;  // (4,4,8,6)
-    CHECK(file.values<float>("fc1.weight")[3 * 128 + (7 * 4 + 1) * 4 + 2] == map[((1 * 4 + 2) * 8 + 7) * 6 + 3]);
+    CHECK(file.values<float>("fc1.weight")[3 * 128 + (7 * 4 + 1) * 4 + 2] ==
+          map[((1 * 4 + 2) * 8 + 7) * 6 + 3]);
 }
 
 TEST_CASE("a checkpoint of something else changes nothing and says what is wrong") {
@@ -93,7 +95,8 @@ TEST_CASE("a checkpoint of something else changes nothing and says what is wrong
     daf::save_checkpoint(path, learner, {"another"});
     const auto before = copy(learner.parameters());
     const auto says = [&](const std::string& text) {
-        const auto message = daf_test::message_of<daf::Error>([&] { daf::load_checkpoint(path, learner, architecture); });
+        const auto message =
+            daf_test::message_of<daf::Error>([&] { daf::load_checkpoint(path, learner, architecture); });
         INFO(message);
         CHECK(message.find(text) != std::string::npos);
         CHECK(message.find(path.string()) != std::string::npos);
@@ -107,8 +110,9 @@ TEST_CASE("a checkpoint of something else changes nothing and says what is wrong
 
     // A tensor of another shape, after many good ones.
     using WideHead = daf::Sequence<daf::Shape<6>, daf::layer::Named<"fc2", daf::layer::Linear<4>>>;
-    daf::Learner<daf::Network<daf_test::TinyTrunk, WideHead, daf::TripletCentreLoss<daf::Shape<6>, 4>>, daf::Cpu> wide(
-        cpu, daf::max_batch(4), daf::Seed{6});
+    daf::Learner<daf::Network<daf_test::TinyTrunk, WideHead, daf::TripletCentreLoss<daf::Shape<6>, 4>>,
+                 daf::Cpu>
+        wide(cpu, daf::max_batch(4), daf::Seed{6});
     daf::save_checkpoint(path, wide, {architecture});
     says("fc2.weight");
 

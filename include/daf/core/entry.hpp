@@ -34,34 +34,39 @@ struct check_shape {
 /// Fails to compile with the argument and both memory spaces in its name.
 template <class Argument, class Want, class Got>
 struct check_space {
-    static_assert(std::is_same_v<Want, Got>,
-                  "daf: this argument lies in memory Got, but the context works on memory Want; use ctx.upload or "
-                  "ctx.download");
+    static_assert(
+        std::is_same_v<Want, Got>,
+        "daf: this argument lies in memory Got, but the context works on memory Want; use ctx.upload or "
+        "ctx.download");
 };
 
 /// Fails to compile with the argument and both element types in its name.
 template <class Argument, class Want, class Got>
 struct check_element {
-    static_assert(std::is_same_v<Want, Got>, "daf: this argument must have elements Want (those of x), but has Got");
+    static_assert(std::is_same_v<Want, Got>,
+                  "daf: this argument must have elements Want (those of x), but has Got");
 };
 
 /// Fails to compile with the name of the header to include.
 template <class Folder, class Header, class Op>
 struct include_kernel {
-    static_assert(sizeof(Folder*) == 0,
-                  "daf: this backend's kernel of Op is missing: include <daf/Folder/Header.hpp>, named here, or "
-                  "<daf/daf.hpp>");
+    static_assert(
+        sizeof(Folder*) == 0,
+        "daf: this backend's kernel of Op is missing: include <daf/Folder/Header.hpp>, named here, or "
+        "<daf/daf.hpp>");
 };
 
 namespace detail {
 
 template <class Op, class Backend>
-inline constexpr bool has_kernel = requires { sizeof(Kernel<Op, Backend>); };
+inline constexpr bool has_kernel = requires {
+    sizeof(Kernel<Op, Backend>);
+};
 
 template <class Want, class T, class Space, class B>
-inline constexpr bool argument_fits = std::is_same_v<Want, typename B::Shape> &&
-                                      std::is_same_v<Space, typename B::MemorySpace> &&
-                                      std::is_same_v<T, std::remove_const_t<typename B::Element>>;
+inline constexpr bool argument_fits =
+    std::is_same_v<Want, typename B::Shape>&& std::is_same_v<Space, typename B::MemorySpace>&&
+        std::is_same_v<T, std::remove_const_t<typename B::Element>>;
 
 /// Stops the compiler with the first thing that is wrong with an argument, in one message.
 template <class Argument, class Want, class T, class Space, class B>
@@ -112,9 +117,9 @@ void check_saved(Fields fields, Index count) {
     for_each_field(fields, [&](const auto& field, const auto& view) {
         if constexpr (is_batch<std::remove_cvref_t<decltype(view)>>) {
             if (view.count() < count) {
-                throw_argument(Op::Header::name, std::string("saved tensor `") + field.name + "` has room for " +
-                                                     std::to_string(view.count()) + " images, but x holds " +
-                                                     std::to_string(count));
+                throw_argument(Op::Header::name, std::string("saved tensor `") + field.name +
+                                                     "` has room for " + std::to_string(view.count()) +
+                                                     " images, but x holds " + std::to_string(count));
             }
         }
     });
@@ -137,9 +142,9 @@ void check_side(const SideInput<Space>& side, Index count, bool training) {
             for (Index i = 0; i < count; ++i) {
                 const std::int32_t label = side.labels.data()[i];
                 if (label < 0 || label >= Op::classes) {
-                    throw_argument(Op::Header::name, "label " + std::to_string(label) + " of sample " +
-                                                         std::to_string(i) + " is not a class: expected 0 to " +
-                                                         std::to_string(Op::classes - 1));
+                    throw_argument(Op::Header::name,
+                                   "label " + std::to_string(label) + " of sample " + std::to_string(i) +
+                                       " is not a class: expected 0 to " + std::to_string(Op::classes - 1));
                 }
             }
         }
@@ -195,7 +200,8 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
                       detail::argument_fits<typename Op::Output, T, Space, Y>) {
             using Call = ForwardCall<Op, M, T, Space>;
             const char* name = Op::Header::name;
-            if (x.count() < 1) detail::throw_argument(name, "the batch is empty: expected at least one image");
+            if (x.count() < 1)
+                detail::throw_argument(name, "the batch is empty: expected at least one image");
             detail::check_batch(name, "x", x.data(), x.count(), x.count());
             detail::check_batch(name, "y", y.data(), y.count(), x.count());
             detail::check_fields<Op>("parameter", params);
@@ -218,8 +224,9 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
 /// Errors and determinism as for forward.
 template <class Backend, Operator Op, class X, class Y, class DY, class DX, class Params = Nothing,
           class Gradients = Nothing, class Saved = Nothing>
-void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params = {}, const Gradients& dparams = {},
-              const Saved& saved = {}, const SideInput<typename Backend::Space>& side = {}) {
+void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params = {},
+              const Gradients& dparams = {}, const Saved& saved = {},
+              const SideInput<typename Backend::Space>& side = {}) {
     using Space = typename Backend::Space;
     using T = std::remove_const_t<typename DY::Element>;
     detail::check_kernel<Op, Backend>();
@@ -232,9 +239,11 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                       detail::argument_fits<typename Op::Output, T, Space, DY>) {
             using Call = BackwardCall<Op, T, Space>;
             const char* name = Op::Header::name;
-            Call call{op, x, y, dy, {}, detail::parameters_as<decltype(Call::params)>(params), {}, saved, side};
+            Call call{op, x,     y,   dy, {}, detail::parameters_as<decltype(Call::params)>(params),
+                      {}, saved, side};
             call.dparams = dparams;
-            if (dy.count() < 1) detail::throw_argument(name, "the batch is empty: expected at least one image");
+            if (dy.count() < 1)
+                detail::throw_argument(name, "the batch is empty: expected at least one image");
             detail::check_batch(name, "dy", dy.data(), dy.count(), dy.count());
             if (Op::backward_reads_x) detail::check_batch(name, "x", x.data(), x.count(), dy.count());
             if (Op::backward_reads_y) detail::check_batch(name, "y", y.data(), y.count(), dy.count());

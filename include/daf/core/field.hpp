@@ -31,9 +31,13 @@ constexpr double inverse_sqrt(double value) {
 
 inline constexpr Init zeros{Init::Kind::zeros, 0};
 inline constexpr Init ones{Init::Kind::ones, 0};
-constexpr Init normal(double deviation) { return {Init::Kind::normal, deviation}; }
+constexpr Init normal(double deviation) {
+    return {Init::Kind::normal, deviation};
+}
 /// He et al. 2015, for a ReLU behind: N(0, 2 / fan_in).
-constexpr Init he(Index fan_in) { return normal(inverse_sqrt(static_cast<double>(fan_in) / 2)); }
+constexpr Init he(Index fan_in) {
+    return normal(inverse_sqrt(static_cast<double>(fan_in) / 2));
+}
 /// Glorot and Bengio 2010: U(-b, b), b = sqrt(6 / (fan_in + fan_out)).
 constexpr Init glorot(Index fan_in, Index fan_out) {
     return {Init::Kind::uniform, inverse_sqrt(static_cast<double>(fan_in + fan_out) / 6)};

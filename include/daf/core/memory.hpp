@@ -13,7 +13,7 @@ class HostMemory {
     HostMemory() = default;
     explicit HostMemory(Index bytes)
         : bytes_(static_cast<std::byte*>(
-              ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{alignment}))),
+              ::operator new (static_cast<std::size_t>(bytes), std::align_val_t{alignment}))),
           size_(bytes) {}
 
     std::byte* data() const { return bytes_.get(); }
@@ -25,7 +25,7 @@ class HostMemory {
 
   private:
     struct Free {
-        void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{alignment}); }
+        void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{alignment}); }
     };
     std::unique_ptr<std::byte, Free> bytes_;
     Index size_ = 0;

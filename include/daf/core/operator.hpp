@@ -32,22 +32,23 @@ inline constexpr Mode eval = Mode::eval;
 /// An operator of the library (or of a user: docs/adding_an_operator.md).
 template <class Op>
 concept Operator = std::is_aggregate_v<Op> && std::is_trivially_copyable_v<Op> &&
-                   AnyShape<typename Op::Input> && AnyShape<typename Op::Output> && requires {
-                       { Op::Header::name } -> std::convertible_to<const char*>;
-                       { Op::backward_reads_x } -> std::convertible_to<bool>;
-                       { Op::backward_reads_y } -> std::convertible_to<bool>;
-                   };
+    AnyShape<typename Op::Input> && AnyShape<typename Op::Output> && requires {
+    { Op::Header::name } -> std::convertible_to<const char*>;
+    { Op::backward_reads_x } -> std::convertible_to<bool>;
+    { Op::backward_reads_y } -> std::convertible_to<bool>;
+};
 
 /// True for operators that read class labels beside x: the losses.
 template <class Op>
 inline constexpr bool reads_labels = false;
 template <class Op>
-    requires(Op::classes > 0)
-inline constexpr bool reads_labels<Op> = true;
+requires(Op::classes > 0) inline constexpr bool reads_labels<Op> = true;
 
 /// True for operators that draw random numbers in training: dropout.
 template <class Op>
-inline constexpr bool draws_numbers = requires { requires Op::draws; };
+inline constexpr bool draws_numbers = requires {
+    requires Op::draws;
+};
 
 namespace detail {
 
@@ -56,7 +57,9 @@ struct parameters_of {
     using type = Nothing;
 };
 template <class Op, class T, class Space>
-    requires requires { typename Op::template Parameters<T, Space>; }
+requires requires {
+    typename Op::template Parameters<T, Space>;
+}
 struct parameters_of<Op, T, Space> {
     using type = typename Op::template Parameters<T, Space>;
 };
@@ -64,7 +67,9 @@ struct parameters_of<Op, T, Space> {
 template <class Op, class T, class Space>
 struct gradients_of : parameters_of<Op, T, Space> {};
 template <class Op, class T, class Space>
-    requires requires { typename Op::template Gradients<T, Space>; }
+requires requires {
+    typename Op::template Gradients<T, Space>;
+}
 struct gradients_of<Op, T, Space> {
     using type = typename Op::template Gradients<T, Space>;
 };
@@ -74,7 +79,9 @@ struct saved_of {
     using type = Nothing;
 };
 template <class Op, class T, class Space>
-    requires requires { typename Op::template Saved<T, Space>; }
+requires requires {
+    typename Op::template Saved<T, Space>;
+}
 struct saved_of<Op, T, Space> {
     using type = typename Op::template Saved<T, Space>;
 };
@@ -208,12 +215,16 @@ constexpr auto read_only(const ParametersOf<Op, T, Space>& parameters) {
 
 /// Every saved tensor and every piece of scratch starts on a cache line.
 inline constexpr Index alignment = 64;
-constexpr Index align_up(Index bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+constexpr Index align_up(Index bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+}
 
 namespace detail {
 
 template <class V>
-inline constexpr bool is_batch = requires(V v) { v.count(); };
+inline constexpr bool is_batch = requires(V v) {
+    v.count();
+};
 
 template <class V>
 constexpr Index bytes_of(Index count) {

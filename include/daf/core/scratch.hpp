@@ -70,7 +70,8 @@ SavedOf<Op, T, Space> saved_or_scratch(const ForwardCall<Op, M, T, Space>& call,
     if constexpr (M == Mode::train) {
         return call.saved;
     } else {
-        return bind_saved<Op, T, Space>(frame.take<std::byte>(saved_bytes<Op, T>(call.count())), call.count());
+        return bind_saved<Op, T, Space>(frame.take<std::byte>(saved_bytes<Op, T>(call.count())),
+                                        call.count());
     }
 }
 

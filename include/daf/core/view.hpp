@@ -29,9 +29,7 @@ class View {
     constexpr View() = default;
     constexpr explicit View(T* data) : data_(data) {}
     /// A writable view is also a readable one.
-    constexpr operator View<S, const T, Space>() const
-        requires(!std::is_const_v<T>)
-    {
+    constexpr operator View<S, const T, Space>() const requires(!std::is_const_v<T>) {
         return View<S, const T, Space>(data_);
     }
 
@@ -56,9 +54,7 @@ class Batch {
     constexpr Batch() = default;
     constexpr Batch(T* data, Index count) : data_(data), count_(count) {}
     /// A writable batch is also a readable one.
-    constexpr operator Batch<S, const T, Space>() const
-        requires(!std::is_const_v<T>)
-    {
+    constexpr operator Batch<S, const T, Space>() const requires(!std::is_const_v<T>) {
         return {data_, count_};
     }
 

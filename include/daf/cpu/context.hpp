@@ -2,7 +2,6 @@
 // The Cpu backend's context: its threads and its scratch. One thread uses a context at a time; any number of contexts
 // live side by side.
 #include <algorithm>
-#include <algorithm>
 #include <daf/core/entry.hpp>
 #include <daf/core/scratch.hpp>
 #include <daf/cpu/thread_pool.hpp>
@@ -27,7 +26,8 @@ class Cpu {
 
     /// All cores.
     Cpu() : Cpu(Threads{static_cast<int>(std::thread::hardware_concurrency())}) {}
-    explicit Cpu(Threads threads) : pool_(std::make_unique<ThreadPool>(threads.count < 1 ? 1 : threads.count)) {}
+    explicit Cpu(Threads threads)
+        : pool_(std::make_unique<ThreadPool>(threads.count < 1 ? 1 : threads.count)) {}
 
     int threads() const { return pool_->threads(); }
     /// Scratch for what is to come; an operator's entry point asks for it by itself.
@@ -71,7 +71,9 @@ constexpr Range part_of(Index count, Index chunks, Index chunk) {
 }
 /// Into how many parts work over `count` images is split. It decides the order of sums, so it is a function of the
 /// count alone, never of the threads.
-constexpr Index chunks_for(Index count) { return count < 16 ? count : 16; }
+constexpr Index chunks_for(Index count) {
+    return count < 16 ? count : 16;
+}
 /// The same for light work, of so many elementary operations an image: parts that are worth a thread's waking, or one.
 constexpr Index chunks_for(Index count, Index operations) {
     constexpr Index worth_waking = 16384;

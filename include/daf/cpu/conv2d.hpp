@@ -53,7 +53,8 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
         if constexpr (Op::with_bias) {
             for (Index o = 0; o < Features; ++o) {
                 double sum = 0;
-                for (Index i = o; i < call.dy.size(); i += Features) sum += static_cast<double>(call.dy.data()[i]);
+                for (Index i = o; i < call.dy.size(); i += Features)
+                    sum += static_cast<double>(call.dy.data()[i]);
                 call.dparams.bias[o] += static_cast<T>(sum);
             }
         }

@@ -49,16 +49,18 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
                 }
             });
             moments.join();
-            moments.finish(Bn::eps, Bn::momentum, saved.mean.data(), saved.inverse_std.data(), p.running_mean.data(),
-                           p.running_var.data());
+            moments.finish(Bn::eps, Bn::momentum, saved.mean.data(), saved.inverse_std.data(),
+                           p.running_mean.data(), p.running_var.data());
             const auto affine = cpu::normalisation<T>(Features, saved.mean.data(), saved.inverse_std.data(),
                                                       p.gamma.data(), p.beta.data(), slope);
             ctx.parallel(call.count(), [&](Index n) {
-                cpu::normalise<cpu::Rectify::yes>(saved.z[n].data(), area, Features, affine, call.y[n].data());
+                cpu::normalise<cpu::Rectify::yes>(saved.z[n].data(), area, Features, affine,
+                                                  call.y[n].data());
             });
         } else {
-            const auto affine = cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(),
-                                                              Bn::eps, p.gamma.data(), p.beta.data(), slope);
+            const auto affine =
+                cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
+                                              p.gamma.data(), p.beta.data(), slope);
             ctx.parallel(call.count(), [&](Index n, int worker) {
                 T* y = call.y[n].data();
                 convolution.image(call.x[n].data(), y, worker);
@@ -75,13 +77,14 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         auto frame = ctx.scratch();
         T* slope = frame.take<T>(Features);
         Gradient<T> to_z(Features, chunks);
-        to_z.take(frame, cpu::normalisation<T>(Features, saved.mean.data(), saved.inverse_std.data(), p.gamma.data(),
-                                               p.beta.data(), slope));
+        to_z.take(frame, cpu::normalisation<T>(Features, saved.mean.data(), saved.inverse_std.data(),
+                                               p.gamma.data(), p.beta.data(), slope));
         ctx.parallel(chunks, [&](Index chunk) {
             const auto [first, last] = part_of(count, chunks, chunk);
             to_z.add(saved.z[first].data(), call.dy[first].data(), (last - first) * area, chunk);
         });
-        to_z.finish(count * area, saved.inverse_std.data(), call.dparams.gamma.data(), call.dparams.beta.data());
+        to_z.finish(count * area, saved.inverse_std.data(), call.dparams.gamma.data(),
+                    call.dparams.beta.data());
 
         cpu::ConvolutionDataGradient<T> to_x(size);
         cpu::ConvolutionWeightGradient<T> to_weight(size, count);
@@ -91,7 +94,8 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         auto* dz_of_workers = frame.take<std::byte>(ctx.threads() * dz_bytes);
         ctx.parallel(to_weight.chunks(), [&](Index chunk, int worker) {
             const auto [first, last] = part_of(count, to_weight.chunks(), chunk);
-            T* dz = reinterpret_cast<T*>(dz_of_workers + worker * dz_bytes);  // one image's, never the batch's
+            T* dz =
+                reinterpret_cast<T*>(dz_of_workers + worker * dz_bytes);  // one image's, never the batch's
             for (Index n = first; n < last; ++n) {
                 to_z.apply(saved.z[n].data(), call.dy[n].data(), area, dz, false);
                 to_weight.image(call.x[n].data(), dz, chunk, worker);

@@ -26,7 +26,8 @@ struct ConvolutionSize {
 
 template <class Op>
 constexpr ConvolutionSize convolution_size() {
-    return {Op::Input::height, Op::Input::width, Op::Input::channels, Op::Output::channels, Op::kernel, Op::stride};
+    return {Op::Input::height,    Op::Input::width, Op::Input::channels,
+            Op::Output::channels, Op::kernel,       Op::stride};
 }
 
 /// Copies an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels, every pixel `step`
@@ -40,7 +41,8 @@ void place_in_grid(const T* image, Index rows, Index columns, Index channels, In
         if (step == 1) {
             std::copy_n(from, columns * channels, to);
         } else {
-            for (Index c = 0; c < columns; ++c) std::copy_n(from + c * channels, channels, to + c * step * channels);
+            for (Index c = 0; c < columns; ++c)
+                std::copy_n(from + c * channels, channels, to + c * step * channels);
         }
     }
 }
@@ -72,8 +74,8 @@ class ConvolutionForward {
         const Sum sum{size_.kernel, size_.kernel * size_.in};
         for (Index first = 0; first < size_.features; first += width) {
             for (Index r = 0; r < size_.out_height(); ++r) {
-                const Columns<T> pixels{grid + r * size_.stride * grid_width * size_.in, size_.stride * size_.in,
-                                        grid_width * size_.in, 1};
+                const Columns<T> pixels{grid + r * size_.stride * grid_width * size_.in,
+                                        size_.stride * size_.in, grid_width * size_.in, 1};
                 multiply_panel(packets_, sum, weights_ + first * sum.size(), pixels, size_.out_width(),
                                y + r * size_.out_width() * size_.features + first, size_.features,
                                size_.features - first, false);
@@ -117,15 +119,16 @@ class ConvolutionDataGradient {
     void image(const T* dy, T* dx, bool accumulate, int worker) const {
         T* grid = grids_ + worker * grid_stride();
         const Index grid_width = size_.width + size_.border(), width = packets_ * lanes<T>;
-        place_in_grid(dy, size_.out_height(), size_.out_width(), size_.features, size_.stride, size_.kernel / 2,
-                      grid_width, grid);
+        place_in_grid(dy, size_.out_height(), size_.out_width(), size_.features, size_.stride,
+                      size_.kernel / 2, grid_width, grid);
         const Sum sum{size_.kernel, size_.kernel * size_.features};
         for (Index first = 0; first < size_.in; first += width) {
             for (Index r = 0; r < size_.height; ++r) {
                 const Columns<T> pixels{grid + r * grid_width * size_.features, size_.features,
                                         grid_width * size_.features, 1};
                 multiply_panel(packets_, sum, weights_ + first * sum.size(), pixels, size_.width,
-                               dx + r * size_.width * size_.in + first, size_.in, size_.in - first, accumulate);
+                               dx + r * size_.width * size_.in + first, size_.in, size_.in - first,
+                               accumulate);
             }
         }
     }
@@ -179,8 +182,8 @@ class ConvolutionWeightGradient {
         const Sum sum{size_.out_height(), size_.out_width()};
         for (Index first = 0; first < size_.features; first += width) {
             for (Index ky = 0; ky < size_.kernel; ++ky) {
-                const Columns<T> taps{grid + ky * grid_width * size_.in, 1, size_.stride * grid_width * size_.in,
-                                      size_.stride * size_.in};
+                const Columns<T> taps{grid + ky * grid_width * size_.in, 1,
+                                      size_.stride * grid_width * size_.in, size_.stride * size_.in};
                 multiply_panel(packets_, sum, packed + first * sum.size(), taps, size_.kernel * size_.in,
                                sums + ky * size_.kernel * size_.in * size_.features + first, size_.features,
                                size_.features - first, true);
@@ -195,7 +198,8 @@ class ConvolutionWeightGradient {
             const auto [first, last] = part_of(size_.weights(), pieces, piece);
             for (Index i = first; i < last; ++i) {
                 double sum = 0;
-                for (Index c = 0; c < chunks_; ++c) sum += static_cast<double>(sums_[c * stride_of(size_.weights()) + i]);
+                for (Index c = 0; c < chunks_; ++c)
+                    sum += static_cast<double>(sums_[c * stride_of(size_.weights()) + i]);
                 dweight[i] += static_cast<T>(sum);
             }
         });
@@ -208,7 +212,9 @@ class ConvolutionWeightGradient {
         return std::min(chunks_for(count), std::max<Index>(copies, 4));
     }
     Index packed_dy() const { return packed_size<T>(size_.features, size_.out_area(), packets_); }
-    static Index stride_of(Index elements) { return scratch_size<T>(elements) / static_cast<Index>(sizeof(T)); }
+    static Index stride_of(Index elements) {
+        return scratch_size<T>(elements) / static_cast<Index>(sizeof(T));
+    }
 
     ConvolutionSize size_;
     Index packets_;

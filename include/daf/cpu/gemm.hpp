@@ -81,7 +81,8 @@ template <int N, class Body>
 inline void unroll(const Body& body) {
     [&]<int... I>(std::integer_sequence<int, I...>) {
         (body(std::integral_constant<int, I>{}), ...);
-    }(std::make_integer_sequence<int, N>{});
+    }
+    (std::make_integer_sequence<int, N>{});
 }
 
 /// One register block: Packets x Count of C. `rows` of the panel's rows are stored.
@@ -91,9 +92,8 @@ void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column, Index 
     // Three columns share a pointer: one index register times 0, 1 or 2 reaches them all.
     constexpr int groups = (Count + 2) / 3;
     Packet<T> acc[Count][Packets];
-    unroll<Count>([&](auto j) {
-        unroll<Packets>([&](auto p) { acc[j][p] = packet::pset1<Packet<T>>(T(0)); });
-    });
+    unroll<Count>(
+        [&](auto j) { unroll<Packets>([&](auto p) { acc[j][p] = packet::pset1<Packet<T>>(T(0)); }); });
     for (Index o = 0; o < sum.outer; ++o) {
         const T* group[groups];
         unroll<groups>([&](auto g) { group[g] = b.data + o * b.outer + 3 * g * b.column; });
@@ -111,7 +111,8 @@ void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column, Index 
         unroll<Count>([&](auto j) {
             unroll<Packets>([&](auto p) {
                 T* at = c + j * c_column + p * lanes<T>;
-                packet::pstoreu(at, accumulate ? packet::padd(packet::ploadu<Packet<T>>(at), acc[j][p]) : acc[j][p]);
+                packet::pstoreu(
+                    at, accumulate ? packet::padd(packet::ploadu<Packet<T>>(at), acc[j][p]) : acc[j][p]);
             });
         });
         return;
@@ -127,7 +128,8 @@ void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column, Index 
 }
 
 template <class T, int Packets>
-void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_column, Index rows, bool accumulate) {
+void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_column, Index rows,
+                    bool accumulate) {
     constexpr int widest = std::min(12, accumulators / Packets);
     const auto run = [&](auto count) {
         tile<T, Packets, count>(sum, a, b, c, c_column, rows, accumulate);
@@ -164,7 +166,8 @@ void multiply(Index m, Index packets, Sum sum, const T* a, const Columns<T>& b, 
               bool accumulate) {
     const Index width = packets * lanes<T>;
     for (Index first = 0; first < m; first += width) {
-        multiply_panel(packets, sum, a + first * sum.size(), b, n, c + first, c_column, m - first, accumulate);
+        multiply_panel(packets, sum, a + first * sum.size(), b, n, c + first, c_column, m - first,
+                       accumulate);
     }
 }
 

@@ -18,8 +18,9 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
 
     template <class T>
     static Index scratch_bytes(const Cpu&, Index count) {
-        return std::max(scratch_size<T>(packed<T>(Features, inputs)),
-                        scratch_size<T>(packed<T>(inputs, Features)) + scratch_size<T>(packed<T>(Features, count)));
+        return std::max(
+            scratch_size<T>(packed<T>(Features, inputs)),
+            scratch_size<T>(packed<T>(inputs, Features)) + scratch_size<T>(packed<T>(Features, count)));
     }
 
     template <Mode M, class T, class Space>
@@ -32,10 +33,11 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
         ctx.parallel(chunks, [&](Index chunk) {
             const auto [first, last] = part_of(call.count(), chunks, chunk);
             T* y = call.y[first].data();
-            for (Index n = first; n < last; ++n) std::copy_n(call.params.bias.data(), Features, call.y[n].data());
+            for (Index n = first; n < last; ++n)
+                std::copy_n(call.params.bias.data(), Features, call.y[n].data());
             cpu::multiply(Features, packets, {1, inputs}, weight,
-                          cpu::Columns<T>{call.x[first].data(), inputs, 0, 1}, last - first, y,
-                          Features, true);
+                          cpu::Columns<T>{call.x[first].data(), inputs, 0, 1}, last - first, y, Features,
+                          true);
         });
     }
 
@@ -55,7 +57,8 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
             });
         }
         T* packed_dy = frame.take<T>(packed<T>(Features, count));
-        cpu::pack_panels<T>(packed_dy, Features, count, packets, 1, [&](Index n) { return call.dy[n].data(); });
+        cpu::pack_panels<T>(packed_dy, Features, count, packets, 1,
+                            [&](Index n) { return call.dy[n].data(); });
         const Index pieces = chunks_for(inputs);  // of the weight's rows: no partial sums are needed
         ctx.parallel(pieces, [&](Index piece) {
             const auto [first, last] = part_of(inputs, pieces, piece);

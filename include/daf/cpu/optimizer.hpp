@@ -17,7 +17,8 @@ using ConstSlab = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;
 template <class T, class Body>
 void over_slab(Cpu& ctx, const UpdateCall<T>& call, double weight_decay, const Body& body) {
     constexpr Index piece = 1 << 14;
-    const Index decayed = (call.decayed + piece - 1) / piece, undecayed = (call.undecayed + piece - 1) / piece;
+    const Index decayed = (call.decayed + piece - 1) / piece,
+                undecayed = (call.undecayed + piece - 1) / piece;
     ctx.parallel(decayed + undecayed, [&](Index chunk) {
         const bool decays = chunk < decayed;
         const Index first = decays ? chunk * piece : call.decayed + (chunk - decayed) * piece;
@@ -32,7 +33,8 @@ template <>
 struct Kernel<Adam, Cpu> {
     template <class T>
     static void update(Cpu& ctx, const Adam& adam, const UpdateCall<T>& call) {
-        const double scale1 = 1 - std::pow(adam.beta1, call.step), scale2 = 1 - std::pow(adam.beta2, call.step);
+        const double scale1 = 1 - std::pow(adam.beta1, call.step),
+                     scale2 = 1 - std::pow(adam.beta2, call.step);
         const auto rate = static_cast<T>(adam.learning_rate / scale1);
         const auto root = static_cast<T>(1 / std::sqrt(scale2)), epsilon = static_cast<T>(adam.epsilon);
         const auto keep1 = static_cast<T>(adam.beta1), add1 = static_cast<T>(1 - adam.beta1);

@@ -43,7 +43,9 @@ class ThreadPool {
         }
         {
             const std::lock_guard lock(mutex_);
-            call_ = [](const void* b, Index chunk, int worker) { call(*static_cast<const Body*>(b), chunk, worker); };
+            call_ = [](const void* b, Index chunk, int worker) {
+                call(*static_cast<const Body*>(b), chunk, worker);
+            };
             body_ = &body;
             chunks_ = chunks;
             next_.store(0, std::memory_order_relaxed);
@@ -80,8 +82,8 @@ class ThreadPool {
     /// Whether the calling thread is running one of this pool's chunks.
     bool inside() const {
         const std::thread::id me = std::this_thread::get_id();
-        return me == caller_ ||
-               std::any_of(workers_.begin(), workers_.end(), [me](const std::thread& w) { return w.get_id() == me; });
+        return me == caller_ || std::any_of(workers_.begin(), workers_.end(),
+                                            [me](const std::thread& w) { return w.get_id() == me; });
     }
 
     void work(int worker) {

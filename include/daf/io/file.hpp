@@ -125,7 +125,7 @@ class TemporaryBeside {
         // skipped.
         for (int number = 0;; ++number) {
             path_ = target;
-            path_ += "." + std::to_string(::getpid()) + "-" + std::to_string(number) + ".tmp";
+            path_ += std::string(".") + std::to_string(::getpid()) + "-" + std::to_string(number) + ".tmp";
             descriptor_ = open_file(path_, O_WRONLY | O_CREAT | O_EXCL, 0666);
             if (descriptor_.is_open()) return;
             if (errno != EEXIST) fail("write", target, errno);

@@ -275,7 +275,7 @@ inline void check_storable(std::span<const NamedTensor> tensors) {
 /// The header's text for tensors whose bytes follow in this order, padded so that they begin at a multiple
 /// of 8.
 inline std::string compose_header(std::span<const NamedTensor> tensors, const Metadata& metadata) {
-    std::string text = "{" + json::quote(metadata_name) + ":{";
+    std::string text = std::string("{") + json::quote(metadata_name) + ":{";
     std::string_view comma;
     for (const auto& [key, value] : metadata) {
         text.append(comma).append(json::quote(key)).append(":").append(json::quote(value));
@@ -291,7 +291,8 @@ inline std::string compose_header(std::span<const NamedTensor> tensors, const Me
             .append(name_of(tensor.dtype));
         text += "\",\"shape\":[";
         for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
-            text += (i == 0 ? "" : ",") + std::to_string(tensor.shape[i]);
+            if (i > 0) text += ',';
+            text += std::to_string(tensor.shape[i]);
         }
         text += "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
         begin = end;

@@ -17,7 +17,9 @@ void initialise(T* slab, Seed seed) {
                 switch (field.init.kind) {
                     case Init::Kind::zeros: view[k] = T(0); break;
                     case Init::Kind::ones: view[k] = T(1); break;
-                    case Init::Kind::normal: view[k] = static_cast<T>(field.init.spread * random.normal()); break;
+                    case Init::Kind::normal:
+                        view[k] = static_cast<T>(field.init.spread * random.normal());
+                        break;
                     case Init::Kind::uniform:
                         view[k] = static_cast<T>(random.uniform(-field.init.spread, field.init.spread));
                         break;

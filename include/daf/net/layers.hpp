@@ -85,7 +85,8 @@ struct SpatialAttention {
     using On = daf::SpatialAttention<In, K>;
 };
 
-template <Index Reduction = 8, Index K = 7, Arrangement A = Arrangement::channel_first, Hidden H = Hidden::relu>
+template <Index Reduction = 8, Index K = 7, Arrangement A = Arrangement::channel_first,
+          Hidden H = Hidden::relu>
 struct DualAttention {
     template <class In>
     using On = daf::DualAttention<In, Reduction, K, A, H>;

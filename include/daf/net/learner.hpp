@@ -99,8 +99,8 @@ class Learner {
         result.count = count;
         result.softmax = reduce(ctx, Reduction::mean, losses);
         fill_weights(ctx, Reduction::mean, weights);
-        backward(ctx, Softmax{}, logits, losses, weights, overwrite(dlogits), Nothing{}, Nothing{}, softmax_saved,
-                 labels);
+        backward(ctx, Softmax{}, logits, losses, weights, overwrite(dlogits), Nothing{}, Nothing{},
+                 softmax_saved, labels);
         head_.backward(ctx, net_.head, head_parameters,
                        part_of_tuple<Net::head_begin, Net::Head::length>(bound_gradients_), e, dlogits,
                        overwrite(de), head_draw);
@@ -119,8 +119,8 @@ class Learner {
             result.correct += largest_of(logits[i].data(), Net::classes) == labels[i][0];
         }
 
-        trunk_.backward(ctx, net_.trunk, trunk_parameters, part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x,
-                        de, skip, trunk_draw);
+        trunk_.backward(ctx, net_.trunk, trunk_parameters,
+                        part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
         ++updates_;
         update(ctx, optimizer_, update_call());
         if (net_.metric.centre_update == CentreUpdate::equation_12) {
@@ -141,7 +141,9 @@ class Learner {
 
     // What a checkpoint holds. The slabs lie in the backend's memory.
     std::span<T> parameters() { return {parameters_.template as<T>(), parameter_count<Net>}; }
-    std::span<const T> parameters() const { return {parameters_.template as<const T>(), parameter_count<Net>}; }
+    std::span<const T> parameters() const {
+        return {parameters_.template as<const T>(), parameter_count<Net>};
+    }
     /// Gradients of the last step.
     std::span<const T> gradients() const { return {gradients_.template as<const T>(), gradient_count<Net>}; }
     std::span<T> moment(Index which) {

@@ -12,7 +12,9 @@ namespace daf {
 struct MaxBatch {
     Index count;
 };
-constexpr MaxBatch max_batch(Index count) { return {count}; }
+constexpr MaxBatch max_batch(Index count) {
+    return {count};
+}
 
 /// A Sequence with its parameters, gradients and workspaces on one backend.
 ///   Views that forward and backward return live until the next call. The context must outlive the model.

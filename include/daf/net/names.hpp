@@ -33,9 +33,7 @@ void name_layer(const std::string& prefix, int& number, std::vector<OperatorName
 
 /// One name for each layer of a Sequence.
 template <class Seq>
-std::vector<OperatorName> operator_names(const std::string& prefix = "")
-    requires(is_sequence<Seq>)
-{
+std::vector<OperatorName> operator_names(const std::string& prefix = "") requires(is_sequence<Seq>) {
     std::vector<OperatorName> names;
     int number = 0;
     static_for<Seq::length>([&](auto i) {

@@ -10,8 +10,9 @@ namespace daf {
 namespace detail {
 template <class First, class Second>
 struct check_joins {
-    static_assert(std::is_same_v<First, Second>,
-                  "daf: the head and the metric loss must take the shape that the trunk makes: Second must be First");
+    static_assert(
+        std::is_same_v<First, Second>,
+        "daf: the head and the metric loss must take the shape that the trunk makes: Second must be First");
 };
 }  // namespace detail
 
@@ -28,7 +29,8 @@ struct Network {
     static constexpr Index classes = Logits::size;
     static_assert(sizeof(detail::check_joins<Embedding, typename Head::Input>) > 0 &&
                   sizeof(detail::check_joins<Embedding, typename Metric::Input>) > 0);
-    static_assert(Metric::classes == classes, "daf: the head and the metric loss must know equally many classes");
+    static_assert(Metric::classes == classes,
+                  "daf: the head and the metric loss must know equally many classes");
 
     /// All that have parameters, in the order of the slab.
     using Operators = decltype(std::tuple_cat(std::declval<typename Trunk::Operators>(),
@@ -44,8 +46,9 @@ struct Network {
 
 /// Numbered layers of the trunk are trunk.N, of the head head.N; the metric loss has no prefix.
 template <class Net>
-std::vector<OperatorName> operator_names()
-    requires requires { typename Net::Metric; }
+std::vector<OperatorName> operator_names() requires requires {
+    typename Net::Metric;
+}
 {
     std::vector<OperatorName> names = operator_names<typename Net::Trunk>("trunk.");
     for (OperatorName& name : operator_names<typename Net::Head>("head.")) names.push_back(std::move(name));
@@ -58,7 +61,8 @@ template <std::size_t First, std::size_t Count, class Tuple>
 constexpr auto part_of_tuple(const Tuple& tuple) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
         return std::tuple{std::get<First + I>(tuple)...};
-    }(std::make_index_sequence<Count>{});
+    }
+    (std::make_index_sequence<Count>{});
 }
 
 }  // namespace daf

@@ -15,8 +15,8 @@ struct chain {
 };
 template <class In, class... Operators, class First, class... Rest>
 struct chain<In, std::tuple<Operators...>, First, Rest...>
-    : chain<typename First::template On<In>::Output, std::tuple<Operators..., typename First::template On<In>>,
-            Rest...> {};
+    : chain<typename First::template On<In>::Output,
+            std::tuple<Operators..., typename First::template On<In>>, Rest...> {};
 
 template <class Tuple, class T, class Space>
 struct tuples_of;
@@ -29,13 +29,13 @@ struct tuples_of<std::tuple<Op...>, T, Space> {
 template <class Tuple>
 inline constexpr SegmentSizes tuple_parameter_segments{};
 template <class... Op>
-inline constexpr SegmentSizes tuple_parameter_segments<std::tuple<Op...>> =
-    (SegmentSizes{} + ... + parameter_segments<Op>);
+inline constexpr SegmentSizes tuple_parameter_segments<std::tuple<Op...>> = (SegmentSizes{} + ... +
+                                                                             parameter_segments<Op>);
 template <class Tuple>
 inline constexpr SegmentSizes tuple_gradient_segments{};
 template <class... Op>
-inline constexpr SegmentSizes tuple_gradient_segments<std::tuple<Op...>> =
-    (SegmentSizes{} + ... + gradient_segments<Op>);
+inline constexpr SegmentSizes tuple_gradient_segments<std::tuple<Op...>> = (SegmentSizes{} + ... +
+                                                                            gradient_segments<Op>);
 
 }  // namespace detail
 
@@ -61,7 +61,9 @@ inline constexpr bool is_sequence<Sequence<In, Layers...>> = true;
 
 /// Everything with a list of operators: a Sequence, a Network.
 template <class Net>
-concept OperatorList = requires { typename Net::Operators; };
+concept OperatorList = requires {
+    typename Net::Operators;
+};
 
 template <OperatorList Net, class T, class Space = Host>
 using ParameterTuple = typename detail::tuples_of<typename Net::Operators, T, Space>::parameters;
@@ -69,16 +71,19 @@ template <OperatorList Net, class T, class Space = Host>
 using GradientTuple = typename detail::tuples_of<typename Net::Operators, T, Space>::gradients;
 
 template <OperatorList Net>
-inline constexpr SegmentSizes parameter_segments<Net> = detail::tuple_parameter_segments<typename Net::Operators>;
+inline constexpr SegmentSizes parameter_segments<Net> =
+    detail::tuple_parameter_segments<typename Net::Operators>;
 template <OperatorList Net>
-inline constexpr SegmentSizes gradient_segments<Net> = detail::tuple_gradient_segments<typename Net::Operators>;
+inline constexpr SegmentSizes gradient_segments<Net> =
+    detail::tuple_gradient_segments<typename Net::Operators>;
 
 /// body(integral_constant I) for I = 0 .. N-1.
 template <std::size_t N, class Body>
 constexpr void static_for(Body&& body) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
         (body(std::integral_constant<std::size_t, I>{}), ...);
-    }(std::make_index_sequence<N>{});
+    }
+    (std::make_index_sequence<N>{});
 }
 
 /// Views of a slab for every operator of a list, in its order.
@@ -87,7 +92,8 @@ ParameterTuple<Net, T, Space> bind_all_parameters(T* slab) {
     ParameterTuple<Net, T, Space> bound;
     SegmentCursor<T> cursor(slab, parameter_segments<Net>);
     static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
-        std::get<i>(bound) = bind_parameters<std::tuple_element_t<i, typename Net::Operators>, T, Space>(cursor);
+        std::get<i>(bound) =
+            bind_parameters<std::tuple_element_t<i, typename Net::Operators>, T, Space>(cursor);
     });
     return bound;
 }
@@ -96,7 +102,8 @@ GradientTuple<Net, T, Space> bind_all_gradients(T* slab) {
     GradientTuple<Net, T, Space> bound;
     SegmentCursor<T> cursor(slab, gradient_segments<Net>);
     static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
-        std::get<i>(bound) = bind_gradients<std::tuple_element_t<i, typename Net::Operators>, T, Space>(cursor);
+        std::get<i>(bound) =
+            bind_gradients<std::tuple_element_t<i, typename Net::Operators>, T, Space>(cursor);
     });
     return bound;
 }

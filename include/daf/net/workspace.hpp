@@ -37,8 +37,8 @@ class Workspace {
             const auto in = input<i>(x);
             const auto& op = std::get<i>(net.operators);
             if constexpr (M == Mode::train) {
-                daf::forward<train>(ctx, op, in, output<i>(x.count()), std::get<i>(parameters), saved<i>(x.count()),
-                                    side_of(i, draw));
+                daf::forward<train>(ctx, op, in, output<i>(x.count()), std::get<i>(parameters),
+                                    saved<i>(x.count()), side_of(i, draw));
             } else {
                 daf::forward<eval>(ctx, op, in, output<i>(x.count()), std::get<i>(parameters));
             }
@@ -50,16 +50,15 @@ class Workspace {
     /// of the parameters added to `gradients`.
     template <class Parameters, class Gradients, class DX>
     void backward(Backend& ctx, const Seq& net, const Parameters& parameters, const Gradients& gradients,
-                  Batch<typename Seq::Input, const T, Space> x, Batch<typename Seq::Output, const T, Space> dy, DX dx,
-                  Draw draw = {})
-        requires(M == Mode::train)
-    {
+                  Batch<typename Seq::Input, const T, Space> x,
+                  Batch<typename Seq::Output, const T, Space> dy, DX dx,
+                  Draw draw = {}) requires(M == Mode::train) {
         const Index count = x.count();
         static_for<length>([&](auto reversed) {
             constexpr std::size_t i = length - 1 - reversed;
             const auto run = [&](auto incoming, auto outgoing) {
-                daf::backward(ctx, std::get<i>(net.operators), input<i>(x), output<i>(count), incoming, outgoing,
-                              std::get<i>(parameters), std::get<i>(gradients), saved<i>(count),
+                daf::backward(ctx, std::get<i>(net.operators), input<i>(x), output<i>(count), incoming,
+                              outgoing, std::get<i>(parameters), std::get<i>(gradients), saved<i>(count),
                               side_of(i, draw));
             };
             const auto from_behind = [&](auto outgoing) {
@@ -89,7 +88,9 @@ class Workspace {
 
         explicit Plan(Index max_batch) {
             const auto place = [&](Index size) { return std::exchange(bytes, bytes + align_up(size)); };
-            const auto of = [&](Index elements) { return max_batch * elements * static_cast<Index>(sizeof(T)); };
+            const auto of = [&](Index elements) {
+                return max_batch * elements * static_cast<Index>(sizeof(T));
+            };
             Index widest = 0;
             static_for<length>([&](auto i) { widest = std::max(widest, Op<i>::Output::size); });
             if constexpr (M == Mode::eval) {

@@ -11,7 +11,9 @@ struct batch_norm {
 
 /// Training needs a variance: throws ArgumentError in the name of an operator whose channels have a single value each.
 inline void require_variance(const char* op, Index values) {
-    if (values < 2) throw ArgumentError(std::string(op) + ": training needs more than one value per channel, got 1");
+    if (values < 2)
+        throw ArgumentError(std::string(op) +
+                            ": training needs more than one value per channel, got 1: give it more images");
 }
 
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, per channel (Ioffe and Szegedy 2015; section 3.1 of the paper
@@ -21,7 +23,8 @@ inline void require_variance(const char* op, Index values) {
 ///   x, y  any shape, normalised over its channels
 ///   weight, bias (C), undecayed, ones and zeros      running_mean, running_var (C), state, zeros and ones
 /// Saved: the batch's mean and 1 / sqrt(var + eps); backward reads x, and goes through both of them.
-/// Sums run in double over fixed chunks, the variance over differences from the mean: a large mean costs no digits.
+/// Sums run in double (on Cpu, over runs of at most 64 pixels in T), of differences from a mean: a large mean costs no
+/// digits.
 /// Throws ArgumentError in training where a channel has a single value. Bits do not depend on threads.
 template <AnyShape S>
 struct BatchNorm {
@@ -53,7 +56,8 @@ struct BatchNorm {
         View<Shape<S::channels>, T, Space> mean, inverse_std;
 
         static constexpr auto fields() {
-            return std::tuple{SavedTensor{"mean", &Saved::mean}, SavedTensor{"inverse_std", &Saved::inverse_std}};
+            return std::tuple{SavedTensor{"mean", &Saved::mean},
+                              SavedTensor{"inverse_std", &Saved::inverse_std}};
         }
     };
 };

@@ -11,8 +11,10 @@ struct centre_loss {
 
 /// Centre loss (Wen et al., ECCV 2016): each sample near its own class's centre.
 ///   y = |e - c_p|^2 / 2,   p the label;      de = dy (e - c_p)
-///   x = e  any shape of D elements      y  (1)      labels  0 .. K-1      centres  (K,D), undecayed, N(0,
-///   0.01)
+///
+///   x = e     any shape of D elements       y  (1)       labels  0 .. K-1
+///   centres   (K,D), undecayed, N(0, 0.01)
+///
 /// dy is the sample's weight: 1 for the sum over a batch of N, 1/N for its mean.
 ///
 /// The centres, under CentreUpdate::equation_12 (here: the first half of Eq 12, which is that paper's Eq 4):

@@ -38,8 +38,8 @@ struct Conv2d {
         View<Shape<Features>, T, Space> bias;  // empty without a bias
 
         static constexpr auto fields() {
-            const Parameter weight{"weight", &Parameters::weight, Role::decayed, init::he(K * K * In::channels),
-                                   convolution_layout};
+            const Parameter weight{"weight", &Parameters::weight, Role::decayed,
+                                   init::he(K * K * In::channels), convolution_layout};
             if constexpr (with_bias) {
                 return std::tuple{weight, Parameter{"bias", &Parameters::bias, Role::undecayed}};
             } else {

@@ -11,17 +11,19 @@ struct island_loss {
 
 /// Island loss (Cai et al., FG 2018): centre loss, and the centres' directions pushed apart.
 ///   L = sum_i |e_i - c_p|^2 / 2  +  lambda1 sum over ordered pairs j != k of (cos(c_j, c_k) + 1)
-/// The second sum belongs to no sample, so a batch of N shares it out equally, and the y of a batch add up to
-/// L:
+/// The second sum belongs to no sample: a batch of N shares it out equally, so that its y add up to L:
 ///   y = |e - c_p|^2 / 2 + (lambda1 / N) sum_{j != k} (cos(c_j, c_k) + 1);      de = dy (e - c_p)
-///   x = e  any shape of D elements      y  (1)      labels  0 .. K-1      centres  (K,D), undecayed, N(0,
-///   0.01)
+///
+///   x = e     any shape of D elements       y  (1)       labels  0 .. K-1
+///   centres   (K,D), undecayed, N(0, 0.01)
+///
 /// The cosine with a centre at the origin counts as 0, and so does its gradient.
 ///
-/// With g_j = sum_{k != j} d cos(c_j, c_k) / d c_j = sum_{k != j} [ c_k / (|c_j||c_k|) - cos(c_j, c_k) c_j /
-/// |c_j|^2 ], under CentreUpdate::equation_12 (here: the update of that paper, which averages g_j over the
-/// other centres), backward adds up own_sum_j and own_count_j = n_j over the samples of class j, whatever
-/// their dy, and update_centres moves
+/// The centres, with the slope of the cosines
+///   g_j = sum_{k != j} d cos(c_j, c_k) / d c_j = sum_{k != j} [ c_k / (|c_j||c_k|) - cos(c_j, c_k) c_j / |c_j|^2 ].
+/// Under CentreUpdate::equation_12 (here: the update of that paper, which averages g_j over the other centres)
+/// backward adds up own_sum_j and own_count_j = n_j over the samples of class j, whatever their dy, and
+/// update_centres moves
 ///   c_j += alpha [ (own_sum_j - n_j c_j) / (1 + n_j)  -  lambda1 / (K - 1) g_j ].
 /// Under exact_gradient, backward adds to the gradient of the centres instead (each pair stands in L twice)
 ///   sum_i dy_i (c_j - e_i) [p_i = j]  +  2 lambda1 (mean of dy) g_j.

@@ -75,7 +75,8 @@ void update(Backend& ctx, const Optimizer& optimizer, const UpdateCall<T>& call)
                 if (call.size() == 0) return;
                 if (call.parameters == nullptr || call.gradients == nullptr || call.first_moment == nullptr ||
                     (Chosen::moments == 2 && call.second_moment == nullptr)) {
-                    detail::throw_argument("optimizer", "parameters, gradients or moments are null: bind them");
+                    detail::throw_argument("optimizer",
+                                           "parameters, gradients or moments are null: bind them");
                 }
                 if (call.step < 1) detail::throw_argument("optimizer", "steps count from 1");
                 Kernel<Chosen, Backend>::update(ctx, chosen, call);

@@ -9,20 +9,21 @@ struct triplet_centre_loss {
 };
 }  // namespace header
 
-/// Triplet-Centre loss: each sample nearer to its own class's centre than to any other, by a margin   [Eq
-/// 6-12]
-///   D(e,c) = |e - c|^2 / 2                                                                          [Eq 6,
-///   7] y = max(D(e,c_p) + margin - D(e,c_q), 0)           p the label, q the nearest other centre      [Eq
-///   8-10] de = dy (c_q - c_p) where y > 0, else 0 [Eq 11] x = e  any shape of D elements      y  (1) labels
-///   0 .. K-1      centres  (K,D), undecayed, N(0, 0.01)
+/// Triplet-Centre loss [Eq 6-12]: each sample nearer to its own class's centre than to any other, by a margin.
+///   D(e,c) = |e - c|^2 / 2                                                               [Eq 6, 7]
+///   y = max(D(e,c_p) + margin - D(e,c_q), 0)     p the label, q the nearest other centre  [Eq 8-10]
+///   de = dy (c_q - c_p) where y > 0, else 0                                              [Eq 11]
+///
+///   x = e     any shape of D elements       y  (1)       labels  0 .. K-1
+///   centres   (K,D), undecayed, N(0, 0.01)
+///
 /// Equally near centres: the first is q. On the boundary (D(e,c_p) + margin = D(e,c_q)) a sample is not
 /// active. dy is the sample's weight: 1 gives Eq 9's sum over the batch; lambda (Eq 13) scales it.
 ///
 /// The centres, under CentreUpdate::equation_12: backward adds up, over active samples, own_sum_j and
 /// own_count_j = n_j (those with p = j), intruder_sum_j and intruder_count_j = k_j (those with q = j); then
 /// update_centres moves
-///   c_j += alpha [ (own_sum_j - n_j c_j) / (1 + n_j)  -  (intruder_sum_j - k_j c_j) / (1 + k_j) ]      [Eq
-///   12]
+///   c_j += alpha [ (own_sum_j - n_j c_j) / (1 + n_j) - (intruder_sum_j - k_j c_j) / (1 + k_j) ]     [Eq 12]
 /// Eq 12 as printed points *against* the gradient of Eq 9, and so is added. dy does not scale it.
 /// Under exact_gradient, backward adds the gradient of sum_i dy_i y_i to `centres`' instead:
 ///   sum over active i of dy_i (c_j - e_i) [p_i = j]  +  dy_i (e_i - c_j) [q_i = j].

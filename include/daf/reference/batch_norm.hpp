@@ -26,7 +26,8 @@ struct Kernel<BatchNorm<S>, Reference> {
                 const double unbiased = variance / static_cast<double>(n - 1);
                 variance /= static_cast<double>(n);
                 const auto move = [](T& running, double batch) {
-                    running = static_cast<T>((1 - Op::momentum) * static_cast<double>(running) + Op::momentum * batch);
+                    running = static_cast<T>((1 - Op::momentum) * static_cast<double>(running) +
+                                             Op::momentum * batch);
                 };
                 move(call.params.running_mean[c], mean);
                 move(call.params.running_var[c], unbiased);

@@ -29,7 +29,8 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Reference> {
         for (Index n = 0; n < count; ++n) {
             for (Index r = 0; r < Out::height; ++r) {
                 for (Index c = 0; c < Out::width; ++c) {
-                    for (Index o = 0; o < Features; ++o) visit(n, r, c, o, (r * Out::width + c) * Features + o);
+                    for (Index o = 0; o < Features; ++o)
+                        visit(n, r, c, o, (r * Out::width + c) * Features + o);
                 }
             }
         }

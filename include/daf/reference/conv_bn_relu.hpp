@@ -77,8 +77,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Reference> {
             y.data()[i] = std::max(normalised * call.params.gamma[c] + call.params.beta[c], T(0));
         }
         daf::backward(ctx, Activation{}, y, y, call.dy, overwrite(dnormalised));
-        daf::backward(ctx, Normalisation{}, call.saved.z, call.y, dnormalised, overwrite(dz), normalisation_part(call.params),
-                      normalisation_part(call.dparams), saved_part(call.saved));
+        daf::backward(ctx, Normalisation{}, call.saved.z, call.y, dnormalised, overwrite(dz),
+                      normalisation_part(call.params), normalisation_part(call.dparams),
+                      saved_part(call.saved));
         if (call.dx) {
             daf::backward(ctx, Convolution{}, call.x, call.y, dz, call.dx, convolution_part(call.params),
                           convolution_part(call.dparams));

@@ -16,7 +16,7 @@ struct CheckpointInfo {
     std::string architecture;  // who can use the parameters, "daf-cnn lite attention=full" say
     int epoch = 0;             // epochs done
     Plateau schedule{};
-    Metadata notes{};          // the application's own entries
+    Metadata notes{};  // the application's own entries
 };
 
 /// Everything, to train on; or the parameters and their state alone.
@@ -98,17 +98,19 @@ std::string save_checkpoint(const std::filesystem::path& path, L& learner, const
     std::deque<std::vector<T>> copies;
     std::vector<NamedTensor> tensors;
     const std::int64_t batches = learner.updates();
-    for_each_tensor(learner, Restore::everything, [&](const std::string& name, const auto& field, const auto& view) {
-        using V = std::remove_cvref_t<decltype(view)>;
-        std::vector<T>& copy = copies.emplace_back(static_cast<std::size_t>(view.size()));
-        to_pytorch(field.layout, V::Shape::extents, view.data(), copy.data());
-        tensors.push_back(named_tensor<T>(name, pytorch_shape<V>(field.layout), copy));
-        constexpr std::string_view variance = "running_var";
-        if (name.ends_with(variance)) {  // PyTorch's BatchNorm counts its batches beside it
-            tensors.push_back(named_tensor<std::int64_t>(
-                name.substr(0, name.size() - variance.size()) + "num_batches_tracked", {}, std::span(&batches, 1)));
-        }
-    });
+    for_each_tensor(learner, Restore::everything,
+                    [&](const std::string& name, const auto& field, const auto& view) {
+                        using V = std::remove_cvref_t<decltype(view)>;
+                        std::vector<T>& copy = copies.emplace_back(static_cast<std::size_t>(view.size()));
+                        to_pytorch(field.layout, V::Shape::extents, view.data(), copy.data());
+                        tensors.push_back(named_tensor<T>(name, pytorch_shape<V>(field.layout), copy));
+                        constexpr std::string_view variance = "running_var";
+                        if (name.ends_with(variance)) {  // PyTorch's BatchNorm counts its batches beside it
+                            tensors.push_back(named_tensor<std::int64_t>(
+                                name.substr(0, name.size() - variance.size()) + "num_batches_tracked", {},
+                                std::span(&batches, 1)));
+                        }
+                    });
 
     Metadata metadata;
     metadata["format"] = format;
@@ -119,7 +121,8 @@ std::string save_checkpoint(const std::filesystem::path& path, L& learner, const
     metadata["draws"] = text_of(learner.draws());
     metadata["seed"] = text_of(learner.seed().value);
     metadata["optimizer"] = name_of(learner.optimizer());
-    for_each_number(info.schedule, [&](const char* key, const auto& number) { metadata[key] = text_of(number); });
+    for_each_number(info.schedule,
+                    [&](const char* key, const auto& number) { metadata[key] = text_of(number); });
     for (const auto& [key, text] : info.notes) metadata[note + key] = text;
     return write_safetensors(path, std::move(tensors), std::move(metadata));
 }
@@ -128,8 +131,9 @@ std::string save_checkpoint(const std::filesystem::path& path, L& learner, const
 inline CheckpointInfo checkpoint_info(const Safetensors& file) {
     using namespace checkpoint_detail;
     if (file.metadata("format") != format || file.metadata("format_version") != version) {
-        throw MismatchError(file.origin() + ": metadata 'format': expected " + format + " version " + version +
-                            ", found " + file.metadata("format") + " version " + file.metadata("format_version") +
+        throw MismatchError(file.origin() + ": metadata 'format': expected " + format + " version " +
+                            version + ", found " + file.metadata("format") + " version " +
+                            file.metadata("format_version") +
                             ". Use the version of daf that wrote the file.");
     }
     CheckpointInfo info;
@@ -159,12 +163,13 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     using T = typename L::Element;
     CheckpointInfo info = checkpoint_info(file);
     if (info.architecture != architecture) {
-        throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture + "', found '" +
-                            info.architecture + "'. Choose the preset and attention that the file was trained with.");
+        throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture +
+                            "', found '" + info.architecture +
+                            "'. Choose the preset and attention that the file was trained with.");
     }
     if (what == Restore::everything && file.metadata("optimizer") != name_of(learner.optimizer())) {
-        throw MismatchError(file.origin() + ": metadata 'optimizer': expected " + name_of(learner.optimizer()) +
-                            ", found " + file.metadata("optimizer") +
+        throw MismatchError(file.origin() + ": metadata 'optimizer': expected " +
+                            name_of(learner.optimizer()) + ", found " + file.metadata("optimizer") +
                             ". Go on with the optimizer that the file was trained with.");
     }
     const auto updates = number_of<std::uint32_t>(file, "updates");
@@ -175,7 +180,8 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
             use(field.layout, view, file.values<T>(name, pytorch_shape<V>(field.layout)));
         });
     };
-    with_values([](const auto&, const auto&, const auto&) {});  // whatever is wrong is found before anything changes
+    with_values(
+        [](const auto&, const auto&, const auto&) {});  // whatever is wrong is found before anything changes
     with_values([](const PytorchLayout& layout, const auto& view, std::span<const T> values) {
         from_pytorch(layout, std::remove_cvref_t<decltype(view)>::Shape::extents, values.data(), view.data());
     });

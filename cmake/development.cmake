@@ -1,0 +1,41 @@
+# daf_development: the library together with the way this project compiles its own programs, tests and
+# benchmarks. Never installed: whoever uses the library keeps their own flags.
+option(DAF_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
+option(DAF_NATIVE "Use every instruction of this machine's processor (-march=native)" ${PROJECT_IS_TOP_LEVEL})
+set(DAF_SANITIZE "" CACHE STRING "Sanitizer: empty, address (with undefined) or thread")
+set_property(CACHE DAF_SANITIZE PROPERTY STRINGS "" address thread)
+
+set(CMAKE_CXX_EXTENSIONS OFF)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release)
+endif()
+
+add_library(daf_warnings INTERFACE)
+target_compile_options(daf_warnings INTERFACE
+    -Wall -Wextra -Wconversion -Wshadow $<$<BOOL:${DAF_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ misfires here in its own AVX-512 intrinsics (GCC bug 105593) and in instrumented code. clang++ and the
+    # sanitizers watch for the real thing.
+    target_compile_options(daf_warnings INTERFACE -Wno-maybe-uninitialized)
+endif()
+
+add_library(daf_development INTERFACE)
+target_link_libraries(daf_development INTERFACE daf::daf daf_warnings)
+
+if(DAF_NATIVE)
+    include(CheckCXXCompilerFlag)
+    check_cxx_compiler_flag(-march=native DAF_HAS_MARCH_NATIVE)
+    if(DAF_HAS_MARCH_NATIVE)
+        target_compile_options(daf_development INTERFACE -march=native)
+    endif()
+endif()
+
+if(DAF_SANITIZE STREQUAL "address")
+    set(sanitizer_flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+elseif(DAF_SANITIZE STREQUAL "thread")
+    set(sanitizer_flags -fsanitize=thread)
+elseif(DAF_SANITIZE)
+    message(FATAL_ERROR "DAF_SANITIZE is '${DAF_SANITIZE}', but must be empty, address or thread")
+endif()
+target_compile_options(daf_development INTERFACE ${sanitizer_flags})
+target_link_options(daf_development INTERFACE ${sanitizer_flags})

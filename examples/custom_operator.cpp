@@ -1,0 +1,101 @@
+// An operator that daf does not have, made outside it: docs/adding_an_operator.md walks through this file.
+#include <cstdio>
+#include <daf/cpu/conv2d.hpp>
+#include <daf/net/layers.hpp>
+#include <daf/net/model.hpp>
+#include <numeric>
+
+// [operator]
+/// y = x where x > 0, else slope * x: one learned slope per channel (He et al. 2015).
+///   x, y  any shape     slope (C), undecayed, N(0, 0.25)
+/// Saved: nothing; backward reads x. x and y may not overlap. Bits do not depend on threads.
+template <daf::AnyShape S>
+struct PRelu {
+    struct Header {
+        static constexpr const char* name = "prelu";  // as messages call it
+    };
+    using Input = S;
+    using Output = S;
+    static constexpr bool backward_reads_x = true;
+    static constexpr bool backward_reads_y = false;
+
+    template <class T, class Space = daf::Host>
+    struct Parameters {
+        daf::View<daf::Shape<S::channels>, T, Space> slope;
+        static constexpr auto fields() {
+            return std::tuple{
+                daf::Parameter{"weight", &Parameters::slope, daf::Role::undecayed, daf::init::normal(0.25)}};
+        }
+    };
+};
+// [/operator]
+
+// [kernel]
+template <class S>
+struct daf::Kernel<PRelu<S>, daf::Cpu> {
+    template <Mode M, class T, class Space>
+    static void forward(Cpu& ctx, const ForwardCall<PRelu<S>, M, T, Space>& call) {
+        ctx.parallel(call.count(), [&](Index image) {
+            const auto x = call.x[image];
+            const auto y = call.y[image];
+            for (Index i = 0; i < S::size; ++i)
+                y[i] = x[i] > 0 ? x[i] : call.params.slope[i % S::channels] * x[i];
+        });
+    }
+
+    template <class T, class Space>
+    static void backward(Cpu& ctx, const BackwardCall<PRelu<S>, T, Space>& call) {
+        // A chunk is a channel, so that no two threads add to one sum and each sum has one order.
+        ctx.parallel(S::channels, [&](Index c) {
+            T dslope = 0;
+            for (Index i = c; i < call.x.size(); i += S::channels) {
+                const T x = call.x.data()[i], dy = call.dy.data()[i];
+                if (!(x > 0)) dslope += dy * x;
+                if (!call.dx) continue;
+                T& dx = call.dx.batch.data()[i];
+                dx = (call.dx.accumulates() ? dx : T(0)) + (x > 0 ? dy : call.params.slope[c] * dy);
+            }
+            call.dparams.slope[c] += dslope;
+        });
+    }
+};
+// [/kernel]
+
+// [check]
+/// How a Sequence takes it: the layer before says what the shape of its input is.
+struct PReluLayer {
+    template <class In>
+    using On = PRelu<In>;
+};
+using Image = daf::Shape<5, 5, 2>;
+using Net = daf::Sequence<Image, daf::layer::Conv2d<4>, PReluLayer, daf::layer::Conv2d<3>, PReluLayer>;
+
+int main() {
+    std::vector<double> pixels(3 * Image::size), weights(3 * Net::Output::size);
+    daf::RandomSequence random(daf::Stream{daf::Seed{1}});
+    for (double& v : pixels) v = random.normal();
+    for (double& v : weights) v = random.normal();
+    const auto x = daf::batch_of<Image>(pixels);
+    const auto dy = daf::batch_of<Net::Output>(weights);
+
+    daf::Cpu cpu;
+    daf::Model<Net, daf::Cpu, double> net(cpu, daf::max_batch(3), daf::Seed{2});
+    const auto objective = [&] {  // the sum of y dy: its gradient by y is dy
+        const auto y = net.forward_train(x);
+        return std::inner_product(weights.begin(), weights.end(), y.data(), 0.0);
+    };
+    objective();
+    net.backward(x, dy);
+    double error = 0;
+    for (std::size_t i = 0; i < net.gradients().size(); ++i) {
+        const double kept = net.parameters()[i], step = 1e-6;
+        net.parameters()[i] = kept + step;
+        const double above = objective();
+        net.parameters()[i] = kept - step;
+        error = std::max(error, std::abs((above - objective()) / (2 * step) - net.gradients()[i]));
+        net.parameters()[i] = kept;
+    }
+    std::printf("%zu gradients, the largest difference %.1e\n", net.gradients().size(), error);
+    return error < 1e-6 ? 0 : 1;
+}
+// [/check]

@@ -1,0 +1,128 @@
+#include "source_rules.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <sstream>
+
+namespace daf_test {
+namespace {
+
+constexpr std::size_t longest_file = 400;
+constexpr std::string_view library = "include/daf/";
+
+/// A folder of the library, and the folders whose headers its headers may include.
+struct Layer {
+    std::string_view folder;
+    std::vector<std::string_view> sees;
+};
+
+const std::array<Layer, 7>& layers() {
+    static const std::array<Layer, 7> table{{
+        {"core", {"core"}},
+        {"ops", {"core", "ops"}},
+        {"reference", {"core", "ops", "reference"}},
+        {"cpu", {"core", "ops", "cpu"}},
+        {"io", {"core", "io"}},
+        {"net", {"core", "ops", "net", "io"}},
+        {"train", {"core", "ops", "net", "io", "train"}},
+    }};
+    return table;
+}
+
+/// "cpu" of "cpu/gemm.hpp"; empty for a header at the top, which is an umbrella.
+std::string_view folder_of(std::string_view header) {
+    const auto slash = header.find('/');
+    return slash == std::string_view::npos ? std::string_view{} : header.substr(0, slash);
+}
+
+/// What is wrong with a library header of `folder` including `target`; empty if nothing is.
+std::string include_problem(std::string_view folder, const std::string& target, bool quoted) {
+    if (quoted) return "the library includes as <daf/...> and <standard>, not \"" + target + "\"";
+    if (target.starts_with("Eigen/") || target.starts_with("unsupported/Eigen/")) {
+        return folder == "cpu" ? "" : "Eigen belongs to cpu/ alone";
+    }
+    if (!target.starts_with("daf/")) {
+        const bool system = target.find('/') == std::string::npos || target.starts_with("sys/");
+        return system ? "" : "the library depends on Eigen alone, not on <" + target + ">";
+    }
+    if (folder.empty()) return "";
+    const auto layer = std::ranges::find(layers(), folder, &Layer::folder);
+    if (layer == layers().end())
+        return "unknown folder " + std::string(folder) + "/: give it its place in the rules";
+    const std::string_view included = folder_of(std::string_view(target).substr(4));
+    if (std::ranges::find(layer->sees, included) != layer->sees.end()) return "";
+    return std::string(folder) + "/ must not include <" + target + ">";
+}
+
+/// What is wrong with one line of a library header; `header` is its path under include/daf.
+std::string library_line_problem(std::string_view header, const std::string& line) {
+    static const std::regex include(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
+    std::smatch match;
+    if (std::regex_search(line, match, include)) {
+        return include_problem(folder_of(header), match[2], match[1] == "\"");
+    }
+    if (line.find("Eigen::internal") != std::string::npos && header != "cpu/gemm.hpp") {
+        return "Eigen::internal appears in cpu/gemm.hpp alone";
+    }
+    return "";
+}
+
+bool is_cpp(std::string_view path) {
+    return path.ends_with(".hpp") || path.ends_with(".cpp");
+}
+
+std::string content(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+std::vector<std::string> broken_rules(std::string_view path, std::string_view text) {
+    // [D] and [M]: the pattern must not find itself.
+    static const std::regex left_open(R"(\b(TO[D]O|FIX[M]E)\b)");
+    std::vector<std::string> found;
+    std::size_t number = 0;
+    const auto report = [&](const std::string& rule) {
+        found.push_back(std::string(path) + ":" + std::to_string(number) + ": " + rule);
+    };
+
+    const bool in_library = path.starts_with(library);
+    std::istringstream lines{std::string(text)};
+    for (std::string line; std::getline(lines, line);) {
+        ++number;
+        if (in_library) {
+            const std::string problem = library_line_problem(path.substr(library.size()), line);
+            if (!problem.empty()) report(problem);
+        }
+        if (std::regex_search(line, left_open)) report("left open: finish it or file an issue");
+    }
+    if (is_cpp(path) && number > longest_file) {
+        report("the file has more than " + std::to_string(longest_file) + " lines");
+    }
+    return found;
+}
+
+std::vector<std::string> broken_rules_in_tree(const std::filesystem::path& root) {
+    namespace fs = std::filesystem;
+    std::vector<std::string> found;
+    for (fs::recursive_directory_iterator entry(root), end; entry != end; ++entry) {
+        const std::string path = entry->path().lexically_relative(root).generic_string();
+        const bool generated = path == "build" || path == "runs" || entry->path().filename() == "__pycache__";
+        if (generated || (path.starts_with('.') && path != ".ci" && entry->is_directory())) {
+            entry.disable_recursion_pending();
+            continue;
+        }
+        if (!entry->is_regular_file()) continue;
+        const std::string text = content(entry->path());
+        if (text.find('\0') != std::string::npos) continue;
+        std::ranges::move(broken_rules(path, text), std::back_inserter(found));
+    }
+    std::ranges::sort(found);
+    return found;
+}
+
+}  // namespace daf_test
