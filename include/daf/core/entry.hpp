@@ -142,9 +142,10 @@ void check_side(const SideInput<Space>& side, Index count, bool training) {
             for (Index i = 0; i < count; ++i) {
                 const std::int32_t label = side.labels.data()[i];
                 if (label < 0 || label >= Op::classes) {
-                    throw_argument(Op::Header::name,
-                                   "label " + std::to_string(label) + " of sample " + std::to_string(i) +
-                                       " is not a class: expected 0 to " + std::to_string(Op::classes - 1));
+                    throw_argument(Op::Header::name, std::string("label ") + std::to_string(label) +
+                                                         " of sample " + std::to_string(i) +
+                                                         " is not a class: expected 0 to " +
+                                                         std::to_string(Op::classes - 1));
                 }
             }
         }

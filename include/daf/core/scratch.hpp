@@ -16,7 +16,7 @@ class ScratchArena {
     void reserve(Index bytes) {
         if (used_ + bytes <= memory_.size()) return;
         if (used_ > 0) {
-            throw Error("scratch: an operator asked for " + std::to_string(bytes) +
+            throw Error(std::string("scratch: an operator asked for ") + std::to_string(bytes) +
                         " bytes inside another one whose scratch_bytes did not count them");
         }
         memory_ = {};  // before the new one: never both at once

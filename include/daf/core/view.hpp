@@ -83,7 +83,7 @@ constexpr auto batch_of(Range&& values) {
     using T = typename decltype(elements)::element_type;
     const auto size = static_cast<Index>(elements.size());
     if (size % S::size != 0) {
-        throw ArgumentError("batch_of: expected a multiple of " + std::to_string(S::size) +
+        throw ArgumentError(std::string("batch_of: expected a multiple of ") + std::to_string(S::size) +
                             " elements (whole images), got " + std::to_string(size));
     }
     return Batch<S, T, Host>(elements.data(), size / S::size);

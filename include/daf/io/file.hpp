@@ -45,7 +45,7 @@ inline const char* remedy(int reason) {
 
 /// "cannot <action> PATH: <the system's reason>. <what to do>".  reason: an errno value.
 [[noreturn]] inline void fail(const std::string& action, const std::filesystem::path& path, int reason) {
-    throw FileError("cannot " + action + " " + path.string() + ": " +
+    throw FileError(std::string("cannot ") + action + " " + path.string() + ": " +
                     std::generic_category().message(reason) + ". " + remedy(reason));
 }
 
@@ -125,7 +125,9 @@ class TemporaryBeside {
         // skipped.
         for (int number = 0;; ++number) {
             path_ = target;
-            path_ += std::string(".") + std::to_string(::getpid()) + "-" + std::to_string(number) + ".tmp";
+            std::string suffix = ".";
+            suffix.append(std::to_string(::getpid())).append("-").append(std::to_string(number));
+            path_ += suffix.append(".tmp");
             descriptor_ = open_file(path_, O_WRONLY | O_CREAT | O_EXCL, 0666);
             if (descriptor_.is_open()) return;
             if (errno != EEXIST) fail("write", target, errno);
@@ -175,7 +177,8 @@ void write_atomically(const std::filesystem::path& path, Writer&& writer) {
     const bool exists = ::stat(target.c_str(), &old) == 0;
     if (exists && S_ISDIR(old.st_mode)) file_detail::fail("write", path, EISDIR);
     if (exists && !S_ISREG(old.st_mode)) {  // renaming over a device or a pipe would remove it
-        throw FileError("cannot write " + path.string() + ": it is not a regular file. Name another file.");
+        throw FileError(std::string("cannot write ") + path.string() +
+                        ": it is not a regular file. Name another file.");
     }
     // Renaming asks the folder's permission only, but a write-protected file is meant to stay.
     if (exists && ::faccessat(AT_FDCWD, target.c_str(), W_OK, AT_EACCESS) != 0)
@@ -202,7 +205,7 @@ class FileReader {
         if (::fstat(descriptor_.number(), &status) != 0) file_detail::fail("read", path_, errno);
         if (S_ISDIR(status.st_mode)) file_detail::fail("read", path_, EISDIR);
         if (!S_ISREG(status.st_mode)) {
-            throw FileError("cannot read " + path_.string() +
+            throw FileError(std::string("cannot read ") + path_.string() +
                             ": it is not a regular file. Name another file.");
         }
         size_ = static_cast<std::uint64_t>(status.st_size);
@@ -228,7 +231,7 @@ class FileReader {
             const std::size_t got = read_some(bytes);
             if (got == 0) {
                 throw FileError(
-                    "cannot read " + path_.string() + ": expected " + std::to_string(size_) +
+                    std::string("cannot read ") + path_.string() + ": expected " + std::to_string(size_) +
                     " bytes, but it shrank while it was read. Wait for its writer and try again.");
             }
             bytes = bytes.subspan(got);
@@ -246,8 +249,8 @@ inline std::vector<std::byte> read_file(const std::filesystem::path& path,
                                         std::uint64_t largest = std::uint64_t{1} << 32) {
     FileReader file(path);
     if (file.size() > largest) {
-        throw FileError("cannot read " + path.string() + ": expected at most " + std::to_string(largest) +
-                        " bytes, found " + std::to_string(file.size()) +
+        throw FileError(std::string("cannot read ") + path.string() + ": expected at most " +
+                        std::to_string(largest) + " bytes, found " + std::to_string(file.size()) +
                         ". Check that it is the right file.");
     }
     try {

@@ -44,8 +44,8 @@ inline std::string quote(std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
         const std::size_t length = utf8_length(text, i);
         if (length == 0) {
-            throw ArgumentError("a name or metadata text must be UTF-8, but its byte " + std::to_string(i) +
-                                " begins no character. Convert the text first.");
+            throw ArgumentError(std::string("a name or metadata text must be UTF-8, but its byte ") +
+                                std::to_string(i) + " begins no character. Convert the text first.");
         }
         const auto c = static_cast<unsigned char>(text[i]);
         if (c == '"' || c == '\\') {
@@ -64,7 +64,7 @@ inline std::string quote(std::string_view text) {
 inline std::string shown(std::string_view text) {
     std::string printable;
     for (const char c : text.substr(0, 60)) printable += c >= ' ' && c <= '~' ? c : '?';
-    return "'" + printable + (text.size() > 60 ? "..." : "") + "'";
+    return std::string("'") + printable + (text.size() > 60 ? "..." : "") + "'";
 }
 
 /// Reads JSON from front to back. Every error is a FormatError "ORIGIN: header byte N: expected ..., found
@@ -88,7 +88,7 @@ class Reader {
             skip_space();
             const std::size_t start = at_;
             const auto [key, is_new] = keys.insert(string());
-            if (!is_new) fail_at(start, "each key once", "the key " + shown(*key) + " again");
+            if (!is_new) fail_at(start, "each key once", std::string("the key ") + shown(*key) + " again");
             take(':', "':' after a key");
             member(*key);
         } while (take_if(','));

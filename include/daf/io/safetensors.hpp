@@ -50,7 +50,8 @@ class Safetensors {
     /// The tensor of that name; MismatchError if there is none.
     const NamedTensor& tensor(std::string_view name) const {
         const NamedTensor* found = find(name);
-        if (found == nullptr) mismatch("tensor " + json::shown(name), "a tensor of that name", "none");
+        if (found == nullptr)
+            mismatch(std::string("tensor ") + json::shown(name), "a tensor of that name", "none");
         return *found;
     }
 
@@ -60,7 +61,7 @@ class Safetensors {
     std::span<const T> values(std::string_view name) const {
         const NamedTensor& found = tensor(name);
         if (found.dtype != dtype_of<T>()) {
-            mismatch("tensor " + json::shown(name), std::string(name_of(dtype_of<T>())),
+            mismatch(std::string("tensor ") + json::shown(name), std::string(name_of(dtype_of<T>())),
                      std::string(name_of(found.dtype)));
         }
         return {reinterpret_cast<const T*>(found.bytes.data()), found.bytes.size() / sizeof(T)};
@@ -71,7 +72,7 @@ class Safetensors {
     std::span<const T> values(std::string_view name, const TensorShape& shape) const {
         const NamedTensor& found = tensor(name);
         if (found.dtype != dtype_of<T>() || found.shape != shape) {
-            mismatch("tensor " + json::shown(name), describe(dtype_of<T>(), shape),
+            mismatch(std::string("tensor ") + json::shown(name), describe(dtype_of<T>(), shape),
                      describe(found.dtype, found.shape));
         }
         return values<T>(name);
@@ -83,7 +84,7 @@ class Safetensors {
     const std::string& metadata(std::string_view key) const {
         const auto found = metadata_.find(key);
         if (found == metadata_.end())
-            mismatch("metadata " + json::shown(key), "an entry of that key", "none");
+            mismatch(std::string("metadata ") + json::shown(key), "an entry of that key", "none");
         return found->second;
     }
 
@@ -152,7 +153,7 @@ std::string read_header(Source& source, const std::string& origin) {
     source.read(std::as_writable_bytes(std::span(&header_bytes, 1)));
     const std::uint64_t most = std::min(largest_header, size - prefix_bytes);
     if (header_bytes > most) {
-        refuse(origin, "byte 0", "a header of at most " + std::to_string(most) + " bytes",
+        refuse(origin, "byte 0", std::string("a header of at most ") + std::to_string(most) + " bytes",
                std::to_string(header_bytes));
     }
     std::string text(static_cast<std::size_t>(header_bytes), ' ');
@@ -171,11 +172,12 @@ Safetensors load_safetensors(Source&& source, std::string origin, ChecksumPolicy
 
     const std::uint64_t data_bytes = source.size() - prefix_bytes - text.size();
     if (header.data_bytes != data_bytes) {
-        refuse(origin, "its end", "data of " + std::to_string(header.data_bytes) + " bytes after the header",
+        refuse(origin, "its end",
+               std::string("data of ") + std::to_string(header.data_bytes) + " bytes after the header",
                std::to_string(data_bytes));
     }
     if (policy == ChecksumPolicy::required && !header.checksum_at) {
-        refuse(origin, "metadata '" + std::string(checksum_key) + "'", "a checksum", "none");
+        refuse(origin, std::string("metadata '") + std::string(checksum_key) + "'", "a checksum", "none");
     }
 
     Safetensors file;

@@ -180,11 +180,12 @@ inline Entry parse_entry(json::Reader& reader, const std::string& name) {
             entry.begin = offsets[0];
             entry.end = offsets[1];
         } else {
-            reader.fail("dtype, shape or data_offsets in tensor " + json::shown(name), json::shown(key));
+            reader.fail(std::string("dtype, shape or data_offsets in tensor ") + json::shown(name),
+                        json::shown(key));
         }
     });
     if (members != 3) {
-        reader.fail_at(start, "dtype, shape and data_offsets in tensor " + json::shown(name),
+        reader.fail_at(start, std::string("dtype, shape and data_offsets in tensor ") + json::shown(name),
                        std::to_string(members) + " of them");
     }
     return entry;
@@ -216,20 +217,20 @@ inline void order_and_check(Header& header, std::string_view origin) {
         return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
     });
     for (const Entry& entry : header.entries) {
-        const std::string place = "tensor " + json::shown(entry.name);
+        const std::string place = std::string("tensor ") + json::shown(entry.name);
         const std::string offsets =
-            "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
+            std::string("[") + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
         const std::optional<std::uint64_t> bytes = tensor_bytes(entry.dtype, entry.shape);
         if (!bytes) refuse(origin, place, "a size below 2^64 bytes", describe(entry.dtype, entry.shape));
         if (entry.begin != header.data_bytes) {
             refuse(origin, place,
-                   "data_offsets that begin at " + std::to_string(header.data_bytes) +
+                   std::string("data_offsets that begin at ") + std::to_string(header.data_bytes) +
                        ", where the bytes before end",
                    offsets);
         }
         if (entry.end < entry.begin || entry.end - entry.begin != *bytes) {
             refuse(origin, place,
-                   "data_offsets " + std::to_string(*bytes) + " bytes apart for " +
+                   std::string("data_offsets ") + std::to_string(*bytes) + " bytes apart for " +
                        describe(entry.dtype, entry.shape),
                    offsets);
         }
@@ -257,7 +258,7 @@ inline Header parse_header(std::string_view text, std::string_view origin) {
 inline void check_storable(std::span<const NamedTensor> tensors) {
     std::set<std::string_view> names;
     for (const NamedTensor& tensor : tensors) {
-        const std::string place = "tensor " + json::shown(tensor.name);
+        const std::string place = std::string("tensor ") + json::shown(tensor.name);
         if (tensor.name == metadata_name)
             throw ArgumentError(place + ": the name is reserved. Choose another one.");
         if (!names.insert(tensor.name).second) {
@@ -294,13 +295,14 @@ inline std::string compose_header(std::span<const NamedTensor> tensors, const Me
             if (i > 0) text += ',';
             text += std::to_string(tensor.shape[i]);
         }
-        text += "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+        text +=
+            std::string("],\"data_offsets\":[") + std::to_string(begin) + "," + std::to_string(end) + "]}";
         begin = end;
     }
     text += "}";
     text.resize((text.size() + 7) / 8 * 8, ' ');
     if (text.size() > largest_header) {
-        throw ArgumentError("a safetensors header of " + std::to_string(text.size()) +
+        throw ArgumentError(std::string("a safetensors header of ") + std::to_string(text.size()) +
                             " bytes: expected at most " + std::to_string(largest_header) +
                             ". Store fewer tensors or shorter metadata.");
     }

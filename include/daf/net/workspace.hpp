@@ -114,8 +114,8 @@ class Workspace {
 
     void check(Index count) const {
         if (count > max_batch_) {
-            throw ArgumentError("Workspace: made for batches of up to " + std::to_string(max_batch_) +
-                                " images, but given " + std::to_string(count));
+            throw ArgumentError(std::string("Workspace: made for batches of up to ") +
+                                std::to_string(max_batch_) + " images, but given " + std::to_string(count));
         }
     }
 

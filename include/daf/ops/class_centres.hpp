@@ -81,8 +81,8 @@ void update_centres(Backend& ctx, Op op, const Params& params, const Gradients& 
     if constexpr (detail::has_kernel<Op, Backend>) {
         const char* name = Op::Header::name;
         if (!std::isfinite(alpha)) {
-            detail::throw_argument(name,
-                                   "update_centres: alpha must be finite, but is " + std::to_string(alpha));
+            detail::throw_argument(
+                name, std::string("update_centres: alpha must be finite, but is ") + std::to_string(alpha));
         }
         if (op.centre_update != CentreUpdate::equation_12) {
             detail::throw_argument(

@@ -78,7 +78,7 @@ void for_each_tensor(L& learner, Restore what, Visit&& visit) {
         auto bound = bind_all_parameters<Net, T>(learner.moment(which).data());
         for_each_parameter(names, bound, [&](const std::string& name, const auto& field, auto& view) {
             if (field.role == Role::state) return;  // a moment's slab ends before
-            visit("optimizer.moment" + std::to_string(which + 1) + "." + name, field, view);
+            visit(std::string("optimizer.moment") + std::to_string(which + 1) + "." + name, field, view);
         });
     }
 }

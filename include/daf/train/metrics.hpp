@@ -60,9 +60,9 @@ class ConfusionMatrix {
     }
     std::size_t at(Index label, Index prediction) const {
         if (label < 0 || label >= classes_ || prediction < 0 || prediction >= classes_) {
-            throw ArgumentError("ConfusionMatrix: classes are 0 to " + std::to_string(classes_ - 1) +
-                                ", got label " + std::to_string(label) + ", prediction " +
-                                std::to_string(prediction));
+            throw ArgumentError(std::string("ConfusionMatrix: classes are 0 to ") +
+                                std::to_string(classes_ - 1) + ", got label " + std::to_string(label) +
+                                ", prediction " + std::to_string(prediction));
         }
         return static_cast<std::size_t>(label * classes_ + prediction);
     }

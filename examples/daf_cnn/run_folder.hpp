@@ -1,0 +1,52 @@
+#pragma once
+// What a training run leaves behind: config.json, metrics.jsonl, best.safetensors, last.safetensors.
+#include <filesystem>
+#include <string>
+
+namespace daf_cnn {
+
+/// One epoch's figures, as metrics.jsonl has them.
+struct EpochRecord {
+    int epoch = 0;
+    double loss = 0;         // Eq 13, mean over the epoch's batches
+    double softmax = 0;      // mean cross-entropy
+    double tc = 0;           // Triplet-Centre loss of a batch, reduced, without lambda; mean over the batches
+    double active = 0;       // share of images whose Triplet-Centre loss is not zero
+    double centre_norm = 0;  // mean length of the centres at the epoch's end
+    double train_accuracy = 0;
+    double val_accuracy = 0;
+    double lr = 0;          // the rate that the epoch was trained with
+    double seconds = 0;     // training and validation
+    bool reloaded = false;  // the epoch's model was left for the best one
+
+    std::string json() const;
+};
+
+class RunFolder {
+  public:
+    explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+    const std::filesystem::path& path() const { return path_; }
+    std::filesystem::path config() const { return path_ / "config.json"; }
+    std::filesystem::path metrics() const { return path_ / "metrics.jsonl"; }
+    std::filesystem::path best() const { return path_ / "best.safetensors"; }
+    std::filesystem::path last() const { return path_ / "last.safetensors"; }
+    std::filesystem::path epoch(int number) const;
+
+    /// Throws BadUse if it is there already.
+    void check_new() const;
+    /// Throws daf::FileError.
+    void create() const;
+    /// Throws BadUse if there is no run to go on with.
+    void check_resumable() const;
+
+    /// Adds an epoch's line to metrics.jsonl and returns once it is on the disk.
+    void record(const EpochRecord& epoch) const;
+    /// Takes back the lines of later epochs, and what is not a whole line.
+    void forget_after(int epoch) const;
+
+  private:
+    std::filesystem::path path_;
+};
+
+}  // namespace daf_cnn

@@ -1,0 +1,139 @@
+// Options and config.json: what follows from what, and that a configuration is read back as it was written.
+#include <doctest/doctest.h>
+
+#include <daf/core/error.hpp>
+
+#include "support/scratch_folder.hpp"
+#include "train_config.hpp"
+
+namespace {
+
+using daf_cnn::BadUse;
+using daf_cnn::complete;
+using daf_cnn::Given;
+using daf_cnn::TrainConfig;
+using daf_test::message_of;
+using daf_test::ScratchFolder;
+
+std::vector<std::string> texts_of(const TrainConfig& config) {
+    std::vector<std::string> texts;
+    daf_cnn::for_each_option(config, [&](const daf_cnn::Option& option, const auto& value) {
+        texts.push_back(std::string(option.name) + "=" + daf_cnn::text_of(value));
+    });
+    return texts;
+}
+
+}  // namespace
+
+TEST_CASE("config: a recipe sets the paper's figures, and what is given beats it") {
+    TrainConfig config;
+    config.recipe = "sfew";
+    complete(config, {"recipe"});
+    CHECK(config.batch == 32);
+    CHECK(config.margin == 13);
+    CHECK(config.lambda == 0.013);
+
+    config.margin = 2;
+    config.batch = 8;
+    complete(config, {"recipe", "margin", "batch"});
+    CHECK(config.margin == 2);
+    CHECK(config.batch == 8);
+    CHECK(config.lambda == 0.013);
+
+    config.recipe = "fer2013";
+    complete(config, {});
+    CHECK(config.batch == 128);
+    CHECK(config.margin == 11);
+    CHECK(config.lambda == 0.007);
+}
+
+TEST_CASE("config: rates follow the optimizer, the floor follows the rate") {
+    TrainConfig config;
+    config.optimizer = "sgd";
+    complete(config, {"optimizer"});
+    CHECK(config.lr == 1e-2);
+    CHECK(config.lr_floor == 1e-5);
+    config.lr = 1e-7;
+    complete(config, {"lr"});
+    CHECK(config.lr_floor == 1e-7);
+    config.lr_floor = 1e-6;
+    CHECK_THROWS_AS(complete(config, Given{"lr", "lr-floor"}), BadUse);
+}
+
+TEST_CASE("config: network and schedule hold the options' figures") {
+    TrainConfig config;
+    config.attention = "none";
+    config.centre_update = "gradient";
+    config.tc_reduction = "mean";
+    config.optimizer = "sgd";
+    config.lr = 0.5;
+    config.momentum = 0.25;
+    config.weight_decay = 0.125;
+    config.lambda = 2;
+    config.alpha = 3;
+    config.margin = 4;
+    config.dropout = 0.75;
+    config.lr_floor = 0.1;
+    config.lr_factor = 0.3;
+    config.patience = 5;
+    config.threshold = 0.01;
+    config.batch = 6;
+    config.seed = 7;
+    const auto settings = config.network_settings();
+    CHECK(settings.attention == daf_cnn::Attention::none);
+    CHECK(settings.centre_update == daf::CentreUpdate::exact_gradient);
+    CHECK(settings.objective.metric_reduction == daf::Reduction::mean);
+    CHECK(settings.objective.lambda == 2);
+    CHECK(settings.objective.centre_rate == 3);
+    CHECK(settings.margin == 4);
+    CHECK(settings.dropout == 0.75);
+    CHECK(settings.largest_batch == 6);
+    CHECK(settings.seed.value == 7);
+    const auto& sgd = std::get<daf::Sgd>(settings.optimizer);
+    CHECK(sgd.learning_rate == 0.5);
+    CHECK(sgd.momentum == 0.25);
+    CHECK(sgd.weight_decay == 0.125);
+    CHECK(sgd.nesterov);
+    const auto schedule = config.schedule();
+    CHECK(schedule.rate == 0.5);
+    CHECK(schedule.rule.floor == 0.1);
+    CHECK(schedule.rule.factor == 0.3);
+    CHECK(schedule.rule.patience == 5);
+    CHECK(schedule.rule.threshold == 0.01);
+}
+
+TEST_CASE("config: what is written is read back, to the last bit") {
+    const ScratchFolder folder;
+    TrainConfig config;
+    config.preset = "half";
+    config.data = "/data/\"odd\" name.csv";
+    config.limit = 5;
+    config.seed = 9007199254740991;
+    config.lr = 0.1 + 0.2;
+    config.lambda = 1e-300;
+    config.keep_epochs = true;
+    daf_cnn::write_config(folder / "config.json", config);
+    CHECK(texts_of(daf_cnn::read_config(folder / "config.json")) == texts_of(config));
+    config.limit.reset();
+    daf_cnn::write_config(folder / "config.json", config);
+    CHECK(texts_of(daf_cnn::read_config(folder / "config.json")) == texts_of(config));
+}
+
+TEST_CASE("config: a resumed run may change epochs and threads alone") {
+    TrainConfig stored, now;
+    stored.lr = 0.02;
+    now.epochs = 99;
+    now.threads = 3;
+    now.lr = 0.5;  // its default for all that the command line said
+    const TrainConfig config = daf_cnn::resumed(stored, now, {"epochs", "threads"});
+    CHECK(config.epochs == 99);
+    CHECK(config.threads == 3);
+    CHECK(config.lr == 0.02);
+    CHECK(message_of<BadUse>([&] { daf_cnn::resumed(stored, now, {"lr"}); }) ==
+          "--lr: this run was started with '0.02', which --resume cannot change to '0.5'; start a new run "
+          "for that");
+    // Every other option is refused.
+    daf_cnn::for_each_option(now, [&](const daf_cnn::Option& option, auto&) {
+        CHECK(option.free_on_resume == (option.name == "epochs" || option.name == "threads"));
+    });
+}

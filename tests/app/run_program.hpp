@@ -1,0 +1,77 @@
+#pragma once
+// Runs the real program as a user does, and keeps what it said.
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/scratch_folder.hpp"
+
+extern char** environ;
+
+namespace daf_test {
+
+struct Outcome {
+    int status = -1;  // exit status; -1 where a signal ended it
+    std::string out;
+    std::string err;
+
+    /// Without its line feed.
+    std::string last_line() const {
+        const std::string text = out.substr(0, out.find_last_not_of('\n') + 1);
+        return text.substr(text.rfind('\n') + 1);
+    }
+};
+
+inline std::string content_of(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline Outcome run_command(std::vector<std::string> command) {
+    const ScratchFolder folder;
+    const std::string out = folder / "out", err = folder / "err";
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    constexpr int create = O_WRONLY | O_CREAT | O_TRUNC;
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), create, 0600);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), create, 0600);
+    std::vector<char*> arguments;
+    for (std::string& argument : command) arguments.push_back(argument.data());
+    arguments.push_back(nullptr);
+    ::pid_t child = 0;
+    const int refused = ::posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (refused != 0) throw std::runtime_error("cannot start " + command[0]);
+    int state = 0;
+    ::waitpid(child, &state, 0);
+    return {WIFEXITED(state) ? WEXITSTATUS(state) : -1, content_of(out), content_of(err)};
+}
+
+/// daf-cnn with these arguments.
+inline Outcome daf_cnn(const std::vector<std::string>& arguments) {
+    std::vector<std::string> command{DAF_CNN_PROGRAM};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return run_command(std::move(command));
+}
+
+/// `daf-cnn train` on a few faces; `more` may repeat no option that stands here.
+inline Outcome train(const std::filesystem::path& run, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments{"train", "--run", run, "--limit", "64", "--batch", "32"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return daf_cnn(arguments);
+}
+
+/// One line on standard error that begins as every message of the program does, and holds `part`.
+inline bool is_one_clear_line(const std::string& err, std::string_view part) {
+    return err.starts_with("daf-cnn: ") && err.find('\n') == err.size() - 1 && contains(err, part);
+}
+
+}  // namespace daf_test
