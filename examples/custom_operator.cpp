@@ -47,15 +47,15 @@ struct daf::Kernel<PRelu<S>, daf::Cpu> {
     static void backward(Cpu& ctx, const BackwardCall<PRelu<S>, T, Space>& call) {
         // A chunk is a channel, so that no two threads add to one sum and each sum has one order.
         ctx.parallel(S::channels, [&](Index c) {
-            T dslope = 0;
+            double dslope = 0;
             for (Index i = c; i < call.x.size(); i += S::channels) {
                 const T x = call.x.data()[i], dy = call.dy.data()[i];
-                if (!(x > 0)) dslope += dy * x;
+                if (!(x > 0)) dslope += static_cast<double>(dy * x);
                 if (!call.dx) continue;
                 T& dx = call.dx.batch.data()[i];
                 dx = (call.dx.accumulates() ? dx : T(0)) + (x > 0 ? dy : call.params.slope[c] * dy);
             }
-            call.dparams.slope[c] += dslope;
+            call.dparams.slope[c] += static_cast<T>(dslope);
         });
     }
 };

@@ -54,6 +54,17 @@ TEST_CASE("work inside work stays on its thread, and contexts work side by side"
     CHECK(both == 1600);
 }
 
+TEST_CASE("work inside work keeps its worker's number") {
+    daf::Cpu cpu(daf::Threads{4});
+    std::atomic<bool> same{true};
+    cpu.parallel(64, [&](Index, int outer) {
+        cpu.parallel(3, [&](Index, int inner) {
+            if (inner != outer) same = false;
+        });
+    });
+    CHECK(same);
+}
+
 TEST_CASE("parallel work allocates nothing") {
     daf::Cpu cpu(daf::Threads{3});
     std::atomic<int> sum{0};

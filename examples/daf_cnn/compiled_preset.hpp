@@ -79,7 +79,7 @@ class CompiledNetwork final : public FaceNetwork {
         return norms;
     }
 
-    void set_learning_rate(double rate) override { daf::set_learning_rate(learner_.optimizer(), rate); }
+    void set_learning_rate(double rate) override { learner_.set_learning_rate(rate); }
 
     std::string save(const std::filesystem::path& path, daf::CheckpointInfo info) override {
         info.architecture = architecture();

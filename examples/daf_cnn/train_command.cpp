@@ -23,9 +23,12 @@ struct Request {
 /// What the run is to do: from the command line, or from the run's own config.json.
 TrainConfig settled(const Request& request, const RunFolder& folder) {
     TrainConfig config = request.config;
-    complete(config, request.given);
-    if (!request.resume) return config;
+    if (!request.resume) {
+        complete(config, request.given);
+        return config;
+    }
     folder.check_resumable();
+    make_data_absolute(config);
     return resumed(read_config(folder.config()), config, request.given);
 }
 
@@ -81,7 +84,7 @@ void train(const Request& request) {
     introduce(config, folder, *network, data, cpu.threads(), training.epochs_done());
 
     const long epochs_left = std::max(0, config.epochs - training.epochs_done());
-    const long steps = epochs_left * static_cast<long>(data.train.size()) / config.batch;
+    const long steps = epochs_left * (static_cast<long>(data.train.size()) / config.batch);
     Progress progress(config.epochs, steps, Progress::terminal());
     training.run(progress);
 

@@ -76,6 +76,11 @@ daf::Plateau TrainConfig::schedule() const {
     return plateau;
 }
 
+void make_data_absolute(TrainConfig& config) {
+    if (config.data == generated_data) return;
+    config.data = std::filesystem::absolute(config.data).lexically_normal();
+}
+
 void complete(TrainConfig& config, const Given& given) {
     const auto fill = [&](std::string_view name, auto& value, auto follows) {
         if (!given.contains(name)) value = follows;
@@ -90,8 +95,7 @@ void complete(TrainConfig& config, const Given& given) {
         throw BadUse("--lr-floor: expected at most --lr, which is " + text_of(config.lr) +
                      ", but was given '" + text_of(config.lr_floor) + "'");
     }
-    if (config.data != generated_data)
-        config.data = std::filesystem::absolute(config.data).lexically_normal();
+    make_data_absolute(config);
     check_acts(config, given);
 }
 

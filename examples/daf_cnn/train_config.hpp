@@ -53,6 +53,9 @@ using Given = std::set<std::string, std::less<>>;
 /// Throws BadUse for options that cannot act together.
 void complete(TrainConfig& config, const Given& given);
 
+/// A file of data by its absolute path, so that a run is resumed from any folder.
+void make_data_absolute(TrainConfig& config);
+
 /// Takes what a resumed run was started with; the command line may repeat it, and change what is free on
 /// resume. Throws BadUse that names the option which contradicts.
 TrainConfig resumed(const TrainConfig& stored, const TrainConfig& command_line, const Given& given);

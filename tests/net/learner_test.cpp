@@ -108,6 +108,21 @@ TEST_CASE("Eq 13: the gradient of the whole objective is that of finite differen
     }
 }
 
+TEST_CASE("a step with an impossible label or batch changes nothing") {
+    daf::Cpu cpu(daf::Threads{1});
+    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(8), daf::Seed{5});
+    const std::vector<float> before(learner.parameters().begin(), learner.parameters().end());
+    TinyData<float> data(8);
+    data.labels[5] = 3;
+    CHECK_THROWS_WITH_AS(learner.step(data.images(), data.classes()),
+                         "softmax_cross_entropy: label 3 of sample 5 is not a class: expected 0 to 2",
+                         daf::ArgumentError);
+    const TinyData<float> large(9);
+    CHECK_THROWS_AS(learner.step(large.images(), large.classes()), daf::ArgumentError);
+    CHECK(std::vector<float>(learner.parameters().begin(), learner.parameters().end()) == before);
+    CHECK(learner.draws() == 0);
+}
+
 TEST_CASE("ranks that share a batch draw the masks of the whole batch") {
     // Half the batch, told where it stands, draws what the whole one draws there.
     using Dropping = daf::Dropout<daf::Shape<40>>;

@@ -31,6 +31,7 @@ TEST_CASE("training goes on from a checkpoint to the same bits as undisturbed") 
     daf::Cpu cpu(daf::Threads{2});
     Learner undisturbed(cpu, daf::max_batch(16), daf::Seed{5});
     train(undisturbed, 3, 1);
+    undisturbed.set_learning_rate(5e-4);
     daf::CheckpointInfo info{architecture, 7, {}, {{"preset", "tiny \"quoted\"\n"}}};
     info.schedule.rate = 2e-4;
     info.schedule.observe(0.1234567890123456789);
@@ -43,8 +44,8 @@ TEST_CASE("training goes on from a checkpoint to the same bits as undisturbed") 
     CHECK(read.epoch == 7);
     CHECK(read.notes == info.notes);
     CHECK(read.schedule.best_accuracy == info.schedule.best_accuracy);
-    CHECK(daf::learning_rate(resumed.optimizer()) == 2e-4);
-    daf::set_learning_rate(resumed.optimizer(), 1e-3);
+    CHECK(read.schedule.rate == 2e-4);
+    CHECK(daf::learning_rate(resumed.optimizer()) == 5e-4);
     train(resumed, 3, 2);
     CHECK(copy(resumed.parameters()) == copy(undisturbed.parameters()));
     CHECK(copy(resumed.moment(0)) == copy(undisturbed.moment(0)));
@@ -108,11 +109,15 @@ TEST_CASE("a checkpoint of something else changes nothing and says what is wrong
     daf::save_checkpoint(path, sgd, {architecture});
     says("metadata 'optimizer': expected adam, found sgd");
 
+    Learner other_seed(cpu, daf::max_batch(4), daf::Seed{6});
+    daf::save_checkpoint(path, other_seed, {architecture});
+    says("metadata 'seed': expected 5, found 6");
+
     // A tensor of another shape, after many good ones.
     using WideHead = daf::Sequence<daf::Shape<6>, daf::layer::Named<"fc2", daf::layer::Linear<4>>>;
     daf::Learner<daf::Network<daf_test::TinyTrunk, WideHead, daf::TripletCentreLoss<daf::Shape<6>, 4>>,
                  daf::Cpu>
-        wide(cpu, daf::max_batch(4), daf::Seed{6});
+        wide(cpu, daf::max_batch(4), daf::Seed{5});
     daf::save_checkpoint(path, wide, {architecture});
     says("fc2.weight");
 

@@ -23,6 +23,9 @@ struct x;
 struct y;
 struct dy;
 struct dx;
+struct params;
+struct dparams;
+struct saved;
 }  // namespace arg
 
 /// Fails to compile with the argument and both shapes in its name.
@@ -45,6 +48,15 @@ template <class Argument, class Want, class Got>
 struct check_element {
     static_assert(std::is_same_v<Want, Got>,
                   "daf: this argument must have elements Want (those of x), but has Got");
+};
+
+/// Fails to compile with the argument and both structs in its name.
+template <class Argument, class Want, class Got>
+struct check_struct {
+    static_assert(std::is_same_v<Want, Got>,
+                  "daf: this argument must be Want, as bind, bind_gradients or bind_saved gives it for this "
+                  "operator and "
+                  "x's element type, but is Got");
 };
 
 /// Fails to compile with the name of the header to include.
@@ -80,6 +92,16 @@ constexpr void check_argument() {
     } else if constexpr (!std::is_same_v<T, Element>) {
         static_cast<void>(sizeof(check_element<Argument, T, Element>));
     }
+}
+
+/// The parameters, or where they are only read, a read-only look at them.
+template <class Given, class Want, class ReadOnly, bool Writes>
+inline constexpr bool parameters_fit = std::is_same_v<Given, Want> ||
+                                       (!Writes && std::is_same_v<Given, ReadOnly>);
+
+template <class Argument, class Want, bool Fits, class Got>
+constexpr void check_bound() {
+    if constexpr (!Fits) static_cast<void>(sizeof(check_struct<Argument, Want, Got>));
 }
 
 template <class Op, class Backend, class Header = typename Op::Header>
@@ -197,7 +219,14 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
     if constexpr (detail::has_kernel<Op, Backend>) {
         detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
         detail::check_argument<arg::y, typename Op::Output, T, Space, Y>();
-        if constexpr (detail::argument_fits<typename Op::Input, T, Space, X> &&
+        using Bound = ParametersOf<Op, T, Space>;
+        using Kept = SavedOf<Op, T, Space>;
+        constexpr bool params_fit =
+            detail::parameters_fit<Params, Bound, ParametersOf<Op, const T, Space>, M == Mode::train>;
+        constexpr bool saved_fits = M == Mode::eval || std::is_same_v<Saved, Kept>;
+        detail::check_bound<arg::params, Bound, params_fit, Params>();
+        detail::check_bound<arg::saved, Kept, saved_fits, Saved>();
+        if constexpr (params_fit && saved_fits && detail::argument_fits<typename Op::Input, T, Space, X> &&
                       detail::argument_fits<typename Op::Output, T, Space, Y>) {
             using Call = ForwardCall<Op, M, T, Space>;
             const char* name = Op::Header::name;
@@ -219,7 +248,7 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
 }
 
 /// dx and dparams from dy, after forward<train> with the same x, y, params, saved and side.
-///   x, y      read only where Op::backward_reads_x / backward_reads_y; their counts are checked all the same
+///   x, y      read, and checked at run time, only where Op::backward_reads_x / backward_reads_y
 ///   dx        overwrite(batch), accumulate(batch) or skip
 ///   dparams   gradients of Op (bind_gradients<Op>), accumulated into; or Nothing
 /// Errors and determinism as for forward.
@@ -235,7 +264,16 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
         detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
         detail::check_argument<arg::y, typename Op::Output, T, Space, Y>();
         detail::check_argument<arg::dy, typename Op::Output, T, Space, DY>();
-        if constexpr (detail::argument_fits<typename Op::Input, T, Space, X> &&
+        using Bound = ParametersOf<Op, T, Space>;
+        using Slopes = GradientsOf<Op, T, Space>;
+        using Kept = SavedOf<Op, T, Space>;
+        constexpr bool params_fit =
+            detail::parameters_fit<Params, Bound, ParametersOf<Op, const T, Space>, false>;
+        detail::check_bound<arg::params, Bound, params_fit, Params>();
+        detail::check_bound<arg::dparams, Slopes, std::is_same_v<Gradients, Slopes>, Gradients>();
+        detail::check_bound<arg::saved, Kept, std::is_same_v<Saved, Kept>, Saved>();
+        if constexpr (params_fit && std::is_same_v<Gradients, Slopes> && std::is_same_v<Saved, Kept> &&
+                      detail::argument_fits<typename Op::Input, T, Space, X> &&
                       detail::argument_fits<typename Op::Output, T, Space, Y> &&
                       detail::argument_fits<typename Op::Output, T, Space, DY>) {
             using Call = BackwardCall<Op, T, Space>;

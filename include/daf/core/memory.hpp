@@ -4,6 +4,7 @@
 #include <daf/core/operator.hpp>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace daf {
 
@@ -24,6 +25,17 @@ class HostMemory {
     }
 
   private:
+    static std::byte* allocate(Index bytes) {
+        if (bytes < 0)
+            throw ArgumentError("memory of " + std::to_string(bytes) + " bytes: expected 0 or more");
+        try {
+            return static_cast<std::byte*>(
+                ::operator new (static_cast<std::size_t>(bytes), std::align_val_t{alignment}));
+        } catch (const std::bad_alloc&) {
+            throw Error("out of memory: " + std::to_string(bytes) +
+                        " bytes are not to be had. Use a smaller batch or network.");
+        }
+    }
     struct Free {
         void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{alignment}); }
     };

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <daf/core/error.hpp>
 #include <daf/core/shape.hpp>
+#include <ranges>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -77,7 +78,9 @@ template <class Space = Host>
 using Labels = Batch<Shape<1>, const std::int32_t, Space>;
 
 /// The caller's memory as a batch of S. Throws ArgumentError where it does not hold whole images.
+/// Takes no temporary: the batch would outlive its memory.
 template <AnyShape S, class Range>
+requires std::is_lvalue_reference_v<Range> || std::ranges::borrowed_range<Range>
 constexpr auto batch_of(Range&& values) {
     const std::span elements(values);
     using T = typename decltype(elements)::element_type;

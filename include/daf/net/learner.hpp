@@ -33,7 +33,8 @@ Index largest_of(const T* values, Index count) {
     return std::max_element(values, values + count) - values;
 }
 
-/// Owns a Network's parameters, gradients, moments and workspaces on one backend; allocates nothing after it is made.
+/// Owns a Network's parameters, gradients, moments and workspaces on one backend. Once it has run a batch of the largest
+/// size, its context's scratch has grown too, and nothing allocates any more.
 /// The same bits come out whatever the number of threads. The context must outlive it.
 template <class Net, class Backend, Real T = float>
 class Learner {
@@ -72,11 +73,14 @@ class Learner {
         bound_gradients_ = bind_all_gradients<Net, T, Space>(gradients_.template as<T>());
     }
 
-    /// One step of training on a batch of at most the largest size. first_sample: the global position of its first
-    /// image, for ranks that share a batch.
+    /// One step of training on a batch of at most the largest size. first_sample: the position of its first image among
+    /// all that this step number draws random numbers for.
+    /// Throws ArgumentError for an impossible batch or label, and then has changed nothing.
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
         Backend& ctx = *ctx_;
         const Index count = x.count();
+        trunk_.check(count);
+        detail::check_side<Softmax>(SideInput<Space>(labels), count, true);
         ctx.zero(gradients_.template as<T>(), gradient_count<Net>);
         const Draw trunk_draw{seed_, &draws_, 0, first_sample};
         const Draw head_draw{seed_, &draws_, static_cast<std::uint32_t>(Net::head_begin), first_sample};
@@ -153,7 +157,8 @@ class Learner {
     /// model takes the first back with the moments, never the second.
     std::uint32_t& updates() { return updates_; }
     std::uint32_t& draws() { return draws_; }
-    Optimizer& optimizer() { return optimizer_; }
+    const Optimizer& optimizer() const { return optimizer_; }
+    void set_learning_rate(double rate) { daf::set_learning_rate(optimizer_, rate); }
     const JointObjective& objective() const { return objective_; }
     const Net& net() const { return net_; }
     Seed seed() const { return seed_; }

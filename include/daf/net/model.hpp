@@ -17,7 +17,7 @@ constexpr MaxBatch max_batch(Index count) {
 }
 
 /// A Sequence with its parameters, gradients and workspaces on one backend.
-///   Views that forward and backward return live until the next call. The context must outlive the model.
+///   A view that it returns lives until the next call. The context must outlive the model.
 template <class Seq, class Backend, Real T = float>
 class Model {
   public:
@@ -27,7 +27,8 @@ class Model {
     using Output = Batch<typename Seq::Output, T, Space>;
     using ConstOutput = Batch<typename Seq::Output, const T, Space>;
 
-    /// Allocates everything, and draws the first parameters from the seed.
+    /// Allocates parameters and gradients, and draws the first parameters from the seed. A workspace is made when it is
+    /// first needed.
     Model(Backend& ctx, MaxBatch largest, Seed seed, Seq net = {})
         : net_(net),
           ctx_(&ctx),
@@ -102,8 +103,8 @@ class Model {
 /// An immutable snapshot of a Sequence's parameters. Any number of threads may call it at once, each with a context and
 /// a workspace of its own:
 ///
-///   const daf::Inference<Net> net(model.parameters());
 ///   daf::Cpu cpu(daf::Threads{1});
+///   const daf::Inference<Net, daf::Cpu> net(cpu, model.parameters());
 ///   auto workspace = net.workspace(cpu, daf::max_batch(8));
 ///   auto y = net(cpu, workspace, x);
 template <class Seq, class Backend, Real T = float>

@@ -28,11 +28,20 @@ class Workspace {
     /// What a workspace for batches up to max_batch takes.
     static Index bytes(Index max_batch) { return Plan(max_batch).bytes; }
 
+    /// Throws ArgumentError for a batch that does not fit.
+    void check(Index count) const {
+        if (count < 1 || count > max_batch_) {
+            throw ArgumentError(std::string("Workspace: made for batches of 1 to ") +
+                                std::to_string(max_batch_) + " images, but given " + std::to_string(count));
+        }
+    }
+
     /// The Sequence's output for x. The view lives until the next call.
     template <class Parameters>
     BatchOf<typename Seq::Output> forward(Backend& ctx, const Seq& net, const Parameters& parameters,
                                           Batch<typename Seq::Input, const T, Space> x, Draw draw = {}) {
         check(x.count());
+        kept_ = 0;
         static_for<length>([&](auto i) {
             const auto in = input<i>(x);
             const auto& op = std::get<i>(net.operators);
@@ -43,6 +52,7 @@ class Workspace {
                 daf::forward<eval>(ctx, op, in, output<i>(x.count()), std::get<i>(parameters));
             }
         });
+        if constexpr (M == Mode::train) kept_ = x.count();
         return output<length - 1>(x.count());
     }
 
@@ -54,6 +64,10 @@ class Workspace {
                   Batch<typename Seq::Output, const T, Space> dy, DX dx,
                   Draw draw = {}) requires(M == Mode::train) {
         const Index count = x.count();
+        if (count != kept_) {
+            throw ArgumentError("Workspace: backward of " + std::to_string(count) +
+                                " images, but the last training forward kept " + std::to_string(kept_));
+        }
         static_for<length>([&](auto reversed) {
             constexpr std::size_t i = length - 1 - reversed;
             const auto run = [&](auto incoming, auto outgoing) {
@@ -112,13 +126,6 @@ class Workspace {
         return draw;
     }
 
-    void check(Index count) const {
-        if (count > max_batch_) {
-            throw ArgumentError(std::string("Workspace: made for batches of up to ") +
-                                std::to_string(max_batch_) + " images, but given " + std::to_string(count));
-        }
-    }
-
     template <std::size_t I>
     BatchOf<typename Op<I>::Output> output(Index count) const {
         return {memory_.template as<T>(plan_.output[I]), count};
@@ -142,6 +149,7 @@ class Workspace {
     }
 
     Index max_batch_;
+    Index kept_ = 0;  // images whose saved tensors are there
     Plan plan_;
     typename Backend::Memory memory_;
 };

@@ -15,7 +15,7 @@ struct conv_bn_relu {
 /// statistics normalise and move the running ones; in eval the running ones normalise (see BatchNorm, Conv2d, Relu:
 /// this is their composition).
 ///   x (H,W,C)   y (H,W,Features)
-///   weight (3,3,C,Features), decayed, He    gamma, beta (Features), undecayed, ones and zeros
+///   weight (K,K,C,Features), decayed, He    gamma, beta (Features), undecayed, ones and zeros
 ///   running_mean, running_var (Features), state
 /// Saved: z = conv(x), the batch's mean and 1/deviation; backward reads x, not y. x and y may not overlap.
 /// Throws ArgumentError in training where a channel has a single value. Bits do not depend on threads.

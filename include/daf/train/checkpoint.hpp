@@ -1,6 +1,7 @@
 #pragma once
-// Checkpoints: one safetensors file with everything that training needs to go on to the same bits. PyTorch's names and
-// layouts, so that Python reads it too. Written whole or not at all; a load that fails changes nothing.
+// Checkpoints: one safetensors file with all that training changes, so that a learner made with the same seed, network,
+// objective and optimizer goes on to the same bits. PyTorch's names and layouts, so that Python reads it too. Written
+// whole or not at all; a load that fails changes nothing.
 #include <charconv>
 #include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
@@ -121,6 +122,7 @@ std::string save_checkpoint(const std::filesystem::path& path, L& learner, const
     metadata["draws"] = text_of(learner.draws());
     metadata["seed"] = text_of(learner.seed().value);
     metadata["optimizer"] = name_of(learner.optimizer());
+    metadata["optimizer.learning_rate"] = text_of(learning_rate(learner.optimizer()));
     for_each_number(info.schedule,
                     [&](const char* key, const auto& number) { metadata[key] = text_of(number); });
     for (const auto& [key, text] : info.notes) metadata[note + key] = text;
@@ -154,8 +156,8 @@ inline Safetensors open_checkpoint(const std::filesystem::path& path) {
     return read_safetensors(path, ChecksumPolicy::required);
 }
 
-/// Puts an open checkpoint into a learner. Throws MismatchError for another architecture or optimizer, and then, as
-/// for any error, leaves the learner as it was.
+/// Puts an open checkpoint into a learner. Throws MismatchError for another architecture, optimizer or seed, and then,
+/// as for any error, leaves the learner as it was. Everything: learning rate, moments and counters too.
 template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
                                   Restore what = Restore::everything) {
@@ -172,6 +174,12 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
                             name_of(learner.optimizer()) + ", found " + file.metadata("optimizer") +
                             ". Go on with the optimizer that the file was trained with.");
     }
+    if (what == Restore::everything && number_of<std::uint64_t>(file, "seed") != learner.seed().value) {
+        throw MismatchError(file.origin() + ": metadata 'seed': expected " + text_of(learner.seed().value) +
+                            ", found " + file.metadata("seed") +
+                            ". Go on with the seed that the file was trained with.");
+    }
+    const auto rate = number_of<double>(file, "optimizer.learning_rate");
     const auto updates = number_of<std::uint32_t>(file, "updates");
     const auto draws = number_of<std::uint32_t>(file, "draws");
     const auto with_values = [&](const auto& use) {
@@ -188,7 +196,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     if (what == Restore::everything) {
         learner.updates() = updates;
         learner.draws() = draws;
-        set_learning_rate(learner.optimizer(), info.schedule.rate);
+        learner.set_learning_rate(rate);
     }
     return info;
 }

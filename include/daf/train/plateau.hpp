@@ -3,8 +3,8 @@
 
 namespace daf {
 
-/// The paper's schedule (section 4.2): when validation accuracy has not risen by `threshold` over the best for
-/// `patience` epochs, the rate drops by `factor` and the best model is reloaded. At the floor training goes on
+/// The paper's schedule (section 4.2): when validation accuracy has not risen by `threshold` over the last
+/// accuracy that had so risen for `patience` epochs, the rate drops by `factor` and the best model is reloaded. At the floor training goes on
 /// without further drops.
 struct PlateauRule {
     double factor = 0.2;
