@@ -41,6 +41,22 @@ TEST_CASE("a learner learns") {
     CHECK(correct >= 62);
 }
 
+TEST_CASE("centres start as N(0, 0.01), by their standard deviation") {
+    using Wide = daf::Network<daf::Sequence<daf::Shape<2>, daf::layer::Linear<512>>,
+                              daf::Sequence<daf::Shape<512>, daf::layer::Linear<7>>,
+                              daf::TripletCentreLoss<daf::Shape<512>, 7>>;
+    daf::Cpu cpu(daf::Threads{1});
+    const daf::Learner<Wide, daf::Cpu, double> learner(cpu, daf::max_batch(1), daf::Seed{5});
+    const auto centres = learner.centres();
+    double mean = 0, square = 0;
+    for (daf::Index i = 0; i < centres.size(); ++i) {
+        mean += centres[i] / static_cast<double>(centres.size());
+        square += centres[i] * centres[i] / static_cast<double>(centres.size());
+    }
+    CHECK(std::abs(mean) < 0.0005);
+    CHECK(std::sqrt(square) == doctest::Approx(0.01).epsilon(0.03));
+}
+
 TEST_CASE("50 training steps give the same bits at 1, 2, 3 and 8 threads") {
     const auto one = parameters_after<float>(1, 50);
     for (const int threads : {2, 3, 8}) CHECK(parameters_after<float>(threads, 50) == one);

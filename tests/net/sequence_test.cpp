@@ -42,6 +42,16 @@ TEST_CASE("a sequence takes each layer's shape from the layer before") {
     static_assert(daf::gradient_segments<Small> == daf::SegmentSizes{72 + 108, 8 + 3, 0});
 }
 
+TEST_CASE("the memory of a sequence is a constant") {
+    using Training = daf::Workspace<Small, float, daf::Cpu, daf::Mode::train>;
+    using Evaluation = daf::Workspace<Small, float, daf::Cpu, daf::Mode::eval>;
+    // An image's outputs 144 + 36 + 3; z, mean and 1/deviation, and winners; twice the widest gradient. In cache lines.
+    static_assert(Training::bytes(16) ==
+                  4 * 16 * (144 + 36) + 192 + (4 * 16 * 144 + 64 + 64) + 16 * 36 + 2 * 4 * 16 * 144);
+    static_assert(Evaluation::bytes(16) == 2 * 4 * 16 * 144);
+    static_assert(daf::saved_bytes<Small::Operator<1>, float>(16) == 16 * 36);
+}
+
 TEST_CASE("parameters have PyTorch's names") {
     CHECK(all_names<Small>() == std::vector<std::string>{"0.weight", "1.weight", "1.bias", "1.running_mean",
                                                          "1.running_var", "4.weight", "4.bias"});

@@ -26,7 +26,7 @@ class Workspace {
 
     Index max_batch() const { return max_batch_; }
     /// What a workspace for batches up to max_batch takes.
-    static Index bytes(Index max_batch) { return Plan(max_batch).bytes; }
+    static constexpr Index bytes(Index max_batch) { return Plan(max_batch).bytes; }
 
     /// Throws ArgumentError for a batch that does not fit.
     void check(Index count) const {
@@ -100,7 +100,7 @@ class Workspace {
         std::array<Index, 2> gradient{};
         Index bytes = 0;
 
-        explicit Plan(Index max_batch) {
+        constexpr explicit Plan(Index max_batch) {
             const auto place = [&](Index size) { return std::exchange(bytes, bytes + align_up(size)); };
             const auto of = [&](Index elements) {
                 return max_batch * elements * static_cast<Index>(sizeof(T));
