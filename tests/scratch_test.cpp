@@ -2,6 +2,19 @@
 
 #include <daf/core/scratch.hpp>
 
+TEST_CASE("memory that cannot be had is refused in words, and what has moved away is empty") {
+    CHECK_THROWS_WITH_AS(daf::HostMemory(-1), "memory of -1 bytes: expected 0 or more", daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(
+        daf::HostMemory(daf::Index{1} << 60),
+        "out of memory: 1152921504606846976 bytes are not to be had. Use a smaller batch or network.",
+        daf::Error);
+    daf::HostMemory first(100);
+    const daf::HostMemory second = std::move(first);
+    CHECK(second.size() == 100);
+    CHECK(first.size() == 0);
+    CHECK(first.data() == nullptr);
+}
+
 TEST_CASE("scratch is aligned, given back with its frame, and grows between frames alone") {
     daf::ScratchArena arena;
     arena.reserve(1000);

@@ -12,10 +12,15 @@ namespace daf {
 class HostMemory {
   public:
     HostMemory() = default;
-    explicit HostMemory(Index bytes)
-        : bytes_(static_cast<std::byte*>(
-              ::operator new (static_cast<std::size_t>(bytes), std::align_val_t{alignment}))),
-          size_(bytes) {}
+    /// Throws ArgumentError for a negative size, Error where the system has no memory to give.
+    explicit HostMemory(Index bytes) : bytes_(allocate(bytes)), size_(bytes) {}
+    HostMemory(HostMemory&& other) noexcept
+        : bytes_(std::move(other.bytes_)), size_(std::exchange(other.size_, 0)) {}
+    HostMemory& operator=(HostMemory&& other) noexcept {
+        bytes_ = std::move(other.bytes_);
+        size_ = std::exchange(other.size_, 0);
+        return *this;
+    }
 
     std::byte* data() const { return bytes_.get(); }
     Index size() const { return size_; }

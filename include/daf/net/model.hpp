@@ -13,6 +13,7 @@ struct MaxBatch {
     Index count;
 };
 constexpr MaxBatch max_batch(Index count) {
+    if (count < 1) throw ArgumentError("max_batch: expected at least 1 image, got " + std::to_string(count));
     return {count};
 }
 
