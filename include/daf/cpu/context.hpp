@@ -3,7 +3,7 @@
 // live side by side.
 #include <algorithm>
 #include <daf/core/entry.hpp>
-#include <daf/core/scratch.hpp>
+#include <daf/core/host_context.hpp>
 #include <daf/cpu/thread_pool.hpp>
 #include <memory>
 
@@ -18,11 +18,9 @@ struct Threads {
     int count = 1;
 };
 
-class Cpu {
+class Cpu : public HostContext {
   public:
     using Folder = folder::cpu;
-    using Space = Host;
-    using Memory = HostMemory;
 
     /// All cores.
     Cpu() : Cpu(Threads{static_cast<int>(std::thread::hardware_concurrency())}) {}
@@ -30,15 +28,6 @@ class Cpu {
         : pool_(std::make_unique<ThreadPool>(threads.count < 1 ? 1 : threads.count)) {}
 
     int threads() const { return pool_->threads(); }
-    /// Scratch for what is to come; an operator's entry point asks for it by itself.
-    void reserve(Index bytes) { arena_.reserve(bytes); }
-    Memory allocate(Index bytes) const { return HostMemory(bytes); }
-    template <class T>
-    void zero(T* data, Index count) const {
-        std::fill_n(data, count, T(0));
-    }
-    ScratchArena& arena() { return arena_; }
-    ScratchFrame scratch() { return ScratchFrame(arena_); }
 
     /// body(chunk) or body(chunk, worker) for every chunk in [0, chunks), on all threads. The body must not throw.
     template <class Body>
@@ -46,19 +35,8 @@ class Cpu {
         pool_->run(chunks, body);
     }
 
-    /// Host memory is where the context works already: these are free, and are there so that the same code runs on Gpu.
-    template <AnyShape S, class T>
-    Batch<S, T, Host> upload(Batch<S, T, Host> x) const {
-        return x;
-    }
-    template <AnyShape S, class T>
-    Batch<S, T, Host> download(Batch<S, T, Host> x) const {
-        return x;
-    }
-
   private:
     std::unique_ptr<ThreadPool> pool_;
-    ScratchArena arena_;
 };
 
 /// [first, last) of the chunk-th of `chunks` nearly equal parts of `count`.

@@ -11,8 +11,8 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
 
     template <class T>
     static Index scratch_bytes(const Cpu& ctx, Index count) {
-        const Index forward = cpu::ConvolutionForward<T>(size).scratch(ctx.threads());
-        const Index backward = cpu::ConvolutionDataGradient<T>(size).scratch(ctx.threads()) +
+        const Index forward = cpu::GridConvolution<T>::forward(size).scratch(ctx.threads());
+        const Index backward = cpu::GridConvolution<T>::data_gradient(size).scratch(ctx.threads()) +
                                cpu::ConvolutionWeightGradient<T>(size, count).scratch(ctx.threads());
         return std::max(forward, backward);
     }
@@ -20,11 +20,11 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
-        cpu::ConvolutionForward<T> convolution(size);
+        auto convolution = cpu::GridConvolution<T>::forward(size);
         convolution.take(frame, ctx.threads(), call.params.weight.data());
         ctx.parallel(call.count(), [&](Index n, int worker) {
             T* y = call.y[n].data();
-            convolution.image(call.x[n].data(), y, worker);
+            convolution.image(call.x[n].data(), y, false, worker);
             if constexpr (Op::with_bias) {
                 const T* bias = call.params.bias.data();
                 for (Index pixel = 0; pixel < Op::Output::area; ++pixel, y += Features) {
@@ -37,7 +37,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         auto frame = ctx.scratch();
-        cpu::ConvolutionDataGradient<T> to_x(size);
+        auto to_x = cpu::GridConvolution<T>::data_gradient(size);
         cpu::ConvolutionWeightGradient<T> to_weight(size, call.count());
         if (call.dx) to_x.take(frame, ctx.threads(), call.params.weight.data());
         to_weight.take(frame, ctx.threads());

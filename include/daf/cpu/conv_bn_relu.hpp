@@ -18,10 +18,10 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
     static Index scratch_bytes(const Cpu& ctx, Index count) {
         const int threads = ctx.threads();
         const Index chunks = chunks_for(count);
-        const Index forward = cpu::ConvolutionForward<T>(size).scratch(threads) +
+        const Index forward = cpu::GridConvolution<T>::forward(size).scratch(threads) +
                               cpu::BatchMoments<T>(Features, chunks).scratch();
         const Index backward = Gradient<T>(Features, chunks).scratch() +
-                               cpu::ConvolutionDataGradient<T>(size).scratch(threads) +
+                               cpu::GridConvolution<T>::data_gradient(size).scratch(threads) +
                                cpu::ConvolutionWeightGradient<T>(size, count).scratch(threads) +
                                threads * scratch_size<T>(size.y_size());
         return scratch_size<T>(Features) + std::max(forward, backward);
@@ -32,7 +32,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         const auto& p = call.params;
         auto frame = ctx.scratch();
         T* slope = frame.take<T>(Features);
-        cpu::ConvolutionForward<T> convolution(size);
+        auto convolution = cpu::GridConvolution<T>::forward(size);
         convolution.take(frame, ctx.threads(), p.weight.data());
         if constexpr (M == Mode::train) {
             const auto& saved = call.saved;
@@ -44,7 +44,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
                 const auto [first, last] = part_of(call.count(), chunks, chunk);
                 for (Index n = first; n < last; ++n) {
                     T* z = saved.z[n].data();
-                    convolution.image(call.x[n].data(), z, worker);
+                    convolution.image(call.x[n].data(), z, false, worker);
                     moments.add(z, area, chunk);  // while it is in the cache
                 }
             });
@@ -63,7 +63,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
                                               p.gamma.data(), p.beta.data(), slope);
             ctx.parallel(call.count(), [&](Index n, int worker) {
                 T* y = call.y[n].data();
-                convolution.image(call.x[n].data(), y, worker);
+                convolution.image(call.x[n].data(), y, false, worker);
                 cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(y), area, Features, affine, y);
             });
         }
@@ -86,7 +86,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         to_z.finish(count * area, saved.inverse_std.data(), call.dparams.gamma.data(),
                     call.dparams.beta.data());
 
-        cpu::ConvolutionDataGradient<T> to_x(size);
+        auto to_x = cpu::GridConvolution<T>::data_gradient(size);
         cpu::ConvolutionWeightGradient<T> to_weight(size, count);
         if (call.dx) to_x.take(frame, ctx.threads(), p.weight.data());
         to_weight.take(frame, ctx.threads());

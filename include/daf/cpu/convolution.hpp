@@ -21,7 +21,6 @@ struct ConvolutionSize {
     constexpr Index y_size() const { return out_area() * features; }
     constexpr Index weights() const { return kernel * kernel * in * features; }
     constexpr Index padded_x() const { return (height + border()) * (width + border()) * in; }
-    constexpr Index padded_dy() const { return (height + border()) * (width + border()) * features; }
 };
 
 template <class Op>
@@ -47,102 +46,97 @@ void place_in_grid(const T* image, Index rows, Index columns, Index channels, In
     }
 }
 
-/// y of images, one at a time, for weights packed once.
+/// A convolution of images, one at a time, with weights packed once: y of x, or dx of dy.
 template <class T>
-class ConvolutionForward {
+class GridConvolution {
   public:
-    explicit ConvolutionForward(const ConvolutionSize& size)
-        : size_(size), packets_(panel_packets<T>(size.features, size.out_width())) {}
+    /// x -> y
+    static GridConvolution forward(const ConvolutionSize& size) {
+        return {size,        Map{size.height, size.width, size.in},
+                1,           Map{size.out_height(), size.out_width(), size.features},
+                size.stride, false};
+    }
+    /// dy -> dx: the weights are turned round, and a stride spreads dy over the grid.
+    static GridConvolution data_gradient(const ConvolutionSize& size) {
+        return {size,        Map{size.out_height(), size.out_width(), size.features},
+                size.stride, Map{size.height, size.width, size.in},
+                1,           true};
+    }
 
     /// What take() takes from the frame: weights, and one padded image a worker.
     Index scratch(int threads) const {
-        return scratch_size<T>(packed_weights()) + threads * scratch_size<T>(size_.padded_x());
+        return scratch_size<T>(packed_weights()) + threads * scratch_size<T>(grid_size());
     }
     void take(ScratchFrame& frame, int threads, const T* weight) {
         weights_ = frame.take<T>(packed_weights());
-        grids_ = frame.take<T>(0);
-        for (int i = 0; i < threads; ++i) frame.take<T>(size_.padded_x());
-        pack_panels<T>(weights_, size_.features, depth(), packets_, 1,
-                       [&](Index t) { return weight + t * size_.features; });
-        std::fill_n(grids_, threads * grid_stride(), T(0));
+        grids_ = frame.take<std::byte>(threads * scratch_size<T>(grid_size()));
+        pack(weight);
+        for (int worker = 0; worker < threads; ++worker) std::fill_n(grid_of(worker), grid_size(), T(0));
     }
 
-    void image(const T* x, T* y, int worker) const {
-        T* grid = grids_ + worker * grid_stride();
-        const Index grid_width = size_.width + size_.border(), width = packets_ * lanes<T>;
-        place_in_grid(x, size_.height, size_.width, size_.in, 1, size_.kernel / 2, grid_width, grid);
-        const Sum sum{size_.kernel, size_.kernel * size_.in};
-        for (Index first = 0; first < size_.features; first += width) {
-            for (Index r = 0; r < size_.out_height(); ++r) {
-                const Columns<T> pixels{grid + r * size_.stride * grid_width * size_.in,
-                                        size_.stride * size_.in, grid_width * size_.in, 1};
-                multiply_panel(packets_, sum, weights_ + first * sum.size(), pixels, size_.out_width(),
-                               y + r * size_.out_width() * size_.features + first, size_.features,
-                               size_.features - first, false);
+    void image(const T* source, T* target, bool accumulate, int worker) const {
+        T* grid = grid_of(worker);
+        const Index grid_row = grid_width_ * from_.channels, width = packets_ * lanes<T>;
+        place_in_grid(source, from_.rows, from_.columns, from_.channels, spread_, kernel_ / 2, grid_width_,
+                      grid);
+        const Sum sum{kernel_, kernel_ * from_.channels};
+        for (Index first = 0; first < to_.channels; first += width) {
+            for (Index r = 0; r < to_.rows; ++r) {
+                const Columns<T> pixels{grid + r * stride_ * grid_row, stride_ * from_.channels, grid_row, 1};
+                multiply_panel(packets_, sum, weights_ + first * sum.size(), pixels, to_.columns,
+                               target + r * to_.columns * to_.channels + first, to_.channels,
+                               to_.channels - first, accumulate);
             }
         }
     }
 
   private:
-    Index depth() const { return size_.kernel * size_.kernel * size_.in; }
-    Index packed_weights() const { return packed_size<T>(size_.features, depth(), packets_); }
-    Index grid_stride() const { return scratch_size<T>(size_.padded_x()) / static_cast<Index>(sizeof(T)); }
+    struct Map {
+        Index rows, columns, channels;
+    };
 
-    ConvolutionSize size_;
-    Index packets_;
-    T* weights_ = nullptr;
-    T* grids_ = nullptr;
-};
+    GridConvolution(const ConvolutionSize& size, Map from, Index spread, Map to, Index stride, bool turned)
+        : kernel_(size.kernel),
+          from_(from),
+          spread_(spread),
+          to_(to),
+          stride_(stride),
+          turned_(turned),
+          grid_width_(size.width + size.border()),
+          grid_height_(size.height + size.border()),
+          packets_(panel_packets<T>(to.channels, to.columns)) {}
 
-/// dx of images, one at a time: a convolution of dy with the weights turned round. A stride spreads dy over the grid.
-template <class T>
-class ConvolutionDataGradient {
-  public:
-    explicit ConvolutionDataGradient(const ConvolutionSize& size)
-        : size_(size), packets_(panel_packets<T>(size.in, size.width)) {}
-
-    Index scratch(int threads) const {
-        return scratch_size<T>(packed_weights()) + threads * scratch_size<T>(size_.padded_dy());
-    }
-    void take(ScratchFrame& frame, int threads, const T* weight) {
-        weights_ = frame.take<T>(packed_weights());
-        grids_ = frame.take<T>(0);
-        for (int i = 0; i < threads; ++i) frame.take<T>(size_.padded_dy());
-        const Index taps = size_.kernel * size_.kernel;
-        pack_panels<T>(weights_, size_.in, taps * size_.features, packets_, size_.features, [&](Index t) {
-            const Index tap = taps - 1 - t / size_.features;
-            return weight + tap * size_.in * size_.features + t % size_.features;
-        });
-        std::fill_n(grids_, threads * grid_stride(), T(0));
+    Index taps() const { return kernel_ * kernel_; }
+    Index packed_weights() const { return packed_size<T>(to_.channels, taps() * from_.channels, packets_); }
+    Index grid_size() const { return grid_height_ * grid_width_ * from_.channels; }
+    T* grid_of(int worker) const {
+        return reinterpret_cast<T*>(grids_ + worker * scratch_size<T>(grid_size()));
     }
 
-    void image(const T* dy, T* dx, bool accumulate, int worker) const {
-        T* grid = grids_ + worker * grid_stride();
-        const Index grid_width = size_.width + size_.border(), width = packets_ * lanes<T>;
-        place_in_grid(dy, size_.out_height(), size_.out_width(), size_.features, size_.stride,
-                      size_.kernel / 2, grid_width, grid);
-        const Sum sum{size_.kernel, size_.kernel * size_.features};
-        for (Index first = 0; first < size_.in; first += width) {
-            for (Index r = 0; r < size_.height; ++r) {
-                const Columns<T> pixels{grid + r * grid_width * size_.features, size_.features,
-                                        grid_width * size_.features, 1};
-                multiply_panel(packets_, sum, weights_ + first * sum.size(), pixels, size_.width,
-                               dx + r * size_.width * size_.in + first, size_.in, size_.in - first,
-                               accumulate);
-            }
+    /// weight (K,K,in,features): its features run over the target's channels, or turned round over the source's.
+    void pack(const T* weight) {
+        if (!turned_) {
+            pack_panels<T>(weights_, to_.channels, taps() * from_.channels, packets_, 1,
+                           [&](Index t) { return weight + t * to_.channels; });
+            return;
         }
+        pack_panels<T>(weights_, to_.channels, taps() * from_.channels, packets_, from_.channels,
+                       [&](Index t) {
+                           const Index tap = taps() - 1 - t / from_.channels;
+                           return weight + tap * to_.channels * from_.channels + t % from_.channels;
+                       });
     }
 
-  private:
-    Index packed_weights() const {
-        return packed_size<T>(size_.in, size_.kernel * size_.kernel * size_.features, packets_);
-    }
-    Index grid_stride() const { return scratch_size<T>(size_.padded_dy()) / static_cast<Index>(sizeof(T)); }
-
-    ConvolutionSize size_;
+    Index kernel_;
+    Map from_;
+    Index spread_;
+    Map to_;
+    Index stride_;
+    bool turned_;
+    Index grid_width_, grid_height_;
     Index packets_;
     T* weights_ = nullptr;
-    T* grids_ = nullptr;
+    std::byte* grids_ = nullptr;
 };
 
 /// dweight: every chunk of images sums into its own copy, the copies are added in their order.
