@@ -267,7 +267,7 @@ class NormalisationGradient {
             for (Index i = 0; i < 2 * channels_; ++i) all[i] += sums(chunk)[i];
         }
         for (Index c = 0; c < channels_; ++c) {
-            const double inverse = static_cast<double>(inverse_std[c]);
+            const auto inverse = static_cast<double>(inverse_std[c]);
             const double sum_dy = all[c], sum_dy_z = all[channels_ + c] * inverse;
             const double scale = -static_cast<double>(affine_.slope[c]) / static_cast<double>(values);
             dbias[c] += static_cast<T>(sum_dy);

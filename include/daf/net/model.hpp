@@ -31,7 +31,7 @@ class Model {
     /// Allocates parameters and gradients, and draws the first parameters from the seed. A workspace is made when it is
     /// first needed.
     Model(Backend& ctx, MaxBatch largest, Seed seed, Seq net = {})
-        : net_(net),
+        : net_(std::move(net)),
           ctx_(&ctx),
           seed_(seed),
           largest_(largest.count),

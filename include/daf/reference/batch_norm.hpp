@@ -48,8 +48,8 @@ struct Kernel<BatchNorm<S>, Reference> {
 
     template <class T, class Space>
     static void backward(Reference&, const BackwardCall<Op, T, Space>& call) {
-        const Index size = call.dy.size();
-        const auto n = static_cast<double>(size / channels);
+        const Index size = call.dy.size(), values = size / channels;
+        const auto n = static_cast<double>(values);
         for (Index c = 0; c < channels; ++c) {
             const double mean = call.saved.mean[c], inverse_std = call.saved.inverse_std[c];
             const auto normalised = [&](Index i) {

@@ -89,7 +89,7 @@ struct Kernel<IslandLoss<S, K>, Reference> {
     /// g (K,D) of the docstring, one pair after another.
     template <class Call>
     static double* cosine_gradients(ScratchFrame& frame, const Call& call) {
-        double* g = frame.take<double>(K * features);
+        auto* g = frame.take<double>(K * features);
         for (Index j = 0; j < K; ++j) {
             const auto c_j = row(call, j);
             const double squared = dot(c_j, c_j);

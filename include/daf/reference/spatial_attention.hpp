@@ -70,7 +70,7 @@ struct Kernel<SpatialAttention<In, K>, Reference> {
     static void forward(Reference& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
         const auto saved = saved_or_scratch(call, frame);
-        double* sums = frame.take<double>(positions);
+        auto* sums = frame.take<double>(positions);
         for (Index n = 0; n < call.count(); ++n) {
             reference::spatial_gate<Op, T>(call.op, call.x[n], call.params, saved, n, sums);
             for (Index i = 0; i < In::size; ++i) {
@@ -82,9 +82,9 @@ struct Kernel<SpatialAttention<In, K>, Reference> {
     template <class T, class Space>
     static void backward(Reference& ctx, const BackwardCall<Op, T, Space>& call) {
         auto frame = ctx.scratch();
-        double* dt = frame.take<double>(3 * positions);  // by what the sigmoid is given
-        double* dpools = dt + positions;                 // by mean and maximum
-        double* dweight = frame.take<double>(weights + 1);
+        auto* dt = frame.take<double>(3 * positions);  // by what the sigmoid is given
+        double* dpools = dt + positions;               // by mean and maximum
+        auto* dweight = frame.take<double>(weights + 1);
         double& dbias = dweight[weights];
         std::fill_n(dweight, weights + 1, 0.0);
 
