@@ -9,8 +9,8 @@
 #include <new>
 #include <string>
 
-#include "commands.hpp"
-#include "option.hpp"
+#include "command/commands.hpp"
+#include "command/option.hpp"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <daf/core/error.hpp>
 
 #include "support/scratch_folder.hpp"
-#include "train_config.hpp"
+#include "training/train_config.hpp"
 
 namespace {
 

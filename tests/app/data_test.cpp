@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "data.hpp"
+#include "data/data.hpp"
 
 namespace {
 

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "daf/core/error.hpp"
-#include "faces.hpp"
+#include <daf/core/error.hpp>
+#include "faces/faces.hpp"
 
 namespace {
 

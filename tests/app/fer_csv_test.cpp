@@ -13,7 +13,7 @@
 #include <daf/core/error.hpp>
 #include <daf/core/random.hpp>
 
-#include "fer_csv.hpp"
+#include "data/fer_csv.hpp"
 #include "support/scratch_folder.hpp"
 
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "face_network.hpp"
+#include "network/face_network.hpp"
 #include "support/scratch_folder.hpp"
 
 namespace {

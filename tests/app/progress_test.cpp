@@ -4,7 +4,7 @@
 #include <iostream>
 #include <sstream>
 
-#include "progress.hpp"
+#include "command/progress.hpp"
 #include "support/scratch_folder.hpp"
 
 namespace {

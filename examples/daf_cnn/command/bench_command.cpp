@@ -1,0 +1,95 @@
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "command/command_line.hpp"
+#include "command/commands.hpp"
+#include "command/text.hpp"
+
+namespace daf_cnn {
+
+namespace {
+
+struct Request {
+    std::string preset = "lite";
+    std::string mode = "train";
+    int batch = 32;
+    int threads = default_threads();
+    bool json = false;
+    Given given;
+};
+
+BenchMode mode_of(const std::string& name) {
+    if (name == "train") return BenchMode::train;
+    if (name == "infer") return BenchMode::infer;
+    return name == "attention" ? BenchMode::attention : BenchMode::tc;
+}
+
+/// Milliseconds of each iteration: after two to warm up, for four seconds or 400 iterations, five at least.
+std::vector<double> timed(const std::function<void()>& iteration) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::seconds duration{4};
+    constexpr std::size_t least = 5, most = 400;
+    iteration();
+    iteration();
+    std::vector<double> ms;
+    const auto end = Clock::now() + duration;
+    while (ms.size() < least || (Clock::now() < end && ms.size() < most)) {
+        const auto start = Clock::now();
+        iteration();
+        ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    }
+    return ms;
+}
+
+double median(std::vector<double> values) {
+    const std::size_t half = values.size() / 2;
+    std::sort(values.begin(), values.end());
+    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+void bench(const Request& request) {
+    daf::Cpu cpu(daf::Threads{request.threads});
+    const auto iteration = preset_named(request.preset).make_bench(cpu, mode_of(request.mode), request.batch);
+    const std::vector<double> ms = timed(iteration);
+    if (request.json) {
+        const nlohmann::ordered_json json{{"mode", request.mode},
+                                          {"preset", request.preset},
+                                          {"batch", request.batch},
+                                          {"threads", request.threads},
+                                          {"ms", ms}};
+        std::cout << json.dump() << '\n';
+    } else {
+        const auto [fastest, slowest] = std::minmax_element(ms.begin(), ms.end());
+        std::cout << formatted(
+            "%s %s, batch %d, %d threads: median %.3f ms of %zu iterations (%.3f to %.3f)\n",
+            request.mode.c_str(), request.preset.c_str(), request.batch, request.threads, median(ms),
+            ms.size(), *fastest, *slowest);
+    }
+}
+
+}  // namespace
+
+Command add_bench(CLI::App& program) {
+    CLI::App* app =
+        program.add_subcommand("bench", "Time a network, its attention or the Triplet-Centre loss");
+    const auto request = std::make_shared<Request>();
+    Given& given = request->given;
+    add_option(*app, Option{"preset", Choice{{"paper", "half", "lite"}}, "the network"}, request->preset,
+               given);
+    add_option(
+        *app,
+        Option{"mode", Choice{{"train", "infer", "attention", "tc"}},
+               "a training step; images to logits; the attention's or the loss's forward and backward"},
+        request->mode, given);
+    add_option(*app, Option{"batch", Interval{1, 65536}, "images an iteration"}, request->batch, given);
+    add_option(*app, Option{"threads", Interval{1, 256}, "threads", "all cores"}, request->threads, given);
+    add_option(*app, Option{"json", AnyText{}, "print one JSON object with every iteration's time"},
+               request->json, given);
+    return [request] { bench(*request); };
+}
+
+}  // namespace daf_cnn

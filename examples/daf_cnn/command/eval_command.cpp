@@ -1,0 +1,156 @@
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <daf/train/checkpoint.hpp>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "command/command_line.hpp"
+#include "command/commands.hpp"
+#include "command/text.hpp"
+#include "training/judging.hpp"
+
+namespace daf_cnn {
+
+namespace {
+
+/// Images at once; the figures do not depend on it.
+constexpr Index eval_batch = 64;
+
+struct Request {
+    std::string weights;
+    std::string data{generated_data};
+    std::uint64_t data_seed = default_data_seed;
+    std::string split = "val";
+    std::optional<std::uint32_t> limit{};
+    int threads = default_threads();
+    bool json = false;
+    Given given;
+};
+
+Split split_of(const std::string& name) {
+    return name == "train" ? Split::train : name == "val" ? Split::validation : Split::test;
+}
+
+/// The preset and attention that a checkpoint names.
+struct Origin {
+    const Preset* preset;
+    Attention attention;
+};
+
+Origin origin_of(const daf::Safetensors& file, const std::string& architecture) {
+    for (const Preset* preset : presets()) {
+        for (const Attention attention : {Attention::full, Attention::none}) {
+            if (architecture_of(preset->name, attention) == architecture) return {preset, attention};
+        }
+    }
+    throw daf::MismatchError(
+        file.origin() + ": metadata 'architecture': expected a preset of daf-cnn, such as '" +
+        architecture_of("lite", Attention::full) + "', found " + daf::json::shown(architecture) +
+        ". Name a checkpoint that daf-cnn train wrote.");
+}
+
+/// The margin that the run was trained with.
+double margin_of(const daf::CheckpointInfo& info) {
+    double margin = NetworkSettings{}.margin;
+    const auto note = info.notes.find("margin");
+    if (note != info.notes.end()) {
+        parse_value(Option{"margin", Interval{0, 1e6}, ""}, note->second, margin);
+    }
+    return margin;
+}
+
+nlohmann::ordered_json json_of(const Request& request, const daf::CheckpointInfo& info,
+                               const Judgement& judgement, const FaceNetwork& network) {
+    nlohmann::ordered_json confusion, recall;
+    for (Index label = 0; label < class_count; ++label) {
+        nlohmann::ordered_json row;
+        for (Index prediction = 0; prediction < class_count; ++prediction) {
+            row.push_back(judgement.confusion.count(label, prediction));
+        }
+        confusion.push_back(row);
+        recall[std::string(expression_names[static_cast<std::size_t>(label)])] =
+            judgement.confusion.recall(label);
+    }
+    return {{"weights", request.weights},
+            {"architecture", info.architecture},
+            {"epoch", info.epoch},
+            {"data", request.data},
+            {"split", request.split},
+            {"images", judgement.confusion.total()},
+            {"accuracy", judgement.accuracy()},
+            {"recall", recall},
+            {"confusion", confusion},
+            {"softmax", judgement.softmax()},
+            {"tc", judgement.tc()},
+            {"active", judgement.active_fraction()},
+            {"centre_norms", network.centre_norms()}};
+}
+
+void print(const daf::CheckpointInfo& info, const Dataset& data, const Judgement& judgement,
+           const FaceNetwork& network) {
+    std::cout << info.architecture << ", epoch " << info.epoch << ", on " << data.source << ", "
+              << data.size() << " images\n"
+              << confusion_text(judgement.confusion)
+              << formatted("softmax loss %.4f  tc loss %.3f an image  active %.3f\ncentre norms",
+                           judgement.softmax(), judgement.tc(), judgement.active_fraction());
+    for (const double norm : network.centre_norms()) std::cout << formatted(" %.3f", norm);
+    std::cout << "\naccuracy " << share_text(judgement.accuracy()) << '\n';
+}
+
+void evaluate(const Request& request) {
+    if (request.weights.empty()) {
+        throw BadUse(
+            "--weights: expected a checkpoint, but was given none; add --weights DIR/best.safetensors");
+    }
+    if (request.given.contains("data-seed") && request.data != generated_data) {
+        throw BadUse("--data-seed: it acts only with --data generated; leave it out or choose that");
+    }
+    const daf::Safetensors file = daf::open_checkpoint(request.weights);
+    const daf::CheckpointInfo info = daf::checkpoint_info(file);
+    const auto [preset, attention] = origin_of(file, info.architecture);
+
+    daf::Cpu cpu(daf::Threads{request.threads});
+    NetworkSettings settings;
+    settings.attention = attention;
+    settings.largest_batch = eval_batch;
+    settings.margin = margin_of(info);
+    const auto network = preset->make_network(cpu, settings);
+    network->restore(file, daf::Restore::parameters);
+    const Split split = split_of(request.split);
+    Splits splits =
+        load_data(cpu, {request.data, daf::Seed{request.data_seed}, request.limit}, preset->side, {split});
+    const Judgement judgement = judge_split(*network, splits[split], eval_batch);
+    if (request.json) {
+        std::cout << json_of(request, info, judgement, *network).dump() << '\n';
+    } else {
+        print(info, splits[split], judgement, *network);
+    }
+}
+
+}  // namespace
+
+Command add_eval(CLI::App& program) {
+    CLI::App* app = program.add_subcommand("eval", "Say how well a trained network does on a split");
+    const auto request = std::make_shared<Request>();
+    Given& given = request->given;
+    add_option(*app, Option{"weights", AnyText{"FILE"}, "a checkpoint; it says which preset it is"},
+               request->weights, given);
+    add_option(*app, Option{"data", AnyText{"FILE.csv"}, "'generated', or a file in FER2013's CSV layout"},
+               request->data, given);
+    add_option(*app, Option{"data-seed", any_seed, "which faces are generated"}, request->data_seed, given);
+    add_option(*app, Option{"split", Choice{{"val", "test", "train"}}, "the images to judge on"},
+               request->split, given);
+    add_option(*app,
+               Option{"limit", Interval{1, 1e9}, "the first N images of the split",
+                      "all; generated: 7000, 1400 and 1400"},
+               request->limit, given);
+    add_option(
+        *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
+        request->threads, given);
+    add_option(*app, Option{"json", AnyText{}, "print one JSON object"}, request->json, given);
+    return [request] { evaluate(*request); };
+}
+
+}  // namespace daf_cnn

@@ -1,0 +1,69 @@
+#pragma once
+// Where images come from, and how a batch of them reaches a network.
+#include <cstdint>
+#include <daf/core/random.hpp>
+#include <daf/cpu/context.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/dataset.hpp"
+#include "faces/faces.hpp"
+
+namespace daf_cnn {
+
+/// --data for faces that the program draws.
+inline constexpr std::string_view generated_data = "generated";
+/// Fixed, so that every command sees the same faces.
+inline constexpr std::uint64_t default_data_seed = 20;
+
+struct DataSource {
+    std::string name{generated_data};  // or a CSV file
+    daf::Seed seed{default_data_seed};
+    std::optional<std::uint32_t> limit{};  // the first images of each split
+};
+
+/// The cores of this machine; 1 if it does not say.
+int default_threads();
+
+/// How many faces a generated split has: the limit, or 7000, 1400, 1400.
+std::uint32_t generated_count(Split split, std::optional<std::uint32_t> limit);
+
+/// The splits asked for. Generated faces are drawn at `side` pixels on all threads, a CSV's images stay as
+/// they are. Throws daf::FileError or daf::FormatError.
+Splits load_data(daf::Cpu& cpu, const DataSource& source, daf::Index side, const std::vector<Split>& wanted);
+
+/// Where training's shuffle draws; operators draw from layers counted from 0.
+inline constexpr std::uint32_t shuffle_layer = 0x5AFF1E00u;
+
+/// 0 .. count-1 in the order of an epoch: a fresh shuffle without replacement, a function of the arguments
+/// alone.
+std::vector<std::uint32_t> epoch_order(daf::Seed seed, int epoch, std::uint32_t count);
+
+/// A grey image as numbers in [0, 1], enlarged (or reduced) bilinearly where the sides differ: pixel centres
+/// at halves, edges repeated, as OpenCV's and PyTorch's bilinear resize without corner alignment.
+void to_unit_image(std::span<const std::uint8_t> from, std::size_t from_side, std::span<float> to,
+                   std::size_t to_side);
+
+/// A batch in the making; its memory is used again and again.
+class BatchBuffer {
+  public:
+    BatchBuffer(daf::Index side, daf::Index largest);
+
+    /// The images of `data` that `which` numbers, in that order; at most `largest` of them.
+    void fill(const Dataset& data, std::span<const std::uint32_t> which);
+
+    std::span<const float> images() const { return std::span(images_).first(labels_.size() * image_size()); }
+    std::span<const std::int32_t> labels() const { return labels_; }
+
+  private:
+    std::size_t image_size() const { return side_ * side_; }
+
+    std::size_t side_;
+    std::vector<float> images_;
+    std::vector<std::int32_t> labels_;
+};
+
+}  // namespace daf_cnn

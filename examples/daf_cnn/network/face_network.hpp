@@ -1,0 +1,104 @@
+#pragma once
+// A network as the program sees it: images in, figures out. Each preset is compiled once, in
+// network_NAME.cpp; nothing else in the program is a template.
+#include <array>
+#include <cstdint>
+#include <daf/cpu/context.hpp>
+#include <daf/io/safetensors.hpp>
+#include <daf/net/learner.hpp>
+#include <daf/train/checkpoint.hpp>
+#include <daf/train/metrics.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "network/presets.hpp"
+
+namespace daf_cnn {
+
+/// The figures of a network that are chosen at run time.
+struct NetworkSettings {
+    Attention attention = Attention::full;
+    Index largest_batch = 128;
+    daf::Seed seed{1};
+    double margin = 11;
+    double dropout = 0.5;
+    daf::CentreUpdate centre_update = daf::CentreUpdate::equation_12;
+    daf::JointObjective objective{};
+    daf::Optimizer optimizer = daf::Adam{};
+};
+
+/// How a network does on images that it does not learn from.
+struct Judgement {
+    daf::ConfusionMatrix confusion{class_count};
+    double softmax_sum = 0;  // over the images
+    double tc_sum = 0;
+    Index active = 0;  // images whose TC loss is not zero
+
+    double images() const { return static_cast<double>(confusion.total()); }
+    double accuracy() const { return confusion.accuracy(); }
+    double softmax() const { return softmax_sum / images(); }
+    double tc() const { return tc_sum / images(); }
+    double active_fraction() const { return static_cast<double>(active) / images(); }
+};
+
+class FaceNetwork {
+  public:
+    virtual ~FaceNetwork() = default;
+
+    virtual std::string architecture() const = 0;
+    /// Of its images, in pixels.
+    virtual Index side() const = 0;
+    /// Numbers that a checkpoint holds for it, running statistics and centres included.
+    virtual Index parameter_count() const = 0;
+    /// Memory that it and its context have taken.
+    virtual Index bytes() const = 0;
+
+    /// One step of training. images: labels.size() images of side() x side() in [0, 1].
+    virtual daf::StepResult step(std::span<const float> images, std::span<const std::int32_t> labels) = 0;
+    /// Adds what the network, as it is used, makes of a batch.
+    virtual void judge(std::span<const float> images, std::span<const std::int32_t> labels,
+                       Judgement& so_far) = 0;
+
+    virtual std::array<double, class_count> centre_norms() const = 0;
+    virtual void set_learning_rate(double rate) = 0;
+
+    /// Writes a checkpoint (info.architecture is filled in); returns its checksum.
+    virtual std::string save(const std::filesystem::path& path, daf::CheckpointInfo info) = 0;
+    virtual daf::CheckpointInfo restore(const daf::Safetensors& file, daf::Restore what) = 0;
+    /// Goes back to an earlier model and its moments; dropout goes on drawing new numbers.
+    virtual void reload(const daf::Safetensors& file) = 0;
+};
+
+/// What `daf-cnn bench` can time.
+enum class BenchMode { train, infer, attention, tc };
+
+/// A network of presets.hpp, compiled.
+struct Preset {
+    std::string_view name;
+    Index side;
+    std::unique_ptr<FaceNetwork> (*make_network)(daf::Cpu& cpu, const NetworkSettings& settings);
+    /// One iteration of what the mode times, on a fixed batch of random numbers.
+    std::function<void()> (*make_bench)(daf::Cpu& cpu, BenchMode mode, Index batch);
+};
+
+extern const Preset paper_preset, half_preset, lite_preset;
+
+inline const std::vector<const Preset*>& presets() {
+    static const std::vector<const Preset*> all{&paper_preset, &half_preset, &lite_preset};
+    return all;
+}
+
+/// By a name that is known to be one.
+inline const Preset& preset_named(std::string_view name) {
+    for (const Preset* preset : presets()) {
+        if (preset->name == name) return *preset;
+    }
+    throw daf::ArgumentError("no preset is called '" + std::string(name) + "'");
+}
+
+}  // namespace daf_cnn

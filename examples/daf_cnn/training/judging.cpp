@@ -1,0 +1,44 @@
+#include "training/judging.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "command/text.hpp"
+#include "data/data.hpp"
+
+namespace daf_cnn {
+
+Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch) {
+    Judgement judgement;
+    BatchBuffer buffer(network.side(), batch);
+    std::vector<std::uint32_t> which(data.size());
+    std::iota(which.begin(), which.end(), 0u);
+    for (std::span<const std::uint32_t> rest(which); !rest.empty();) {
+        const auto now = rest.first(std::min(rest.size(), static_cast<std::size_t>(batch)));
+        rest = rest.subspan(now.size());
+        buffer.fill(data, now);
+        network.judge(buffer.images(), buffer.labels(), judgement);
+    }
+    return judgement;
+}
+
+std::string confusion_text(const daf::ConfusionMatrix& confusion) {
+    std::string text = "true \\ predicted";
+    for (const std::string_view name : expression_names) text += formatted(" %8s", std::string(name).c_str());
+    text += "   recall\n";
+    for (Index label = 0; label < confusion.classes(); ++label) {
+        text += formatted("%-16s", std::string(expression_names[static_cast<std::size_t>(label)]).c_str());
+        for (Index prediction = 0; prediction < confusion.classes(); ++prediction) {
+            text += formatted(" %8lld", static_cast<long long>(confusion.count(label, prediction)));
+        }
+        text += formatted("   %6s\n", share_text(confusion.recall(label)).c_str());
+    }
+    return text;
+}
+
+std::string share_text(double share) {
+    return std::isnan(share) ? "-" : formatted("%.4f", share);
+}
+
+}  // namespace daf_cnn

@@ -1,0 +1,19 @@
+#pragma once
+// A network's figures on a whole split, and how they are printed.
+#include <string>
+
+#include "data/dataset.hpp"
+#include "network/face_network.hpp"
+
+namespace daf_cnn {
+
+/// Every image of a split, `batch` at a time.
+Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch);
+
+/// Rows true, columns predicted, each class's recall behind.
+std::string confusion_text(const daf::ConfusionMatrix& confusion);
+
+/// "0.9143"; "-" for a share of nothing.
+std::string share_text(double share);
+
+}  // namespace daf_cnn
