@@ -91,7 +91,44 @@ TEST_CASE("every figure of the objective acts") {
     CHECK(parameters_after<double>(1, 5, {}, {.lambda = 0.1}) != plain);
     CHECK(parameters_after<double>(1, 5, {}, {.metric_reduction = daf::Reduction::mean}) != plain);
     CHECK(parameters_after<double>(1, 5, {}, {.centre_rate = 0.5}) != plain);
+    CHECK(parameters_after<double>(1, 5, {}, {.softmax_weight = 0.5}) != plain);
     CHECK(parameters_after<double>(1, 5, {}, {}, daf::Sgd{}) != plain);
+}
+
+TEST_CASE("without softmax the head stays, and the trunk follows the metric loss alone") {
+    daf::Cpu cpu(daf::Threads{1});
+    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(18), daf::Seed{5}, {},
+                                                {.softmax_weight = 0});
+    const TinyData<float> data(18);
+    const auto weights_of = [&](auto i) {
+        const auto view = learner.parameters_of<i>().weight;
+        return std::vector<float>(view.data(), view.data() + view.size());
+    };
+    constexpr std::integral_constant<std::size_t, TinyNetwork::head_begin + 1> fc2;
+    constexpr std::integral_constant<std::size_t, 5> fc1;
+    const auto head = weights_of(fc2), trunk = weights_of(fc1);
+    const daf::StepResult result = learner.step(data.images(), data.classes());
+    CHECK(result.loss == 0.007 * result.metric);
+    CHECK(weights_of(fc2) == head);
+    CHECK(weights_of(fc1) != trunk);
+}
+
+TEST_CASE("the first operator that puts out a number which is not finite is found") {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    daf::Cpu cpu(daf::Threads{1});
+    const auto found = [&](const auto& plant) {
+        daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(18), daf::Seed{5});
+        TinyData<float> data(18);
+        plant(learner, data);
+        learner.step(data.images(), data.classes());
+        return learner.first_not_finite(data.images());
+    };
+    CHECK(found([&](auto&, auto& data) { data.pixels[70] = nan; }) == -1);
+    CHECK(found([&](auto& learner, auto&) { learner.template parameters_of<2>().weight[3] = nan; }) == 2);
+    CHECK(found([&](auto& learner, auto&) { learner.template parameters_of<8>().bias[1] = nan; }) == 8);
+    constexpr auto losses = static_cast<daf::Index>(TinyNetwork::metric_at);
+    CHECK(found([&](auto& learner, auto&) { learner.centres()[0] = nan; }) == losses);
+    CHECK(found([](auto&, auto&) {}) == losses);
 }
 
 TEST_CASE("Eq 13: the gradient of the whole objective is that of finite differences") {

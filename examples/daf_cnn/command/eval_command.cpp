@@ -10,6 +10,7 @@
 #include "command/commands.hpp"
 #include "command/text.hpp"
 #include "training/judging.hpp"
+#include "training/trained_network.hpp"
 
 namespace daf_cnn {
 
@@ -31,34 +32,6 @@ struct Request {
 
 Split split_of(const std::string& name) {
     return name == "train" ? Split::train : name == "val" ? Split::validation : Split::test;
-}
-
-/// The preset and attention that a checkpoint names.
-struct Origin {
-    const Preset* preset;
-    Attention attention;
-};
-
-Origin origin_of(const daf::Safetensors& file, const std::string& architecture) {
-    for (const Preset* preset : presets()) {
-        for (const Attention attention : {Attention::full, Attention::none}) {
-            if (architecture_of(preset->name, attention) == architecture) return {preset, attention};
-        }
-    }
-    throw daf::MismatchError(
-        file.origin() + ": metadata 'architecture': expected a preset of daf-cnn, such as '" +
-        architecture_of("lite", Attention::full) + "', found " + daf::json::shown(architecture) +
-        ". Name a checkpoint that daf-cnn train wrote.");
-}
-
-/// The margin that the run was trained with.
-double margin_of(const daf::CheckpointInfo& info) {
-    double margin = NetworkSettings{}.margin;
-    const auto note = info.notes.find("margin");
-    if (note != info.notes.end()) {
-        parse_value(Option{"margin", Interval{0, 1e6}, ""}, note->second, margin);
-    }
-    return margin;
 }
 
 nlohmann::ordered_json json_of(const Request& request, const daf::CheckpointInfo& info,
@@ -107,17 +80,8 @@ void evaluate(const Request& request) {
     if (request.given.contains("data-seed") && request.data != generated_data) {
         throw BadUse("--data-seed: it acts only with --data generated; leave it out or choose that");
     }
-    const daf::Safetensors file = daf::open_checkpoint(request.weights);
-    const daf::CheckpointInfo info = daf::checkpoint_info(file);
-    const auto [preset, attention] = origin_of(file, info.architecture);
-
     daf::Cpu cpu(daf::Threads{request.threads});
-    NetworkSettings settings;
-    settings.attention = attention;
-    settings.largest_batch = eval_batch;
-    settings.margin = margin_of(info);
-    const auto network = preset->make_network(cpu, settings);
-    network->restore(file, daf::Restore::parameters);
+    const auto [preset, info, network] = load_trained(cpu, request.weights, eval_batch);
     const Split split = split_of(request.split);
     Splits splits =
         load_data(cpu, {request.data, daf::Seed{request.data_seed}, request.limit}, preset->side, {split});

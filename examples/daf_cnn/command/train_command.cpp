@@ -28,7 +28,7 @@ TrainConfig settled(const Request& request, const RunFolder& folder) {
         return config;
     }
     folder.check_resumable();
-    make_data_absolute(config);
+    make_paths_absolute(config);
     return resumed(read_config(folder.config()), config, request.given);
 }
 
@@ -78,6 +78,7 @@ void train(const Request& request) {
     if (request.resume) {
         training.resume();
     } else {
+        training.start();
         folder.create();
     }
     write_config(folder.config(), config);

@@ -1,6 +1,7 @@
 #pragma once
 // Turns a preset's type into a Preset. Included by network_NAME.cpp alone.
 #include <algorithm>
+#include <cmath>
 #include <daf/daf.hpp>
 #include <utility>
 
@@ -34,9 +35,11 @@ template <class P, Attention A>
 class CompiledNetwork final : public FaceNetwork {
   public:
     using Net = NetworkOf<P, A>;
+    using Images = daf::Batch<typename Net::Input, const float>;
 
     CompiledNetwork(daf::Cpu& cpu, const NetworkSettings& settings)
         : cpu_(cpu),
+          classifier_(settings.classifier),
           bytes_(daf::Learner<Net, daf::Cpu>::bytes(settings.largest_batch, settings.optimizer) +
                  scratch_of<Net>(cpu, settings.largest_batch)),
           learner_(cpu, daf::max_batch(settings.largest_batch), settings.seed, net_of(settings),
@@ -49,15 +52,16 @@ class CompiledNetwork final : public FaceNetwork {
     Index bytes() const override { return bytes_; }
 
     daf::StepResult step(std::span<const float> images, std::span<const std::int32_t> labels) override {
-        return learner_.step(daf::batch_of<typename Net::Input>(images), daf::labels_of(labels));
+        return learner_.step(images_of(images), daf::labels_of(labels));
     }
 
     void judge(std::span<const float> images, std::span<const std::int32_t> labels,
                Judgement& so_far) override {
         const auto y = daf::labels_of(labels);
-        const auto [embeddings, logits] = learner_.evaluate(daf::batch_of<typename Net::Input>(images));
+        const auto [embeddings, logits] = learner_.evaluate(images_of(images));
         for (Index i = 0; i < y.count(); ++i) {
-            so_far.confusion.add(y[i][0], daf::largest_of(logits[i].data(), class_count));
+            const Scores scores = scores_of(embeddings[i].data(), logits[i].data());
+            so_far.confusion.add(y[i][0], daf::largest_of(scores.data(), class_count));
         }
         const daf::Batch<daf::Shape<1>, float> losses{losses_.data(), y.count()};
         daf::forward<daf::eval>(cpu_, typename Net::Softmax{}, logits, losses, daf::Nothing{}, daf::Nothing{},
@@ -67,6 +71,52 @@ class CompiledNetwork final : public FaceNetwork {
         daf::forward<daf::eval>(cpu_, learner_.net().metric, embeddings, losses, centres, daf::Nothing{}, y);
         so_far.tc_sum += daf::reduce(cpu_, daf::Reduction::sum, losses);
         for (Index i = 0; i < y.count(); ++i) so_far.active += losses[i][0] > 0;
+    }
+
+    std::vector<Reading> read(std::span<const float> images) override {
+        const auto [embeddings, logits] = learner_.evaluate(images_of(images));
+        std::vector<Reading> readings(static_cast<std::size_t>(embeddings.count()));
+        for (std::size_t i = 0; i < readings.size(); ++i) {
+            const float* e = embeddings[static_cast<Index>(i)].data();
+            const Scores scores = scores_of(e, logits[static_cast<Index>(i)].data());
+            readings[i].prediction = daf::largest_of(scores.data(), class_count);
+            readings[i].embedding.assign(e, e + P::embedding);
+            readings[i].probabilities = softmax_of(scores);
+        }
+        return readings;
+    }
+
+    std::vector<Gaze> gaze(std::span<const float> images) override {
+        std::vector<Gaze> gazes;
+        learner_.evaluate(images_of(images), [&](auto i, const auto& op, const auto& x, const auto& y) {
+            using Op = std::remove_cvref_t<decltype(op)>;
+            if constexpr (std::is_same_v<typename Op::Header, daf::header::dual_attention>) {
+                // The gates are what training saves.
+                const daf::HostMemory memory(daf::saved_bytes<Op, float>(x.count()));
+                const auto saved = daf::bind_saved<Op, float>(memory.data(), x.count());
+                daf::forward<daf::train>(cpu_, op, x, y, learner_.template parameters_of<i>(), saved);
+                const auto copy = [](const auto& view) {
+                    return std::vector<float>(view.data(), view.data() + view.size());
+                };
+                for (Index n = 0; n < x.count(); ++n) {
+                    gazes.push_back({Op::Input::height, copy(x[n]), copy(saved.channel_gate[n]),
+                                     copy(saved.spatial_gate[n])});
+                }
+            }
+        });
+        return gazes;
+    }
+
+    std::string first_not_finite(std::span<const float> images) const override {
+        const Index at = learner_.first_not_finite(images_of(images));
+        if (at < 0) return "the images";
+        if (at == static_cast<Index>(Net::metric_at)) return "the losses";
+        return daf::layer_name(daf::operator_names<Net>()[static_cast<std::size_t>(at)]);
+    }
+
+    std::span<float> centres() override {
+        const auto centres = learner_.centres();
+        return {centres.data(), static_cast<std::size_t>(centres.size())};
     }
 
     std::array<double, class_count> centre_norms() const override {
@@ -95,6 +145,38 @@ class CompiledNetwork final : public FaceNetwork {
     }
 
   private:
+    using Scores = std::array<double, class_count>;
+
+    static Images images_of(std::span<const float> images) {
+        return daf::batch_of<typename Net::Input>(images);
+    }
+
+    /// The larger, the likelier: logits, or minus the distances to the centres.
+    Scores scores_of(const float* e, const float* logits) const {
+        Scores scores{};
+        const auto centres = learner_.centres();
+        for (std::size_t k = 0; k < scores.size(); ++k) {
+            if (classifier_ == Classifier::softmax) {
+                scores[k] = static_cast<double>(logits[k]);
+                continue;
+            }
+            const float* c = centres.data() + static_cast<Index>(k) * P::embedding;
+            for (Index d = 0; d < P::embedding; ++d) {
+                const double apart = static_cast<double>(e[d]) - static_cast<double>(c[d]);
+                scores[k] -= 0.5 * apart * apart;
+            }
+        }
+        return scores;
+    }
+
+    static Scores softmax_of(Scores scores) {
+        const double most = *std::max_element(scores.begin(), scores.end());
+        double sum = 0;
+        for (double& s : scores) sum += s = std::exp(s - most);
+        for (double& s : scores) s /= sum;
+        return scores;
+    }
+
     static Net net_of(const NetworkSettings& settings) {
         Net net;
         set_dropout(net.trunk, settings.dropout);
@@ -105,6 +187,7 @@ class CompiledNetwork final : public FaceNetwork {
     }
 
     daf::Cpu& cpu_;
+    Classifier classifier_;
     Index bytes_;
     daf::Learner<Net, daf::Cpu, float> learner_;
     std::vector<float> losses_;

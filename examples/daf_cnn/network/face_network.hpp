@@ -23,6 +23,7 @@ namespace daf_cnn {
 /// The figures of a network that are chosen at run time.
 struct NetworkSettings {
     Attention attention = Attention::full;
+    Classifier classifier = Classifier::softmax;
     Index largest_batch = 128;
     daf::Seed seed{1};
     double margin = 11;
@@ -46,6 +47,23 @@ struct Judgement {
     double active_fraction() const { return static_cast<double>(active) / images(); }
 };
 
+/// What a network makes of one image.
+struct Reading {
+    /// Softmax of the logits; by the nearest centre, of minus the distances D to the centres (Eq 7).
+    std::array<double, class_count> probabilities{};
+    Index prediction = 0;
+    std::vector<float> embedding;
+};
+
+/// Where 3D attention looks in one image: the gates of Eq 1 and Eq 3, and the map (height x width x channels) that they
+/// weigh.
+struct Gaze {
+    Index side = 0;                   // of the map
+    std::vector<float> map;           // side * side * channels: x of Eq 4
+    std::vector<float> channel_gate;  // A_c, one a channel
+    std::vector<float> spatial_gate;  // A_s, side * side
+};
+
 class FaceNetwork {
   public:
     virtual ~FaceNetwork() = default;
@@ -64,6 +82,16 @@ class FaceNetwork {
     virtual void judge(std::span<const float> images, std::span<const std::int32_t> labels,
                        Judgement& so_far) = 0;
 
+    /// The same network's view of each image of a batch.
+    virtual std::vector<Reading> read(std::span<const float> images) = 0;
+    /// Where its attention looks; empty for a network without.
+    virtual std::vector<Gaze> gaze(std::span<const float> images) = 0;
+    /// After step(images, ...) whose loss is not finite: the first layer concerned, as checkpoints call it; "the images"
+    /// or "the losses" where no layer is.
+    virtual std::string first_not_finite(std::span<const float> images) const = 0;
+
+    /// The classes' centres, one after another, each as long as an embedding.
+    virtual std::span<float> centres() = 0;
     virtual std::array<double, class_count> centre_norms() const = 0;
     virtual void set_learning_rate(double rate) = 0;
 

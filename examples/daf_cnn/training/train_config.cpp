@@ -38,6 +38,12 @@ void check_acts(const TrainConfig& config, const Given& given) {
         }
     };
     useless("alpha", config.centre_update == "eq12", "--centre-update eq12");
+    const bool has_tc = config.objective != "softmax";
+    useless("lambda", has_tc, "--objective joint or tc");
+    useless("margin", has_tc, "--objective joint or tc");
+    useless("alpha", has_tc, "--objective joint or tc");
+    useless("tc-reduction", has_tc, "--objective joint or tc");
+    useless("centre-update", has_tc, "--objective joint or tc");
     useless("momentum", config.optimizer == "sgd", "--optimizer sgd");
     useless("data-seed", config.data == generated_data, "--data generated");
 }
@@ -47,13 +53,17 @@ void check_acts(const TrainConfig& config, const Given& given) {
 NetworkSettings TrainConfig::network_settings() const {
     NetworkSettings settings;
     settings.attention = attention == "full" ? Attention::full : Attention::none;
+    settings.classifier = objective == "tc" ? Classifier::nearest_centre : Classifier::softmax;
     settings.largest_batch = batch;
     settings.seed = daf::Seed{seed};
     settings.margin = margin;
     settings.dropout = dropout;
     settings.centre_update =
         centre_update == "eq12" ? daf::CentreUpdate::equation_12 : daf::CentreUpdate::exact_gradient;
-    settings.objective = {lambda, tc_reduction == "sum" ? daf::Reduction::sum : daf::Reduction::mean, alpha};
+    settings.objective.lambda = objective == "softmax" ? 0 : lambda;
+    settings.objective.softmax_weight = objective == "tc" ? 0 : 1;
+    settings.objective.metric_reduction = tc_reduction == "sum" ? daf::Reduction::sum : daf::Reduction::mean;
+    settings.objective.centre_rate = alpha;
     if (optimizer == "adam") {
         daf::Adam adam;
         adam.learning_rate = lr;
@@ -76,9 +86,12 @@ daf::Plateau TrainConfig::schedule() const {
     return plateau;
 }
 
-void make_data_absolute(TrainConfig& config) {
-    if (config.data == generated_data) return;
-    config.data = std::filesystem::absolute(config.data).lexically_normal();
+void make_paths_absolute(TrainConfig& config) {
+    const auto absolute = [](const std::string& path) {
+        return std::filesystem::absolute(path).lexically_normal().string();
+    };
+    if (config.data != generated_data) config.data = absolute(config.data);
+    if (config.weights) config.weights = absolute(*config.weights);
 }
 
 void complete(TrainConfig& config, const Given& given) {
@@ -95,7 +108,7 @@ void complete(TrainConfig& config, const Given& given) {
         throw BadUse("--lr-floor: expected at most --lr, which is " + text_of(config.lr) +
                      ", but was given '" + text_of(config.lr_floor) + "'");
     }
-    make_data_absolute(config);
+    make_paths_absolute(config);
     check_acts(config, given);
 }
 

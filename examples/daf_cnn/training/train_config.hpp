@@ -17,6 +17,8 @@ namespace daf_cnn {
 struct TrainConfig {
     std::string preset = "lite";
     std::string attention = "full";
+    std::string objective = "joint";
+    std::optional<std::string> weights{};
     std::string data = "generated";
     std::uint64_t data_seed = default_data_seed;
     std::optional<std::uint32_t> limit{};
@@ -53,8 +55,8 @@ using Given = std::set<std::string, std::less<>>;
 /// Throws BadUse for options that cannot act together.
 void complete(TrainConfig& config, const Given& given);
 
-/// A file of data by its absolute path, so that a run is resumed from any folder.
-void make_data_absolute(TrainConfig& config);
+/// Files by their absolute paths, so that a run is resumed from any folder.
+void make_paths_absolute(TrainConfig& config);
 
 /// Takes what a resumed run was started with; the command line may repeat it, and change what is free on
 /// resume. Throws BadUse that names the option which contradicts.
@@ -77,6 +79,12 @@ void for_each_option(Config& config, Visit&& visit) {
     visit(Option{"preset", presets, "the network"}, config.preset);
     visit(Option{"attention", Choice{{"full", "none"}}, "3D attention behind block 5, or none"},
           config.attention);
+    visit(
+        Option{"objective", Choice{{"joint", "softmax", "tc"}},
+               "Eq 13; softmax alone; or the Triplet-Centre loss alone, where the nearest centre classifies"},
+        config.objective);
+    visit(Option{"weights", AnyText{"FILE"}, "a checkpoint to take the first parameters from", "none: drawn"},
+          config.weights);
     visit(Option{"data", AnyText{"FILE.csv"},
                  "'generated' for faces drawn by the program, or a file in FER2013's CSV layout"},
           config.data);

@@ -33,6 +33,10 @@ Training::Training(const TrainConfig& config, const RunFolder& folder, FaceNetwo
       batch_(network.side(), config.batch),
       schedule_(config.schedule()) {}
 
+void Training::start() {
+    if (config_.weights) network_.restore(daf::open_checkpoint(*config_.weights), daf::Restore::parameters);
+}
+
 void Training::resume() {
     const auto best = opened(folder_.best()), last = opened(folder_.last());
     const int best_epoch = best ? daf::checkpoint_info(*best).epoch : 0;
@@ -46,6 +50,7 @@ void Training::resume() {
                                      (best ? "another one" : "none") + ". Restore it, or start a new run.");
         }
     }
+    if (!best && !last) start();
     // best is written first: a run that was stopped between the two goes on from it.
     if (const auto& newest = best_epoch > last_epoch ? best : last) {
         const daf::CheckpointInfo info = network_.restore(*newest, daf::Restore::everything);
@@ -82,7 +87,9 @@ EpochRecord Training::train_epoch(Progress& progress) {
         batch_.fill(data_.train, std::span(order).subspan(static_cast<std::size_t>(step - 1) * size, size));
         const daf::StepResult result = network_.step(batch_.images(), batch_.labels());
         if (!std::isfinite(result.loss)) {
-            diverged(formatted("batch %d of %d", step, steps), formatted("%g", result.loss));
+            diverged(formatted("batch %d of %d", step, steps),
+                     formatted("%g, first in %s", result.loss,
+                               network_.first_not_finite(batch_.images()).c_str()));
         }
         sum.loss += result.loss;
         sum.softmax += result.softmax;
@@ -137,6 +144,7 @@ daf::CheckpointInfo Training::checkpoint() const {
     info.epoch = epochs_done_;
     info.schedule = schedule_;
     info.notes["margin"] = text_of(config_.margin);
+    info.notes["objective"] = config_.objective;
     info.notes[best_note] = best_checksum_;
     return info;
 }

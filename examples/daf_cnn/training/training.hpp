@@ -22,6 +22,9 @@ class Training {
     /// All four must outlive it.
     Training(const TrainConfig& config, const RunFolder& folder, FaceNetwork& network, const Splits& data);
 
+    /// Begins a run: takes the parameters of `config.weights`, if there are any.
+    void start();
+
     /// Goes on where the run's newest checkpoint stands, to the same bits as if it had never stopped; from
     /// the beginning if there is none.
     void resume();

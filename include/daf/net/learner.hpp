@@ -1,5 +1,6 @@
 #pragma once
 // A Network that learns: forward, joint objective (Eq 13), backward, optimizer, centres (Eq 12), in one step.
+#include <cmath>
 #include <daf/net/initialise.hpp>
 #include <daf/net/model.hpp>
 #include <daf/net/network.hpp>
@@ -10,11 +11,13 @@
 
 namespace daf {
 
-/// L = lambda * L_metric + L_softmax   [Eq 13].  L_softmax is the mean over the batch, L_metric the sum (or the mean).
+/// L = lambda * L_metric + w * L_softmax, w = 1 [Eq 13].  L_softmax is the mean over the batch, L_metric the sum (or the
+/// mean).  w = 0 leaves the metric loss alone: the head gets no gradient, and the nearest centre classifies.
 struct JointObjective {
     double lambda = 0.007;
     Reduction metric_reduction = Reduction::sum;
     double centre_rate = 0.005;  // alpha of the centres' own update; lambda does not scale it
+    double softmax_weight = 1;   // w
 };
 
 /// One training step's figures, of the batch before the update.
@@ -102,7 +105,7 @@ class Learner {
         StepResult result;
         result.count = count;
         result.softmax = reduce(ctx, Reduction::mean, losses);
-        fill_weights(ctx, Reduction::mean, weights);
+        fill_weights(ctx, Reduction::mean, weights, objective_.softmax_weight);
         backward(ctx, Softmax{}, logits, losses, weights, overwrite(dlogits), Nothing{}, Nothing{},
                  softmax_saved, labels);
         head_.backward(ctx, net_.head, head_parameters,
@@ -118,7 +121,7 @@ class Learner {
         fill_weights(ctx, objective_.metric_reduction, weights, objective_.lambda);
         backward(ctx, net_.metric, e, losses, weights, accumulate(de), metric_parameters, metric_gradients,
                  metric_saved, labels);
-        result.loss = objective_.lambda * result.metric + result.softmax;
+        result.loss = objective_.lambda * result.metric + objective_.softmax_weight * result.softmax;
         for (Index i = 0; i < count; ++i) {
             result.correct += largest_of(logits[i].data(), Net::classes) == labels[i][0];
         }
@@ -136,11 +139,28 @@ class Learner {
 
     /// Embeddings and logits as the network is used: running statistics, no dropout. The views live until the next
     /// call.
-    Outputs evaluate(Images x) {
-        const Embeddings e =
-            trunk_eval_.forward(*ctx_, net_.trunk, part_of_tuple<0, Net::Trunk::length>(bound_), x);
+    Outputs evaluate(Images x) { return evaluate(x, NoObserver{}); }
+    /// The same; observe(i, op, input, output) sees every operator of the trunk as it has run.
+    template <class Observer>
+    Outputs evaluate(Images x, Observer&& observe) {
+        const Embeddings e = trunk_eval_.forward(
+            *ctx_, net_.trunk, part_of_tuple<0, Net::Trunk::length>(bound_), x, Draw{}, observe);
         return {e, head_eval_.forward(*ctx_, net_.head,
                                       part_of_tuple<Net::head_begin, Net::Head::length>(bound_), e)};
+    }
+
+    /// After step(x, ...): which operator, as operator_names<Net>() counts them, first put out a number that is not
+    /// finite. -1 if x holds one already; the metric loss's place if every output is finite and the losses are not.
+    Index first_not_finite(Images x) const requires(std::is_same_v<Space, Host>) {
+        if (!all_finite(x)) return -1;
+        Index found = static_cast<Index>(Net::metric_at);
+        head_.each_output([&](auto i, const auto& y) {
+            if (!all_finite(y)) found = std::min(found, static_cast<Index>(Net::head_begin + i));
+        });
+        trunk_.each_output([&](auto i, const auto& y) {
+            if (!all_finite(y)) found = std::min(found, static_cast<Index>(i));
+        });
+        return found;
     }
 
     // What a checkpoint holds. The slabs lie in the backend's memory.
@@ -162,6 +182,11 @@ class Learner {
     const JointObjective& objective() const { return objective_; }
     const Net& net() const { return net_; }
     Seed seed() const { return seed_; }
+    /// The views of operator I's parameters, as Net::Operators counts them.
+    template <std::size_t I>
+    auto parameters_of() const {
+        return std::get<I>(bound_);
+    }
     /// The centres of the metric loss, (classes, embedding).
     auto centres() const { return std::get<Net::metric_at>(bound_).centres; }
 
@@ -197,6 +222,11 @@ class Learner {
             metric_saved = place(saved_bytes<Metric, T>(count));
         }
     };
+
+    template <class S, class E>
+    static bool all_finite(const Batch<S, E, Space>& batch) {
+        return std::all_of(batch.data(), batch.data() + batch.size(), [](T v) { return std::isfinite(v); });
+    }
 
     PerSample losses_of(Index count) const { return {memory_.template as<T>(plan_.losses), count}; }
     PerSample weights_of(Index count) const { return {memory_.template as<T>(plan_.weights), count}; }

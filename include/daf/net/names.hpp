@@ -53,6 +53,12 @@ inline std::string parameter_name(const OperatorName& of, std::string field) {
     return of.prefix + std::to_string(number) + "." + field;
 }
 
+/// What messages call the layer: "trunk.4", "attention".
+inline std::string layer_name(const OperatorName& of) {
+    if (of.number >= 0) return of.prefix + std::to_string(of.number);
+    return of.prefix.substr(0, of.prefix.size() - (of.prefix.empty() ? 0 : 1));
+}
+
 /// visit(name, field, view) for every parameter of a list of operators.
 template <class Parameters, class Visit>
 void for_each_parameter(const std::vector<OperatorName>& names, Parameters& parameters, Visit&& visit) {

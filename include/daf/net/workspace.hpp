@@ -7,6 +7,12 @@
 
 namespace daf {
 
+/// For those who do not look on.
+struct NoObserver {
+    template <class... Seen>
+    void operator()(const Seen&...) const {}
+};
+
 /// Activations of one Sequence on one backend.
 ///   train: every operator's output and saved tensors have a place of their own, and two buffers take turns at holding
 ///          the gradient on its way back.
@@ -36,10 +42,12 @@ class Workspace {
         }
     }
 
-    /// The Sequence's output for x. The view lives until the next call.
-    template <class Parameters>
+    /// The Sequence's output for x. The view lives until the next call.  observe(i, op, input, output) is called for
+    /// every operator once it has run.
+    template <class Parameters, class Observer = NoObserver>
     BatchOf<typename Seq::Output> forward(Backend& ctx, const Seq& net, const Parameters& parameters,
-                                          Batch<typename Seq::Input, const T, Space> x, Draw draw = {}) {
+                                          Batch<typename Seq::Input, const T, Space> x, Draw draw = {},
+                                          Observer&& observe = {}) {
         check(x.count());
         kept_ = 0;
         static_for<length>([&](auto i) {
@@ -51,9 +59,16 @@ class Workspace {
             } else {
                 daf::forward<eval>(ctx, op, in, output<i>(x.count()), std::get<i>(parameters));
             }
+            observe(i, op, in, output<i>(x.count()));
         });
         if constexpr (M == Mode::train) kept_ = x.count();
         return output<length - 1>(x.count());
+    }
+
+    /// After forward in training: visit(i, y) for every operator's output, in their order.
+    template <class Visit>
+    void each_output(Visit&& visit) const requires(M == Mode::train) {
+        static_for<length>([&](auto i) { visit(i, output<i>(kept_)); });
     }
 
     /// After forward in training with the same x and draw: dx (overwrite, accumulate or skip) from dy, the gradients

@@ -1,0 +1,23 @@
+#pragma once
+// A checkpoint as the network that it came from, ready to be used.
+#include <daf/cpu/context.hpp>
+#include <daf/train/checkpoint.hpp>
+#include <filesystem>
+#include <memory>
+
+#include "network/face_network.hpp"
+
+namespace daf_cnn {
+
+struct TrainedNetwork {
+    const Preset* preset;
+    daf::CheckpointInfo info;
+    std::unique_ptr<FaceNetwork> network;
+};
+
+/// The network of a checkpoint that `daf-cnn train` wrote, for batches up to `largest_batch`. The file says which preset
+/// and attention it has, the margin it was trained with and what classifies. Throws daf::FileError, daf::FormatError or
+/// daf::MismatchError. The context must outlive the network.
+TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch);
+
+}  // namespace daf_cnn
