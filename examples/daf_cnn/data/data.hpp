@@ -20,9 +20,10 @@ inline constexpr std::string_view generated_data = "generated";
 inline constexpr std::uint64_t default_data_seed = 20;
 
 struct DataSource {
-    std::string name{generated_data};  // or a CSV file
+    std::string name{generated_data};  // or a CSV file, or a folder of images
     daf::Seed seed{default_data_seed};
     std::optional<std::uint32_t> limit{};  // the first images of each split
+    bool skip_bad = false;                 // leave out bad images instead of refusing all
 };
 
 /// The cores of this machine; 1 if it does not say.
@@ -31,8 +32,12 @@ int default_threads();
 /// How many faces a generated split has: the limit, or 7000, 1400, 1400.
 std::uint32_t generated_count(Split split, std::optional<std::uint32_t> limit);
 
-/// The splits asked for. Generated faces are drawn at `side` pixels on all threads, a CSV's images stay as
-/// they are. Throws daf::FileError or daf::FormatError.
+/// Whether --data names a folder of images.
+bool is_image_folder(const std::string& name);
+
+/// The splits asked for. Generated faces are drawn at `side` pixels on all threads, a folder's images are brought to
+/// it or left smaller (image_folder.hpp), a CSV's images stay as they are. What was skipped is told in one line on
+/// standard error. Throws daf::FileError or daf::FormatError.
 Splits load_data(daf::Cpu& cpu, const DataSource& source, daf::Index side, const std::vector<Split>& wanted);
 
 /// Where training's shuffle draws; operators draw from layers counted from 0.

@@ -46,6 +46,7 @@ void check_acts(const TrainConfig& config, const Given& given) {
     useless("centre-update", has_tc, "--objective joint or tc");
     useless("momentum", config.optimizer == "sgd", "--optimizer sgd");
     useless("data-seed", config.data == generated_data, "--data generated");
+    useless("skip-bad", config.data != generated_data, "--data FOLDER or FILE.csv");
 }
 
 }  // namespace
@@ -98,6 +99,7 @@ void complete(TrainConfig& config, const Given& given) {
     const auto fill = [&](std::string_view name, auto& value, auto follows) {
         if (!given.contains(name)) value = follows;
     };
+    fill("recipe", config.recipe, is_image_folder(config.data) ? "sfew" : "fer2013");
     const bool sfew = config.recipe == "sfew";
     fill("batch", config.batch, sfew ? 32 : 128);
     fill("margin", config.margin, sfew ? 13.0 : 11.0);

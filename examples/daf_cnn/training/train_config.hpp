@@ -22,6 +22,7 @@ struct TrainConfig {
     std::string data = "generated";
     std::uint64_t data_seed = default_data_seed;
     std::optional<std::uint32_t> limit{};
+    bool skip_bad = false;
     int epochs = 20;
     int batch = 128;
     int threads = default_threads();
@@ -43,7 +44,7 @@ struct TrainConfig {
     double threshold = 0.0005;
     bool keep_epochs = false;
 
-    DataSource data_source() const { return {data, daf::Seed{data_seed}, limit}; }
+    DataSource data_source() const { return {data, daf::Seed{data_seed}, limit, skip_bad}; }
     NetworkSettings network_settings() const;
     daf::Plateau schedule() const;
 };
@@ -85,13 +86,17 @@ void for_each_option(Config& config, Visit&& visit) {
         config.objective);
     visit(Option{"weights", AnyText{"FILE"}, "a checkpoint to take the first parameters from", "none: drawn"},
           config.weights);
-    visit(Option{"data", AnyText{"FILE.csv"},
-                 "'generated' for faces drawn by the program, or a file in FER2013's CSV layout"},
+    visit(Option{"data", AnyText{"FOLDER|FILE.csv"},
+                 "'generated' for faces drawn by the program, images as FOLDER/train|val|test/CLASS/IMAGE, "
+                 "or a file "
+                 "in FER2013's CSV layout"},
           config.data);
     visit(Option{"data-seed", any_seed, "which faces are generated"}, config.data_seed);
     visit(Option{"limit", Interval{1, 1e9}, "the first N images of each split",
                  "all; generated: 7000, 1400 and 1400"},
           config.limit);
+    visit(Option{"skip-bad", AnyText{}, "leave out images that cannot be read, and say how many"},
+          config.skip_bad);
     visit(Option{"epochs", Interval{1, large}, "passes over the training images", {}, true}, config.epochs);
     visit(Option{"batch", Interval{1, 65536}, "images a step", "by the recipe: 128 or 32"}, config.batch);
     visit(
@@ -99,7 +104,8 @@ void for_each_option(Config& config, Visit&& visit) {
         config.threads);
     visit(Option{"seed", any_seed, "first values, shuffling and dropout"}, config.seed);
     visit(Option{"recipe", Choice{{"fer2013", "sfew"}},
-                 "the paper's batch, margin and lambda for that data set"},
+                 "the paper's batch, margin and lambda for that data set",
+                 "sfew for a folder, otherwise fer2013"},
           config.recipe);
     visit(Option{"margin", not_negative, "m of the Triplet-Centre loss (Eq 8)", "by the recipe: 11 or 13"},
           config.margin);
