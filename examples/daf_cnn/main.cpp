@@ -11,10 +11,11 @@
 
 #include "command/commands.hpp"
 #include "command/option.hpp"
+#include "training/stop.hpp"
 
 namespace {
 
-enum Status { done = 0, failed = 1, bad_use = 2 };
+enum Status { done = 0, failed = 1, bad_use = 2, stopped = daf_cnn::stopped_status };
 
 /// Says on one line what went wrong.
 int complain(std::string what, Status status) {
@@ -54,10 +55,14 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     // A file that would outgrow the limit on its size is then a failed write with a message.
     std::signal(SIGXFSZ, SIG_IGN);
+    // So is a reader that has gone: Ctrl-C ends the `tee` that a training writes to, which is yet to save.
+    std::signal(SIGPIPE, SIG_IGN);
     try {
         return run(argc, argv);
     } catch (const daf_cnn::BadUse& error) {
         return complain(error.what(), bad_use);
+    } catch (const daf_cnn::Stopped& signal) {
+        return complain(signal.what(), stopped);
     } catch (const std::bad_alloc&) {
         return complain("out of memory; try a smaller --batch, --limit or preset", failed);
     } catch (const std::exception& error) {
