@@ -1,4 +1,7 @@
 // daf-cnn: trains, evaluates and times the networks of the DAF-CNN paper.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
@@ -16,6 +19,15 @@
 namespace {
 
 enum Status { done = 0, failed = 1, bad_use = 2, stopped = daf_cnn::stopped_status };
+
+/// Standard streams that are closed (daf-cnn >&-) stay without effect: else the next file opened would take their
+/// number, and be written to as if it were standard output. Reading gives nothing, writing fails.
+void occupy_closed_streams() {
+    int number = 0;
+    do number = ::open("/dev/null", O_RDONLY);
+    while (number >= 0 && number <= STDERR_FILENO);
+    if (number >= 0) ::close(number);
+}
 
 /// Says on one line what went wrong.
 int complain(std::string what, Status status) {
@@ -53,6 +65,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    occupy_closed_streams();
     // A file that would outgrow the limit on its size is then a failed write with a message.
     std::signal(SIGXFSZ, SIG_IGN);
     // So is a reader that has gone: Ctrl-C ends the `tee` that a training writes to, which is yet to save.
