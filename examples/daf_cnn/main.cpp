@@ -1,4 +1,7 @@
 // daf-cnn: trains, evaluates and times the networks of the DAF-CNN paper.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <daf/core/version.hpp>
@@ -11,10 +14,20 @@
 #include "command/commands.hpp"
 #include "command/option.hpp"
 #include "command/text.hpp"
+#include "training/stop.hpp"
 
 namespace {
 
-enum Status { done = 0, failed = 1, bad_use = 2 };
+enum Status { done = 0, failed = 1, bad_use = 2, stopped = daf_cnn::stopped_status };
+
+/// Standard streams that are closed (daf-cnn >&-) stay without effect: else the next file opened would take their
+/// number, and be written to as if it were standard output. Reading gives nothing, writing fails.
+void occupy_closed_streams() {
+    int number = 0;
+    do number = ::open("/dev/null", O_RDONLY);
+    while (number >= 0 && number <= STDERR_FILENO);
+    if (number >= 0) ::close(number);
+}
 
 /// Says on one line what went wrong.
 int complain(const std::string& what, Status status) {
@@ -51,12 +64,17 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    occupy_closed_streams();
     // A file that would outgrow the limit on its size is then a failed write with a message.
     std::signal(SIGXFSZ, SIG_IGN);
+    // So is a reader that has gone: Ctrl-C ends the `tee` that a training writes to, which is yet to save.
+    std::signal(SIGPIPE, SIG_IGN);
     try {
         return run(argc, argv);
     } catch (const daf_cnn::BadUse& error) {
         return complain(error.what(), bad_use);
+    } catch (const daf_cnn::Stopped& signal) {
+        return complain(signal.what(), stopped);
     } catch (const std::bad_alloc&) {
         return complain("out of memory; try a smaller --batch, --limit or preset", failed);
     } catch (const std::exception& error) {

@@ -7,6 +7,8 @@
 #include "command/commands.hpp"
 #include "command/text.hpp"
 #include "training/judging.hpp"
+#include "training/run_lock.hpp"
+#include "training/stop.hpp"
 #include "training/training.hpp"
 
 namespace daf_cnn {
@@ -27,7 +29,6 @@ TrainConfig settled(const Request& request, const RunFolder& folder) {
         complete(config, request.given);
         return config;
     }
-    folder.check_resumable();
     make_paths_absolute(config);
     return resumed(read_config(folder.config()), config, request.given);
 }
@@ -45,7 +46,7 @@ std::string megabytes(Index bytes) {
 }
 
 void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNetwork& network,
-               const Splits& data, int threads, int epochs_done) {
+               const Splits& data, int threads, const std::string& done) {
     std::cout << network.architecture() << ": " << network.parameter_count() << " parameters, images of "
               << network.side() << "x" << network.side() << '\n'
               << "data: " << data.train.source << ", " << data.train.size() << " to train on, "
@@ -58,15 +59,23 @@ void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNet
               << Eigen::SimdInstructionSetsInUse() << "; memory " << megabytes(network.bytes())
               << " for batches of " << config.batch << ", " << megabytes(pixels) << " for the images\n"
               << "run: " << folder.path().string();
-    if (epochs_done > 0) std::cout << ", after " << epochs_done << " epochs";
+    if (!done.empty()) std::cout << ", after " << done;
     std::cout << std::endl;
 }
 
 void train(const Request& request) {
     if (request.run.empty())
         throw BadUse("--run: expected a folder for the run's files, but was given none; add --run DIR");
+    const StopAtOnce stop;  // but in Training::run
     const RunFolder folder(request.run);
-    if (!request.resume) folder.check_new();
+    std::optional<RunLock> lock;
+    if (request.resume) {
+        folder.check_resumable();
+        lock.emplace(folder.path());
+        folder.remove_leftovers();
+    } else {
+        folder.check_new();
+    }
     const TrainConfig config = settled(request, folder);
 
     daf::Cpu cpu(daf::Threads{config.threads});
@@ -80,13 +89,12 @@ void train(const Request& request) {
     } else {
         training.start();
         folder.create();
+        lock.emplace(folder.path());
     }
     write_config(folder.config(), config);
-    introduce(config, folder, *network, data, cpu.threads(), training.epochs_done());
+    introduce(config, folder, *network, data, cpu.threads(), training.done_text());
 
-    const long epochs_left = std::max(0, config.epochs - training.epochs_done());
-    const long steps = epochs_left * (static_cast<long>(data.train.size()) / config.batch);
-    Progress progress(config.epochs, steps, Progress::terminal());
+    Progress progress(config.epochs, training.steps_left(), Progress::terminal());
     training.run(progress);
 
     const Judgement best = training.judge_best();

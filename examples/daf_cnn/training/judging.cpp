@@ -9,7 +9,7 @@
 
 namespace daf_cnn {
 
-Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch) {
+Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch, const AfterBatch& after_batch) {
     Judgement judgement;
     BatchBuffer buffer(network.side(), batch);
     std::vector<std::uint32_t> which(data.size());
@@ -19,6 +19,7 @@ Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch) {
         rest = rest.subspan(now.size());
         buffer.fill(data, now);
         network.judge(buffer.images(), buffer.labels(), judgement);
+        if (after_batch) after_batch(judgement, buffer.images());
     }
     return judgement;
 }

@@ -43,6 +43,7 @@ struct TrainConfig {
     double lr_factor = 0.2;
     double threshold = 0.0005;
     bool keep_epochs = false;
+    double save_every = 10;  // minutes
 
     DataSource data_source() const { return {data, daf::Seed{data_seed}, limit, skip_bad}; }
     NetworkSettings network_settings() const;
@@ -133,6 +134,14 @@ void for_each_option(Config& config, Visit&& visit) {
     visit(Option{"threshold", Interval{0, 1}, "what counts as a rise"}, config.threshold);
     visit(Option{"keep-epochs", AnyText{}, "keep every epoch's model as DIR/epoch-NNNN.safetensors"},
           config.keep_epochs);
+    visit(
+        Option{"save-every",
+               not_negative,
+               "minutes between saves within an epoch; 0: only after each epoch. The result does not depend "
+               "on them",
+               {},
+               true},
+        config.save_every);
 }
 
 }  // namespace daf_cnn
