@@ -11,6 +11,7 @@
 
 namespace {
 
+using daf_test::check_same_run;
 using daf_test::contains;
 using daf_test::content_of;
 using daf_test::daf_cnn;
@@ -25,23 +26,6 @@ std::vector<json> metrics_of(const std::filesystem::path& run) {
     std::vector<json> parsed;
     for (std::string line; std::getline(lines, line);) parsed.push_back(json::parse(line));
     return parsed;
-}
-
-/// The same line but for the time that it took.
-json timeless(json line) {
-    line.erase("seconds");
-    return line;
-}
-
-void check_same_run(const std::filesystem::path& a, const std::filesystem::path& b) {
-    for (const char* file : {"last.safetensors", "best.safetensors"}) {
-        CAPTURE(file);
-        CHECK(std::filesystem::file_size(a / file) > 1'000'000);
-        CHECK((content_of(a / file) == content_of(b / file)));
-    }
-    const auto lines_a = metrics_of(a), lines_b = metrics_of(b);
-    REQUIRE(lines_a.size() == lines_b.size());
-    for (std::size_t i = 0; i < lines_a.size(); ++i) CHECK(timeless(lines_a[i]) == timeless(lines_b[i]));
 }
 
 /// The rate drops after every epoch but the first, and the best model is reloaded where the epoch was not it.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "command/text.hpp"
+#include "training/first_centres.hpp"
 #include "training/judging.hpp"
 
 namespace daf_cnn {
@@ -34,7 +35,9 @@ Training::Training(const TrainConfig& config, const RunFolder& folder, FaceNetwo
       schedule_(config.schedule()) {}
 
 void Training::start() {
-    if (config_.weights) network_.restore(daf::open_checkpoint(*config_.weights), daf::Restore::parameters);
+    if (!config_.weights) return;
+    take_weights(network_, daf::open_checkpoint(*config_.weights), config_.first_centres, data_.train,
+                 config_.batch);
 }
 
 void Training::resume() {
