@@ -36,12 +36,24 @@ int complain(const std::string& what, Status status) {
     return status;
 }
 
+/// "train, eval or bench": every command.
+std::string names_of(const CLI::App& program) {
+    std::string names;
+    const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+        names += i == 0 ? "" : i + 1 == commands.size() ? " or " : ", ";
+        names += commands[i]->get_name();
+    }
+    return names;
+}
+
 int run(int argc, char** argv) {
     CLI::App program{"Faces' expressions by DAF-CNN: 3D attention and Triplet-Centre loss"};
     program.name("daf-cnn");
     program.require_subcommand(0, 1);
     program.set_version_flag("--version", std::string(daf::version_string));
     const std::map<std::string, daf_cnn::Command> commands{{"train", daf_cnn::add_train(program)},
+                                                           {"finetune", daf_cnn::add_finetune(program)},
                                                            {"eval", daf_cnn::add_eval(program)},
                                                            {"bench", daf_cnn::add_bench(program)},
                                                            {"faces", daf_cnn::add_faces(program)}};
@@ -54,7 +66,7 @@ int run(int argc, char** argv) {
     }
     const auto chosen = program.get_subcommands();
     if (chosen.empty()) {
-        throw daf_cnn::BadUse("expected a command: train, eval, bench or faces (daf-cnn --help says more)");
+        throw daf_cnn::BadUse("expected a command: " + names_of(program) + " (daf-cnn --help says more)");
     }
     commands.at(chosen.front()->get_name())();
     if (!std::cout.flush()) return complain("cannot write to standard output", failed);

@@ -23,6 +23,7 @@ inline std::vector<json> metrics_of(const std::filesystem::path& run) {
 /// The same line but for the time that it took.
 inline json timeless(json line) {
     line.erase("seconds");
+    line.erase("data_wait");
     return line;
 }
 

@@ -41,7 +41,7 @@ TEST_CASE("train: a run leaves its configuration, metrics and checkpoints, and e
     double best = -1;
     for (std::size_t i = 0; i < lines.size(); ++i) {
         for (const char* key : {"epoch", "loss", "softmax", "tc", "active", "centre_norm", "train_accuracy",
-                                "val_accuracy", "lr", "seconds"}) {
+                                "val_accuracy", "lr", "seconds", "data_wait"}) {
             CAPTURE(key);
             REQUIRE(lines[i].contains(key));
             CHECK(lines[i][key].is_number());

@@ -1,12 +1,15 @@
 #pragma once
 // Where images come from, and how a batch of them reaches a network.
+#include <algorithm>
 #include <cstdint>
 #include <daf/core/random.hpp>
 #include <daf/cpu/context.hpp>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "data/dataset.hpp"
@@ -70,5 +73,18 @@ class BatchBuffer {
     std::vector<float> images_;
     std::vector<std::int32_t> labels_;
 };
+
+/// use(BatchBuffer) for all images of `data` in their order, `batch` of them at a time.
+template <class Use>
+void for_each_batch(const Dataset& data, daf::Index side, daf::Index batch, Use&& use) {
+    BatchBuffer buffer(side, batch);
+    std::vector<std::uint32_t> which;
+    for (std::size_t done = 0; done < data.size(); done += which.size()) {
+        which.resize(std::min(data.size() - done, static_cast<std::size_t>(batch)));
+        std::iota(which.begin(), which.end(), static_cast<std::uint32_t>(done));
+        buffer.fill(data, which);
+        use(std::as_const(buffer));
+    }
+}
 
 }  // namespace daf_cnn

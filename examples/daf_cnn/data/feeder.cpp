@@ -8,7 +8,8 @@ namespace daf_cnn {
 
 Feeder::Feeder(daf::Cpu& cpu, const Dataset& data, const Settings& settings)
     : cpu_(cpu), data_(data), settings_(settings) {
-    const auto batch = static_cast<std::size_t>(settings.batch), side = static_cast<std::size_t>(settings.side);
+    const auto batch = static_cast<std::size_t>(settings.batch),
+               side = static_cast<std::size_t>(settings.side);
     for (Slot& slot : slots_) {
         slot.images.resize(batch * side * side);
         slot.labels.resize(batch);
@@ -23,7 +24,6 @@ void Feeder::begin(int epoch, int step) {
     work_.drop();
     epoch_ = epoch;
     order_ = epoch_order(settings_.seed, epoch, static_cast<std::uint32_t>(data_.size()));
-    waited_ = 0;
     start(step);
 }
 
@@ -31,10 +31,10 @@ Feeder::Batch Feeder::next() {
     using Clock = std::chrono::steady_clock;
     const auto asked = Clock::now();
     cpu_.finish(work_);
-    waited_ += std::chrono::duration<double>(Clock::now() - asked).count();
+    const double waited = std::chrono::duration<double>(Clock::now() - asked).count();
     const Slot& ready = slots_[static_cast<std::size_t>(step_ % 2)];
     start(step_ + 1);
-    return {ready.images, ready.labels};
+    return {ready.images, ready.labels, waited};
 }
 
 /// Nothing behind an epoch's last step.
@@ -44,7 +44,8 @@ void Feeder::start(int step) {
 }
 
 void Feeder::prepare(std::size_t i) {
-    const auto side = static_cast<std::size_t>(settings_.side), from_side = static_cast<std::size_t>(data_.side);
+    const auto side = static_cast<std::size_t>(settings_.side),
+               from_side = static_cast<std::size_t>(data_.side);
     Slot& slot = slots_[static_cast<std::size_t>(step_ % 2)];
     const std::size_t position = static_cast<std::size_t>(step_) * slot.labels.size() + i;
     const std::uint32_t image = order_[position];

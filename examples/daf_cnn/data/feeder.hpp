@@ -29,6 +29,7 @@ class Feeder {
     struct Batch {
         std::span<const float> images;
         std::span<const std::int32_t> labels;
+        double waited;  // seconds that it took to get it
     };
 
     /// Both must outlive it; the data must hold a batch at least.
@@ -42,9 +43,6 @@ class Feeder {
 
     /// The next step's batch; steps() of them are in an epoch.
     Batch next();
-
-    /// Seconds that next() has waited since begin().
-    double waited() const { return waited_; }
 
   private:
     struct Slot {
@@ -67,7 +65,6 @@ class Feeder {
     std::vector<std::uint32_t> order_;
     int epoch_ = 0;
     int step_ = 0;  // that is being prepared, in the slot of its parity
-    double waited_ = 0;
     Prepare body_{this};
     daf::Cpu::Background work_;  // last, so that it ends before what it works on
 };

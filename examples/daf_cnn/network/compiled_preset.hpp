@@ -160,19 +160,9 @@ class CompiledNetwork final : public FaceNetwork {
 
     /// The larger, the likelier: logits, or minus the distances to the centres.
     Scores scores_of(const float* e, const float* logits) const {
+        if (classifier_ == Classifier::nearest_centre) return daf::closeness(e, learner_.centres());
         Scores scores{};
-        const auto centres = learner_.centres();
-        for (std::size_t k = 0; k < scores.size(); ++k) {
-            if (classifier_ == Classifier::softmax) {
-                scores[k] = static_cast<double>(logits[k]);
-                continue;
-            }
-            const float* c = centres.data() + static_cast<Index>(k) * P::embedding;
-            for (Index d = 0; d < P::embedding; ++d) {
-                const double apart = static_cast<double>(e[d]) - static_cast<double>(c[d]);
-                scores[k] -= 0.5 * apart * apart;
-            }
-        }
+        std::copy(logits, logits + class_count, scores.begin());
         return scores;
     }
 

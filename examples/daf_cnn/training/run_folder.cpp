@@ -23,7 +23,8 @@ std::string EpochRecord::json() const {
                                 {"train_accuracy", train_accuracy},
                                 {"val_accuracy", val_accuracy},
                                 {"lr", lr},
-                                {"seconds", seconds}};
+                                {"seconds", seconds},
+                                {"data_wait", data_wait}};
     if (reloaded) line["reloaded"] = true;
     return line.dump();
 }

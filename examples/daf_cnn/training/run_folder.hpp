@@ -17,6 +17,7 @@ struct EpochRecord {
     double val_accuracy = 0;
     double lr = 0;          // the rate that the epoch was trained with
     double seconds = 0;     // training and validation
+    double data_wait = 0;   // seconds of those that training waited for images
     bool reloaded = false;  // the epoch's model was left for the best one
 
     std::string json() const;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "command/text.hpp"
+#include "training/first_centres.hpp"
 #include "training/judging.hpp"
 
 namespace daf_cnn {
@@ -26,17 +27,19 @@ std::optional<daf::Safetensors> opened(const std::filesystem::path& path) {
 
 }  // namespace
 
-Training::Training(const TrainConfig& config, const RunFolder& folder, FaceNetwork& network,
+Training::Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, FaceNetwork& network,
                    const Splits& data)
     : config_(config),
       folder_(folder),
       network_(network),
       data_(data),
-      batch_(network.side(), config.batch),
+      feeder_(cpu, data.train, {network.side(), config.batch, daf::Seed{config.seed}, config.augmentation()}),
       schedule_(config.schedule()) {}
 
 void Training::start() {
-    if (config_.weights) network_.restore(daf::open_checkpoint(*config_.weights), daf::Restore::parameters);
+    if (!config_.weights) return;
+    take_weights(network_, daf::open_checkpoint(*config_.weights), config_.first_centres, data_.train,
+                 config_.batch);
 }
 
 void Training::resume() {
@@ -67,7 +70,7 @@ void Training::resume() {
 }
 
 int Training::steps_of_epoch() const {
-    return static_cast<int>(data_.train.size() / static_cast<std::size_t>(config_.batch));
+    return feeder_.steps();
 }
 
 long Training::steps_left() const {
@@ -113,16 +116,14 @@ void Training::run(Progress& progress) {
 
 void Training::train_epoch(Session& session) {
     const int epoch = epochs_done_ + 1, steps = steps_of_epoch();
-    const auto size = static_cast<std::size_t>(config_.batch);
-    const std::vector<std::uint32_t> order =
-        epoch_order(daf::Seed{config_.seed}, epoch, static_cast<std::uint32_t>(data_.train.size()));
+    feeder_.begin(epoch, unfinished_.steps);
     while (unfinished_.steps < steps) {
-        batch_.fill(data_.train,
-                    std::span(order).subspan(static_cast<std::size_t>(unfinished_.steps) * size, size));
-        const daf::StepResult result = network_.step(batch_.images(), batch_.labels());
+        const Feeder::Batch batch = feeder_.next();
+        unfinished_.data_wait += batch.waited;
+        const daf::StepResult result = network_.step(batch.images, batch.labels);
         const std::string where = formatted("epoch %d, batch %d of %d", epoch, unfinished_.steps + 1, steps);
         if (!std::isfinite(result.loss))
-            diverged(where, result.loss, network_.first_not_finite(batch_.images()));
+            diverged(where, result.loss, network_.first_not_finite(batch.images));
         unfinished_.add(result);
         session.progress.step(epoch, unfinished_.steps, steps, unfinished_.mean_loss(),
                               unfinished_.accuracy());
@@ -176,6 +177,7 @@ EpochRecord Training::record_of(const Judgement& validation) const {
     record.val_accuracy = validation.accuracy();
     record.lr = schedule_.rate;
     record.seconds = unfinished_.seconds;
+    record.data_wait = unfinished_.data_wait;
     return record;
 }
 

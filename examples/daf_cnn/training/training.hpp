@@ -5,6 +5,7 @@
 
 #include "command/progress.hpp"
 #include "data/data.hpp"
+#include "data/feeder.hpp"
 #include "network/face_network.hpp"
 #include "training/run_folder.hpp"
 #include "training/stop.hpp"
@@ -21,8 +22,9 @@ class Diverged : public daf::Error {
 
 class Training {
   public:
-    /// All four must outlive it.
-    Training(const TrainConfig& config, const RunFolder& folder, FaceNetwork& network, const Splits& data);
+    /// All must outlive it.
+    Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, FaceNetwork& network,
+             const Splits& data);
 
     /// Begins a run: takes the parameters of `config.weights`, if there are any.
     void start();
@@ -65,7 +67,7 @@ class Training {
     const RunFolder& folder_;
     FaceNetwork& network_;
     const Splits& data_;
-    BatchBuffer batch_;
+    Feeder feeder_;
     daf::Plateau schedule_;
     int epochs_done_ = 0;
     UnfinishedEpoch unfinished_;  // the epoch after those

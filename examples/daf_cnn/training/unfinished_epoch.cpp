@@ -17,6 +17,7 @@ void for_each_number(Epoch& epoch, Visit&& visit) {
     visit("unfinished.correct", epoch.sum.correct);
     visit("unfinished.count", epoch.sum.count);
     visit("unfinished.seconds", epoch.seconds);
+    visit("unfinished.data_wait", epoch.data_wait);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ struct UnfinishedEpoch {
     int steps = 0;          // done
     daf::StepResult sum{};  // of their figures
     double seconds = 0;     // that they took
+    double data_wait = 0;   // seconds of those that were spent waiting for images
 
     void add(const daf::StepResult& step);
     double mean_loss() const { return sum.loss / steps; }
