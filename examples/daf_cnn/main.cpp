@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
     const std::map<std::string, daf_cnn::Command> commands{{"train", daf_cnn::add_train(program)},
                                                            {"finetune", daf_cnn::add_finetune(program)},
                                                            {"eval", daf_cnn::add_eval(program)},
+                                                           {"predict", daf_cnn::add_predict(program)},
                                                            {"bench", daf_cnn::add_bench(program)},
                                                            {"faces", daf_cnn::add_faces(program)}};
     try {
