@@ -101,7 +101,9 @@ Command add_eval(CLI::App& program) {
     Given& given = request->given;
     add_option(*app, Option{"weights", AnyText{"FILE"}, "a checkpoint; it says which preset it is"},
                request->weights, given);
-    add_option(*app, Option{"data", AnyText{"FILE.csv"}, "'generated', or a file in FER2013's CSV layout"},
+    add_option(*app,
+               Option{"data", AnyText{"generated|FILE.csv"},
+                      "faces drawn by the program, or a file in FER2013's CSV layout"},
                request->data, given);
     add_option(*app, Option{"data-seed", any_seed, "which faces are generated"}, request->data_seed, given);
     add_option(*app, Option{"split", Choice{{"val", "test", "train"}}, "the images to judge on"},
@@ -114,6 +116,10 @@ Command add_eval(CLI::App& program) {
         *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
         request->threads, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object"}, request->json, given);
+    app->footer(
+        "Examples:\n"
+        "  daf-cnn eval --weights runs/first/best.safetensors --split test\n"
+        "  daf-cnn eval --weights runs/fer/best.safetensors --data fer2013.csv --json");
     return [request] { evaluate(*request); };
 }
 

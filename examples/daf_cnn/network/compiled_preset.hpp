@@ -108,10 +108,10 @@ class CompiledNetwork final : public FaceNetwork {
     }
 
     std::string first_not_finite(std::span<const float> images) const override {
-        const Index at = learner_.first_not_finite(images_of(images));
-        if (at < 0) return "the images";
-        if (at == static_cast<Index>(Net::metric_at)) return "the losses";
-        return daf::layer_name(daf::operator_names<Net>()[static_cast<std::size_t>(at)]);
+        return called(learner_.first_not_finite(images_of(images)));
+    }
+    std::string first_not_finite_judging(std::span<const float> images) override {
+        return called(learner_.first_not_finite_evaluating(images_of(images)));
     }
 
     std::span<float> centres() override {
@@ -149,6 +149,13 @@ class CompiledNetwork final : public FaceNetwork {
 
     static Images images_of(std::span<const float> images) {
         return daf::batch_of<typename Net::Input>(images);
+    }
+
+    /// What Learner::first_not_finite found, in words.
+    static std::string called(Index at) {
+        if (at < 0) return "the images";
+        if (at == static_cast<Index>(Net::metric_at)) return "the losses";
+        return daf::layer_name(daf::operator_names<Net>()[static_cast<std::size_t>(at)]);
     }
 
     /// The larger, the likelier: logits, or minus the distances to the centres.

@@ -7,10 +7,11 @@
 
 namespace daf_cnn {
 
-Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch) {
+Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch, const AfterBatch& after_batch) {
     Judgement judgement;
     for_each_batch(data, network.side(), batch, [&](const BatchBuffer& images) {
         network.judge(images.images(), images.labels(), judgement);
+        if (after_batch) after_batch(judgement, images.images());
     });
     return judgement;
 }

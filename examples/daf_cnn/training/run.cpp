@@ -5,27 +5,18 @@
 
 #include "command/text.hpp"
 #include "training/judging.hpp"
-#include "training/settings.hpp"
 #include "training/training.hpp"
 
 namespace daf_cnn {
 
 namespace {
 
-void check_batch(const TrainConfig& config, const Splits& data) {
-    const std::size_t images = data.train.size();
-    if (images >= static_cast<std::size_t>(config.batch)) return;
-    throw BadUse(
-        formatted("--batch: expected at most the %zu training images that there are (%s), but was given '%d'",
-                  images, data.train.source.c_str(), config.batch));
-}
-
 std::string megabytes(Index bytes) {
     return formatted("%.0f MB", static_cast<double>(bytes) / 1e6);
 }
 
 void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNetwork& network,
-               const Splits& data, int threads, int epochs_done) {
+               const Splits& data, int threads, const std::string& done) {
     std::cout << network.architecture() << ": " << network.parameter_count() << " parameters, images of "
               << network.side() << "x" << network.side() << '\n'
               << "data: " << data.train.source << ", " << data.train.size() << " to train on, "
@@ -38,39 +29,58 @@ void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNet
               << Eigen::SimdInstructionSetsInUse() << "; memory " << megabytes(network.bytes())
               << " for batches of " << config.batch << ", " << megabytes(pixels) << " for the images\n"
               << "run: " << folder.path().string();
-    if (epochs_done > 0) std::cout << ", after " << epochs_done << " epochs";
+    if (!done.empty()) std::cout << ", after " << done;
     std::cout << std::endl;
 }
 
 }  // namespace
+
+std::optional<RunLock> claim(const RunFolder& folder, Begin begin) {
+    if (begin == Begin::anew) {
+        folder.check_new();
+        return std::nullopt;
+    }
+    folder.check_resumable();
+    std::optional<RunLock> lock(folder.path());
+    folder.remove_leftovers();
+    return lock;
+}
 
 Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config) {
     return load_data(cpu, config.data_source(), preset_named(config.preset).side,
                      {Split::train, Split::validation});
 }
 
+void check_batch(const TrainConfig& config, const Splits& data) {
+    const std::size_t images = data.train.size();
+    if (images >= static_cast<std::size_t>(config.batch)) return;
+    throw BadUse(
+        formatted("--batch: expected at most the %zu training images that there are (%s), but was given '%d'",
+                  images, data.train.source.c_str(), config.batch));
+}
+
 Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, const Splits& data,
                        Begin begin) {
     check_batch(config, data);
     const auto network = preset_named(config.preset).make_network(cpu, config.network_settings());
+    std::optional<RunLock> lock;
     Training training(config, folder, *network, data);
     if (begin == Begin::where_it_stopped) {
         training.resume();
     } else {
         training.start();
         folder.create();
+        lock.emplace(folder.path());
     }
     write_config(folder.config(), config);
-    introduce(config, folder, *network, data, cpu.threads(), training.epochs_done());
-    if (config.weights && training.epochs_done() == 0) {
+    introduce(config, folder, *network, data, cpu.threads(), training.done_text());
+    if (config.weights && training.done_text().empty()) {
         const Judgement before = judge_split(*network, data.validation, config.batch);
         std::cout << "before the first epoch: validation accuracy " << share_text(before.accuracy())
                   << std::endl;
     }
 
-    const long epochs_left = std::max(0, config.epochs - training.epochs_done());
-    const long steps = epochs_left * (static_cast<long>(data.train.size()) / config.batch);
-    Progress progress(config.epochs, steps, Progress::terminal());
+    Progress progress(config.epochs, training.steps_left(), Progress::terminal());
     training.run(progress);
     return training.judge_best();
 }

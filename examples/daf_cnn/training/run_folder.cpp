@@ -2,6 +2,7 @@
 
 #include <daf/io/file.hpp>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <string_view>
 #include <system_error>
 
@@ -50,6 +51,17 @@ void RunFolder::check_resumable() const {
         throw BadUse("--resume: '" + path_.string() +
                      "' holds no config.json, so there is no run to go on with; name "
                      "its folder, or leave --resume out to start one");
+    }
+}
+
+void RunFolder::remove_leftovers() const {
+    static const std::regex temporary(
+        R"((config\.json|metrics\.jsonl|(best|last|epoch-\d+)\.safetensors)\.\d+-\d+\.tmp)");
+    std::error_code ignored;
+    for (fs::directory_iterator entry(path_, ignored), end; !ignored && entry != end;
+         entry.increment(ignored)) {
+        std::error_code stays;
+        if (std::regex_match(entry->path().filename().string(), temporary)) fs::remove(entry->path(), stays);
     }
 }
 

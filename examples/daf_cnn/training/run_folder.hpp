@@ -40,6 +40,9 @@ class RunFolder {
     /// Throws BadUse if there is no run to go on with.
     void check_resumable() const;
 
+    /// Removes what writers left that were killed at their work. Only for who holds the folder's RunLock.
+    void remove_leftovers() const;
+
     /// Adds an epoch's line to metrics.jsonl and returns once it is on the disk.
     void record(const EpochRecord& epoch) const;
     /// Takes back the lines of later epochs, and what is not a whole line.

@@ -42,6 +42,7 @@ struct TrainConfig {
     double lr_factor = 0.2;
     double threshold = 0.0005;
     bool keep_epochs = false;
+    double save_every = 10;  // minutes
 
     DataSource data_source() const { return {data, daf::Seed{data_seed}, limit}; }
     NetworkSettings network_settings() const;
@@ -55,10 +56,19 @@ void complete(TrainConfig& config, const Given& given);
 /// Files by their absolute paths, so that a run is resumed from any folder.
 void make_paths_absolute(TrainConfig& config);
 
+/// Takes what a resumed run was started with; the command line may repeat it, and change what is free on
+/// resume. Throws BadUse that names the option which contradicts.
+TrainConfig resumed(TrainConfig stored, TrainConfig command_line, const Given& given);
+
+/// Whole or not at all.
+void write_config(const std::filesystem::path& path, TrainConfig config);
+/// Throws daf::FileError or daf::FormatError that names the file and the entry.
+TrainConfig read_config(const std::filesystem::path& path);
+
 /// The configuration of a run that repeats another one: `stored` in full, except what the command line gives, and
 /// the number of threads, which belongs to the machine. Nothing else follows from what is given: a run by another
 /// optimizer keeps the stored rate. Throws BadUse for options that cannot act together.
-TrainConfig repeated(const TrainConfig& stored, const TrainConfig& command_line, const Given& given);
+TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& given);
 
 /// visit(Option, member) for every option, in the order of --help and config.json.
 template <class Config, class Visit>
@@ -79,13 +89,21 @@ void for_each_option(Config& config, Visit&& visit) {
     run(Option{"seed", any_seed, "first values, shuffling and dropout"}, config.seed);
     run(Option{"keep-epochs", AnyText{}, "keep every epoch's model as DIR/epoch-NNNN.safetensors"},
         config.keep_epochs);
+    run(Option{"save-every",
+               not_negative,
+               "minutes between saves within an epoch; 0: only after each epoch. The result does not depend "
+               "on them",
+               {},
+               true}
+            .formerly("10"),
+        config.save_every);
     run(Option{"recipe", Choice{{"fer2013", "sfew"}},
                "the paper's batch, margin and lambda for that data set"},
         config.recipe);
 
     const auto data = under("Data");
-    data(Option{"data", AnyText{"FILE.csv"},
-                "'generated' for faces drawn by the program, or a file in FER2013's CSV layout"},
+    data(Option{"data", AnyText{"generated|FILE.csv"},
+                "faces drawn by the program, or a file in FER2013's CSV layout"},
          config.data);
     data(Option{"data-seed", any_seed, "which faces are generated"}, config.data_seed);
     data(Option{"limit", Interval{1, 1e9}, "the first N images of each split",

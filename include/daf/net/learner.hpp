@@ -162,6 +162,22 @@ class Learner {
         });
         return found;
     }
+    /// The same of evaluate(x), which it runs.
+    Index first_not_finite_evaluating(Images x) requires(std::is_same_v<Space, Host>) {
+        if (!all_finite(x)) return -1;
+        Index found = static_cast<Index>(Net::metric_at);
+        const auto look = [&](Index at, const auto& y) {
+            if (!all_finite(y)) found = std::min(found, at);
+        };
+        const Embeddings e = evaluate(x, [&](auto i, const auto&, const auto&, const auto& y) {
+                                 look(Index{i}, y);
+                             }).embeddings;
+        head_eval_.forward(*ctx_, net_.head, part_of_tuple<Net::head_begin, Net::Head::length>(bound_), e,
+                           Draw{}, [&](auto i, const auto&, const auto&, const auto& y) {
+                               look(static_cast<Index>(Net::head_begin + i), y);
+                           });
+        return found;
+    }
 
     // What a checkpoint holds. The slabs lie in the backend's memory.
     std::span<T> parameters() { return {parameters_.template as<T>(), parameter_count<Net>}; }
