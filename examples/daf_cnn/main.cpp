@@ -51,13 +51,13 @@ int run(int argc, char** argv) {
     CLI::App program{"Faces' expressions by DAF-CNN: 3D attention and Triplet-Centre loss"};
     program.name("daf-cnn");
     program.require_subcommand(0, 1);
-    program.set_version_flag("--version", std::string(daf::version_string));
+    program.set_version_flag("--version", std::string(daf::version_string), "print the version and exit");
     bool manual = false, completion = false;  // for the installation: no one asks for them by hand
     program.add_flag("--man", manual)->group("");
     program.add_flag("--bash-completion", completion)->group("");
     program.footer(
-        "daf-cnn COMMAND --help says what a command can do. Exit status: 0 done, 1 the work failed,\n"
-        "2 bad use, 130 stopped by a signal after saving.");
+        "daf-cnn COMMAND --help lists what a command takes. Exit status: 0 done, 1 the\n"
+        "work failed, 2 bad use, 130 stopped by a signal after saving.");
     daf_cnn::use_help_format(program);
     // In the order of --help.
     const std::map<std::string, daf_cnn::Command> commands{

@@ -97,6 +97,7 @@ TEST_CASE("help: every command's fits 80 columns, and says its usage first") {
             CAPTURE(line);
             CHECK(line.size() <= 80);
             CHECK_FALSE(line.ends_with(' '));
+            CHECK_FALSE(contains(line, "[false]"));
         }
     }
     for (const std::string& line : lines_of(printed({"--help"}))) CHECK(line.size() <= 80);
@@ -165,6 +166,7 @@ TEST_CASE("help: bash completes commands, options, their words, files and folder
     CHECK(offered({"train", "--preset", "=", "li"}) == Words{"lite"});
     CHECK(offered({"train", "--preset", "="}) == Words{"paper", "half", "lite"});
     CHECK(offered({"train", "--margin", ""}).empty());  // a number
+    CHECK(offered({"train", "--resume", "--pres"}) == Words{"--preset"});  // a flag takes none
 
     const ScratchFolder folder;
     folder.file("two words.csv", "");

@@ -135,9 +135,11 @@ Command add_ablate(CLI::App& program) {
     add(Option{"run", AnyText{"DIR"}, "folder for the runs' folders; must not exist, except with --resume"}
             .in("Run"),
         request->run);
-    add(Option{"resume", AnyText{},
-               "go on with the ablation in DIR: finished runs are kept; only --seeds, --epochs and --threads "
-               "may differ from its own"}
+    add(
+        Option{
+            "resume", AnyText{},
+            "go on with the ablation in DIR: finished runs are kept; only --seeds, --epochs, --threads and "
+            "--save-every may differ from its own"}
             .in("Run"),
         request->resume);
     for_each_option(request->config, add);

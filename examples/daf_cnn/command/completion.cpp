@@ -55,7 +55,7 @@ _daf_cnn_paths() {
     local found
     mapfile -t found < <(compgen "$1" -- "$word")
     COMPREPLY+=("${found[@]}")
-    compopt -o filenames 2>/dev/null
+    compopt -o filenames 2>/dev/null || true  # outside of a completion there are no options to set
 }
 
 _daf_cnn() {
@@ -84,7 +84,7 @@ std::string bash_completion(const CLI::App& program) {
     for (const CLI::App* command : commands) {
         for (const OptionGroup& group : option_groups(*command)) {
             for (const CLI::Option* option : group.options) {
-                if (option->get_type_size() == 0) continue;  // a flag
+                if (is_flag(*option)) continue;
                 std::string& pattern = patterns[value_action(option->get_type_name())];
                 pattern += (pattern.empty() ? "" : " | ") + command->get_name() + ":--" +
                            option->get_lnames().front();

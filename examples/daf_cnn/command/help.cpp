@@ -91,12 +91,16 @@ std::vector<const CLI::Option*> positionals_of(const CLI::App& command) {
     return command.get_options([](const CLI::Option* option) { return option->get_positional(); });
 }
 
+bool is_flag(const CLI::Option& option) {
+    return option.get_expected_max() == 0;
+}
+
 std::string spelling_of(const CLI::Option& option) {
     if (option.get_positional()) return option.get_type_name() + "...";
     std::string text;
     for (const std::string& name : option.get_snames()) text += "-" + name + ", ";
     text += "--" + option.get_lnames().front();
-    return option.get_type_size() == 0 ? text : text + " " + option.get_type_name();
+    return is_flag(option) ? text : text + " " + option.get_type_name();
 }
 
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {

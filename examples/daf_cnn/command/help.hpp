@@ -24,6 +24,8 @@ struct OptionGroup {
 std::vector<OptionGroup> option_groups(const CLI::App& command);
 std::vector<const CLI::Option*> positionals_of(const CLI::App& command);
 
+/// Whether it takes no value.
+bool is_flag(const CLI::Option& option);
 /// "--margin N", "-h, --help", "FILE..."
 std::string spelling_of(const CLI::Option& option);
 

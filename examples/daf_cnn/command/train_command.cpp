@@ -90,9 +90,11 @@ Command add(CLI::App& program, const char* name, const char* description, const 
     add_run_option(
         Option{"run", AnyText{"DIR"}, "folder for the run's files; must not exist, except with --resume"},
         request->run);
-    add_run_option(Option{"resume", AnyText{},
-                          "go on with the run in DIR; only --epochs and --threads may differ from its own"},
-                   request->resume);
+    add_run_option(
+        Option{
+            "resume", AnyText{},
+            "go on with the run in DIR; only --epochs, --threads and --save-every may differ from its own"},
+        request->resume);
     add_run_option(Option{"config", AnyText{"FILE"},
                           "repeat the run that wrote this config.json, to the same bits; options beside it "
                           "replace the file's, and nothing else follows from them"},
@@ -125,12 +127,14 @@ Command add_finetune(CLI::App& program) {
     request.config.recipe = "sfew";
     request.config.first_centres = "means";
     return add(program, "finetune", "Train on from a checkpoint by the Triplet-Centre loss alone",
-               "The paper's protocol for SFEW (section 4.3.2): a network that has learned a large set\n"
-               "by softmax goes on with a small one; the Triplet-Centre loss replaces softmax, and the\n"
-               "nearest centre classifies. Preset and attention are those of the checkpoint.\n\n"
+               "The paper's protocol for SFEW (section 4.3.2): a network that has learned a large\n"
+               "set by softmax goes on with a small one; the Triplet-Centre loss replaces\n"
+               "softmax, and the nearest centre classifies. Preset and attention are those of\n"
+               "the checkpoint.\n\n"
                "Examples:\n"
                "  daf-cnn train --objective softmax --data fer2013.csv --run runs/pre\n"
-               "  daf-cnn finetune --weights runs/pre/best.safetensors --data sfew.csv --run runs/sfew",
+               "  daf-cnn finetune --weights runs/pre/best.safetensors --data sfew.csv \\\n"
+               "      --run runs/sfew",
                request);
 }
 

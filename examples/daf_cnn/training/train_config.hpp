@@ -133,12 +133,12 @@ void for_each_option(Config& config, Visit&& visit) {
                 "Eq 13; softmax alone; or the Triplet-Centre loss alone, where the nearest centre classifies"}
              .formerly("joint"),
          config.objective);
-    loss(Option{"margin", not_negative, "m of the Triplet-Centre loss (Eq 8)", "by the recipe: 11 or 13"},
+    loss(Option{"margin", not_negative, "m of the Triplet-Centre loss, Eq 8", "by the recipe: 11 or 13"},
          config.margin);
-    loss(Option{"lambda", not_negative, "weight of the Triplet-Centre loss (Eq 13)",
+    loss(Option{"lambda", not_negative, "weight of the Triplet-Centre loss, Eq 13",
                 "by the recipe: 0.007 or 0.013"},
          config.lambda);
-    loss(Option{"alpha", not_negative, "rate of the centres' update (Eq 12)"}, config.alpha);
+    loss(Option{"alpha", not_negative, "rate of the centres' update, Eq 12"}, config.alpha);
     loss(Option{"tc-reduction", Choice{{"sum", "mean"}}, "how a batch's Triplet-Centre losses become one"},
          config.tc_reduction);
     loss(Option{"centre-update", Choice{{"eq12", "gradient"}},
@@ -146,7 +146,9 @@ void for_each_option(Config& config, Visit&& visit) {
          config.centre_update);
 
     const auto optimizer = under("Optimizer");
-    optimizer(Option{"optimizer", Choice{{"adam", "sgd"}}, "sgd has Nesterov's momentum"}, config.optimizer);
+    optimizer(Option{"optimizer", Choice{{"adam", "sgd"}},
+                     "what moves the parameters; sgd with Nesterov's momentum"},
+              config.optimizer);
     optimizer(Option{"lr", positive, "the first learning rate", "0.001; sgd: 0.01"}, config.lr);
     optimizer(
         Option{"lr-floor", not_negative, "the rate never drops below it", "0.00001 or less: at most --lr"},
@@ -158,7 +160,7 @@ void for_each_option(Config& config, Visit&& visit) {
               config.patience);
     optimizer(Option{"lr-factor", Interval{0, 1, false, false}, "what the rate is then multiplied by"},
               config.lr_factor);
-    optimizer(Option{"threshold", Interval{0, 1}, "what counts as a rise"}, config.threshold);
+    optimizer(Option{"threshold", Interval{0, 1}, "what counts as a rise", "0.0005"}, config.threshold);
 }
 
 }  // namespace daf_cnn
