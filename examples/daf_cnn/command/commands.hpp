@@ -13,6 +13,7 @@ using Command = std::function<void()>;
 
 Command add_train(CLI::App& program);
 Command add_finetune(CLI::App& program);
+Command add_ablate(CLI::App& program);
 Command add_eval(CLI::App& program);
 Command add_predict(CLI::App& program);
 Command add_bench(CLI::App& program);

@@ -158,6 +158,11 @@ Command add_predict(CLI::App& program) {
     add_option(
         *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
         request->threads, given);
+    app->footer(
+        "Without --skip-bad, an image that cannot be read stops it before anything is\nprinted.\n\n"
+        "Examples:\n"
+        "  daf-cnn predict --weights runs/fer/best.safetensors photos/*.jpg\n"
+        "  daf-cnn predict --weights runs/fer/best.safetensors --format csv *.png >faces.csv");
     return [request] { predict(*request); };
 }
 
