@@ -57,14 +57,14 @@ TEST_CASE("divergence: in a later epoch the best model is named, and kept as it 
     REQUIRE(train(folder / "run", {"--epochs", "1"}).status == 0);
     const std::string best = content_of(folder / "run/best.safetensors");
     for (const float bad : {not_a_number, infinite}) {
-        plant(folder / "run/last.safetensors", "trunk.4.weight", bad);
+        plant(folder / "run/last.safetensors", "trunk.3.weight", bad);
         const std::string last = content_of(folder / "run/last.safetensors");
         const Outcome outcome = resume(folder / "run", {"--epochs", "2"});
         CAPTURE(outcome.err);
         CHECK(outcome.status == 1);
         CHECK(is_one_clear_line(outcome.err,
                                 "epoch 2, batch 1 of 2: the loss is nan; the first layer with a number that "
-                                "is not finite is trunk.4. Train "
+                                "is not finite is trunk.3. Train "
                                 "with a smaller --lr or --lambda; the best model so far is kept in " +
                                     (folder / "run/best.safetensors").string() + ".\n"));
         CHECK((content_of(folder / "run/best.safetensors") == best));
