@@ -36,10 +36,9 @@ template <class S>
 struct daf::Kernel<PRelu<S>, daf::Cpu> {
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<PRelu<S>, M, T, Space>& call) {
-        ctx.parallel(call.count(), [&](Index image) {
-            const auto x = call.x[image];
+        ctx.parallel(call.count(), [&](Index n) {
             for (Index i = 0; i < S::size; ++i)
-                call.y[image][i] = x[i] > 0 ? x[i] : call.params.slope[i % S::channels] * x[i];
+                call.y[n][i] = call.x[n][i] * (call.x[n][i] > 0 ? 1 : call.params.slope[i % S::channels]);
         });
     }
 
@@ -66,15 +65,14 @@ struct PReluLayer {
     template <class In>
     using On = PRelu<In>;
 };
-using Image = daf::Shape<5, 5, 2>;
-using Net = daf::Sequence<Image, daf::layer::Conv2d<4>, PReluLayer, daf::layer::Conv2d<3>, PReluLayer>;
+using Net = daf::Sequence<daf::Shape<5, 5, 2>, daf::layer::Conv2d<4>, PReluLayer, daf::layer::Conv2d<3>>;
 
 int main() {
-    std::vector<double> pixels(3 * Image::size);
+    std::vector<double> pixels(3 * Net::Input::size);
     for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = std::sin(static_cast<double>(i * i));
     daf::Cpu cpu;
     daf::Model<Net, daf::Cpu, double> net(cpu, daf::max_batch(3), daf::Seed{2});
-    const double error = daf::gradient_error(net, daf::batch_of<Image>(std::as_const(pixels)));
+    const double error = daf::gradient_error(net, daf::batch_of<Net::Input>(std::as_const(pixels)));
     std::printf("%td gradients, the largest difference %.1e\n", daf::gradient_count<Net>, error);
     return error < 1e-6 ? 0 : 1;
 }

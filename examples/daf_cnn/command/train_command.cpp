@@ -112,10 +112,12 @@ Command add_train(CLI::App& program) {
         *app,
         Option{"run", AnyText{"DIR"}, "folder for the run's files; must not exist, except with --resume"},
         request->run, request->given);
-    add_option(*app,
-               Option{"resume", AnyText{},
-                      "go on with the run in DIR; only --epochs and --threads may differ from its own"},
-               request->resume, request->given);
+    add_option(
+        *app,
+        Option{
+            "resume", AnyText{},
+            "go on with the run in DIR; only --epochs, --threads and --save-every may differ from its own"},
+        request->resume, request->given);
     for_each_option(request->config, [&](const Option& option, auto& value) {
         add_option(*app, option, value, request->given);
     });
