@@ -24,7 +24,7 @@ using Texts = std::vector<std::string>;
 namespace fs = std::filesystem;
 
 /// Epochs of eight batches, saved after every one.
-const Texts eight_batches{"--limit", "256", "--batch", "32", "--save-every", "0.0000001"};
+const Texts eight_batches{"--limit", "128", "--batch", "16", "--save-every", "0.0000001"};
 /// A batch that takes long.
 const Texts long_batches{"--limit", "1024", "--batch", "1024", "--threads", "1"};
 
@@ -164,8 +164,8 @@ TEST_CASE("stop: a run that is killed at any moment goes on to the same bits") {
     REQUIRE(run_command(command(folder / "whole", options)).status == 0);
     const auto run = folder / "killed";
     std::mt19937 random(7);
-    std::uniform_int_distribution<int> moment(0, 400);
-    for (int kill = 0; kill < 6; ++kill) {
+    std::uniform_int_distribution<int> moment(0, 250);
+    for (int kill = 0; kill < 4; ++kill) {
         const bool begun = fs::exists(run / "config.json");
         RunningProgram program(begun ? command(run, {"--resume"}) : command(run, options));
         wait_for_training(program);

@@ -11,6 +11,7 @@ namespace daf_test {
 namespace {
 
 constexpr std::size_t longest_file = 400;
+constexpr std::size_t longest_example = 79;
 constexpr std::string_view library = "include/daf/";
 
 /// A folder of the library, and the folders whose headers its headers may include.
@@ -70,6 +71,13 @@ std::string library_line_problem(std::string_view header, const std::string& lin
     return "";
 }
 
+/// A program for users of the library: examples/NAME.cpp.
+bool is_example(std::string_view path) {
+    constexpr std::string_view folder = "examples/";
+    return path.starts_with(folder) && path.ends_with(".cpp") &&
+           path.find('/', folder.size()) == std::string_view::npos;
+}
+
 bool is_cpp(std::string_view path) {
     return path.ends_with(".hpp") || path.ends_with(".cpp");
 }
@@ -103,6 +111,7 @@ std::vector<std::string> broken_rules(std::string_view path, std::string_view te
     if (is_cpp(path) && number > longest_file) {
         report("the file has more than " + std::to_string(longest_file) + " lines");
     }
+    if (is_example(path) && number > longest_example) report("an example has fewer than 80 lines");
     return found;
 }
 

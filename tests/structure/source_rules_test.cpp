@@ -72,6 +72,14 @@ TEST_CASE("sources stay short") {
     CHECK(broken_rules("docs/x.md", lines(401)).empty());
 }
 
+TEST_CASE("examples are shorter still") {
+    const auto lines = [](std::size_t count) { return std::string(count, '\n'); };
+    CHECK(broken_rules("examples/x.cpp", lines(79)).empty());
+    CHECK(broken_rules("examples/x.cpp", lines(80)) ==
+          Found{"examples/x.cpp:80: an example has fewer than 80 lines"});
+    CHECK(broken_rules("examples/daf_cnn/main.cpp", lines(80)).empty());
+}
+
 TEST_CASE("nothing is left open") {
     const std::string to_do = std::string("TO") + "DO";
     const std::string fix_me = std::string("FIX") + "ME";

@@ -230,14 +230,14 @@ void Training::stopped(int signal, const std::string& where) const {
 void Training::diverged(const std::string& where, double loss, const std::string& layer) const {
     std::error_code ignored;
     const bool kept = std::filesystem::exists(folder_.best(), ignored);
-    const bool first = epochs_done_ == 0 && unfinished_.steps == 0;
-    throw Diverged(
-        formatted("%s: the loss is %g; the first layer with a number that is not finite is %s. ",
-                  where.c_str(), loss, layer.c_str()) +
-        (first && config_.weights
-             ? "Training had changed nothing yet: take another checkpoint than --weights " + *config_.weights
-             : "Train with a smaller --lr or --lambda") +
-        (kept ? "; the best model so far is kept in " + folder_.best().string() : "") + ".");
+    const std::string number = std::isnan(loss) ? "nan" : formatted("%g", loss);
+    throw Diverged(where + ": the loss is " + number +
+                   "; the first layer with a number that is not finite is " + layer + ". " +
+                   (config_.weights && epochs_done_ == 0
+                        ? "Take another checkpoint than --weights " + *config_.weights + ", or train"
+                        : "Train") +
+                   " with a smaller --lr or --lambda" +
+                   (kept ? "; the best model so far is kept in " + folder_.best().string() : "") + ".");
 }
 
 Judgement Training::judge_best() {
