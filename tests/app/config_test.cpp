@@ -50,6 +50,49 @@ TEST_CASE("config: a recipe sets the paper's figures, and what is given beats it
     CHECK(config.lambda == 0.007);
 }
 
+TEST_CASE("config: recipe and augmentation follow from the data, unless they are given") {
+    const ScratchFolder folder;
+    TrainConfig config;
+    complete(config, {});
+    CHECK(config.recipe == "fer2013");
+    CHECK(config.augment == "off");
+    CHECK_FALSE(config.augmentation().acts());
+    config.data = folder / "faces.csv";
+    complete(config, {"data"});
+    CHECK(config.recipe == "fer2013");
+    CHECK(config.augment == "on");
+    config.data = folder.path();
+    complete(config, {"data"});
+    CHECK(config.recipe == "sfew");
+    CHECK(config.batch == 32);
+    config.recipe = "fer2013";
+    config.augment = "off";
+    complete(config, {"data", "recipe", "augment"});
+    CHECK(config.batch == 128);
+    CHECK(config.augment == "off");
+}
+
+TEST_CASE("config: the design's augmentation, each kind of change by its option") {
+    TrainConfig config;
+    const auto standard = config.augmentation();
+    CHECK(standard.flip);
+    CHECK(standard.rotate == 10);
+    CHECK(standard.zoom == 0.2);
+    CHECK(standard.shift == 0.1);
+    CHECK(standard.light == 0.2);
+    config.flip = "off";
+    config.rotate = 1;
+    config.zoom = 0.02;
+    config.shift = 0.03;
+    config.light = 0.04;
+    const auto other = config.augmentation();
+    CHECK_FALSE(other.flip);
+    CHECK(other.rotate == 1);
+    CHECK(other.zoom == 0.02);
+    CHECK(other.shift == 0.03);
+    CHECK(other.light == 0.04);
+}
+
 TEST_CASE("config: rates follow the optimizer, the floor follows the rate") {
     TrainConfig config;
     config.optimizer = "sgd";
@@ -137,8 +180,9 @@ TEST_CASE("config: a resumed run may change epochs, threads and how often it sav
           "for that");
     // Every other option is refused.
     daf_cnn::for_each_option(now, [&](const daf_cnn::Option& option, auto&) {
-        CHECK(option.free_on_resume ==
-              (option.name == "epochs" || option.name == "threads" || option.name == "save-every"));
+        const bool is_free =
+            option.name == "epochs" || option.name == "threads" || option.name == "save-every";
+        CHECK(option.free_on_resume == is_free);
     });
 }
 
@@ -150,10 +194,13 @@ TEST_CASE("config: entries that older files lack have the value of the runs that
     daf_cnn::write_config(folder / "config.json", config);
     auto json = nlohmann::ordered_json::parse(daf_test::content_of(folder / "config.json"));
     const auto read = [&] { return daf_cnn::read_config(folder.file("config.json", json.dump())); };
-    for (const char* young : {"objective", "weights", "first-centres"}) json.erase(young);
+    for (const char* young : {"objective", "weights", "first-centres", "skip-bad", "augment", "flip",
+                              "rotate", "zoom", "shift", "light", "save-every"})
+        json.erase(young);
     CHECK(read().objective == "joint");
     CHECK(read().first_centres == "checkpoint");
     CHECK_FALSE(read().weights);
+    CHECK_FALSE(read().augmentation().acts());
 
     json.erase("margin");  // as old as the file itself
     CHECK(contains(message_of<daf::FormatError>(read),

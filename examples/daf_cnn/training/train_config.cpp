@@ -94,7 +94,9 @@ void complete(TrainConfig& config, const Given& given) {
     const auto fill = [&](std::string_view name, auto& value, auto follows) {
         if (!given.contains(name)) value = follows;
     };
-    fill("recipe", config.recipe, is_image_folder(config.data) ? "sfew" : "fer2013");
+    if (is_image_folder(config.data)) fill("recipe", config.recipe, "sfew");
+    // Generated faces are drawn with pose, light and noise of their own: to change them again costs accuracy.
+    fill("augment", config.augment, config.data == generated_data ? "off" : "on");
     const bool sfew = config.recipe == "sfew";
     fill("batch", config.batch, sfew ? 32 : 128);
     fill("margin", config.margin, sfew ? 13.0 : 11.0);

@@ -107,8 +107,7 @@ void for_each_option(Config& config, Visit&& visit) {
             .formerly("0"),
         config.save_every);
     run(Option{"recipe", Choice{{"fer2013", "sfew"}},
-               "the paper's batch, margin and lambda for that data set",
-               "sfew for a folder, otherwise fer2013"},
+               "the paper's batch, margin and lambda for that data set", "sfew for a folder of images"},
         config.recipe);
 
     const auto data = under("Data");
@@ -125,10 +124,10 @@ void for_each_option(Config& config, Visit&& visit) {
          config.skip_bad);
 
     const auto augmentation = under("Augmentation");
-    augmentation(
-        Option{"augment", Choice{{"on", "off"}}, "whether training images are changed at random"}.formerly(
-            "off"),
-        config.augment);
+    augmentation(Option{"augment", Choice{{"on", "off"}}, "whether training images are changed at random",
+                        "on; off for generated faces, which differ enough"}
+                     .formerly("off"),
+                 config.augment);
     augmentation(
         Option{"flip", Choice{{"on", "off"}}, "mirror every second image left to right"}.formerly("on"),
         config.flip);
