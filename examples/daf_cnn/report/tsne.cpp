@@ -16,14 +16,14 @@ using Eigen::ArrayXd;
 using Eigen::ArrayXf;
 using Eigen::ArrayXXf;
 
-/// Rows are independent of each other: any split of them into parts gives the same bits.
+/// body(first row, how many, worker) for part after part of the rows. Rows are independent of each other, so that how
+/// many threads share the parts does not matter.
 template <class Body>
-void for_each_row(daf::Cpu& cpu, Index count, const Body& body) {
+void for_each_part(daf::Cpu& cpu, Index count, const Body& body) {
     constexpr Index rows_a_part = 16;
-    const Index parts = (count + rows_a_part - 1) / rows_a_part;
-    cpu.parallel(parts, [&](Index part, int worker) {
-        const Index end = std::min(count, (part + 1) * rows_a_part);
-        for (Index i = part * rows_a_part; i < end; ++i) body(i, static_cast<std::size_t>(worker));
+    cpu.parallel((count + rows_a_part - 1) / rows_a_part, [&](Index part, int worker) {
+        const Index first = part * rows_a_part;
+        body(first, std::min(rows_a_part, count - first), static_cast<std::size_t>(worker));
     });
 }
 
@@ -33,6 +33,11 @@ std::vector<std::array<Array, Rows>> work_rows(const daf::Cpu& cpu, Index length
     std::array<Array, Rows> rows;
     rows.fill(Array(length));
     return std::vector<std::array<Array, Rows>>(static_cast<std::size_t>(cpu.threads()), rows);
+}
+
+Eigen::MatrixXd centred(const ArrayXXf& features) {
+    const Eigen::MatrixXd wide = features.matrix().cast<double>();
+    return wide.rowwise() - wide.colwise().mean();
 }
 
 }  // namespace
@@ -59,21 +64,29 @@ void calibrate(ArrayXd& distances, double perplexity) {
 ArrayXXf affinities(daf::Cpu& cpu, const ArrayXXf& features, double perplexity) {
     const Eigen::Index n = features.rows();
     ArrayXXf p(n, n);
-    auto rows = work_rows<ArrayXf, 1>(cpu, n);
-    auto probabilities = work_rows<ArrayXd, 1>(cpu, n - 1);
-    for_each_row(cpu, n, [&](Index i, std::size_t worker) {
-        ArrayXf& squared = rows[worker][0];
-        squared.setZero();
-        for (Eigen::Index d = 0; d < features.cols(); ++d)
-            squared += (features.col(d) - features(i, d)).square();
-        ArrayXd& others = probabilities[worker][0];
-        others << squared.head(i).cast<double>(), squared.tail(n - 1 - i).cast<double>();
-        calibrate(others, perplexity);
-        p.col(i) << others.head(i).cast<float>(), 0.0f, others.tail(n - 1 - i).cast<float>();
+    // |a - b|^2 = |a|^2 + |b|^2 - 2 ab, of the centred features in double, so that little cancels.
+    const Eigen::MatrixXd x = centred(features);
+    const ArrayXd lengths = x.rowwise().squaredNorm();
+    auto work = work_rows<ArrayXd, 2>(cpu, n);
+    for_each_part(cpu, n, [&](Index first, Index count, std::size_t worker) {
+        const Eigen::MatrixXd products = x * x.middleRows(first, count).transpose();
+        for (Index i = first; i < first + count; ++i) {
+            auto& [squared, others] = work[worker];
+            squared = (lengths + lengths(i) - 2 * products.col(i - first).array()).max(0.0);
+            others.resize(n - 1);
+            others << squared.head(i), squared.tail(n - 1 - i);
+            calibrate(others, perplexity);
+            p.col(i) << others.head(i).cast<float>(), 0.0f, others.tail(n - 1 - i).cast<float>();
+        }
     });
     const auto both = static_cast<float>(2 * n);
+    constexpr float nothing =
+        1e-20f;  // less pulls no point, but would cost the processor's slow path for tiny numbers
     for (Eigen::Index i = 0; i < n; ++i) {
-        for (Eigen::Index j = 0; j < i; ++j) p(j, i) = p(i, j) = (p(j, i) + p(i, j)) / both;
+        for (Eigen::Index j = 0; j < i; ++j) {
+            const float mean = (p(j, i) + p(i, j)) / both;
+            p(j, i) = p(i, j) = mean < nothing ? 0.0f : mean;
+        }
     }
     return p;
 }
@@ -82,16 +95,15 @@ Layout first_layout(const ArrayXXf& features) {
     constexpr double deviation = 1e-4;
     const Eigen::Index n = features.rows(), components = std::min<Eigen::Index>(2, features.cols());
     Layout y = Layout::Zero(n, 2);
-    const Eigen::MatrixXd centred =
-        (features.cast<double>().rowwise() - features.cast<double>().colwise().mean()).matrix();
-    const Eigen::MatrixXd covariance = centred.transpose() * centred / std::max(1.0, static_cast<double>(n));
+    const Eigen::MatrixXd x = centred(features);
+    const Eigen::MatrixXd covariance = x.transpose() * x / static_cast<double>(n);
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solved(covariance);  // ascending
     for (Eigen::Index k = 0; k < components; ++k) {
         Eigen::VectorXd axis = solved.eigenvectors().col(features.cols() - 1 - k);
         Eigen::Index largest = 0;
         axis.cwiseAbs().maxCoeff(&largest);
         if (axis(largest) < 0) axis = -axis;  // the sign is free
-        y.col(k) = (centred * axis).array().cast<float>();
+        y.col(k) = (x * axis).array().cast<float>();
     }
     const double spread = std::sqrt(std::max(0.0, solved.eigenvalues()(features.cols() - 1)));
     const double scale = covariance.trace() > 0 ? deviation / spread : 0.0;
@@ -105,17 +117,19 @@ Layout gradient(daf::Cpu& cpu, const ArrayXXf& p, const Layout& y, double exagge
     const Eigen::Index n = y.rows();
     Layout pull(n, 2), push(n, 2);
     ArrayXd sums(n);
-    auto rows = work_rows<ArrayXf, 4>(cpu, n);
-    for_each_row(cpu, n, [&](Index i, std::size_t worker) {
-        auto& [dx, dy, w, pw] = rows[worker];
-        dx = y(i, 0) - y.col(0);
-        dy = y(i, 1) - y.col(1);
-        w = (1.0f + dx.square() + dy.square()).inverse();
-        pw = p.col(i) * w;
-        sums(i) = static_cast<double>(w.sum()) - 1;  // without itself
-        pull.row(i) << (pw * dx).sum(), (pw * dy).sum();
-        w = w.square();
-        push.row(i) << (w * dx).sum(), (w * dy).sum();
+    auto work = work_rows<ArrayXf, 4>(cpu, n);
+    for_each_part(cpu, n, [&](Index first, Index count, std::size_t worker) {
+        auto& [dx, dy, w, pw] = work[worker];
+        for (Index i = first; i < first + count; ++i) {
+            dx = y(i, 0) - y.col(0);
+            dy = y(i, 1) - y.col(1);
+            w = (1.0f + dx.square() + dy.square()).inverse();
+            pw = p.col(i) * w;
+            sums(i) = static_cast<double>(w.sum()) - 1;  // without itself
+            pull.row(i) << (pw * dx).sum(), (pw * dy).sum();
+            w = w.square();
+            push.row(i) << (w * dx).sum(), (w * dy).sum();
+        }
     });
     double sum = 0;
     for (Eigen::Index i = 0; i < n; ++i) sum += sums(i);
