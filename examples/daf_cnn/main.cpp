@@ -1,6 +1,5 @@
 // daf-cnn: trains, evaluates and times the networks of the DAF-CNN paper.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <csignal>
 #include <daf/core/version.hpp>
 #include <exception>
@@ -11,16 +10,16 @@
 
 #include "command/commands.hpp"
 #include "command/option.hpp"
+#include "command/text.hpp"
 
 namespace {
 
 enum Status { done = 0, failed = 1, bad_use = 2 };
 
 /// Says on one line what went wrong.
-int complain(std::string what, Status status) {
-    std::replace(what.begin(), what.end(), '\n', ' ');
+int complain(const std::string& what, Status status) {
     std::cout.flush();
-    std::cerr << "daf-cnn: " << what << '\n';
+    std::cerr << "daf-cnn: " << daf_cnn::one_line(what) << '\n';
     return status;
 }
 

@@ -1,8 +1,9 @@
 #pragma once
-// printf's formats into a std::string, for lines that people read.
+// Lines that people read: printf's formats into a std::string, and names of any bytes on one line.
 #include <cstdarg>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 namespace daf_cnn {
 
@@ -16,6 +17,25 @@ namespace daf_cnn {
     std::vsnprintf(text.data(), text.size() + 1, format, again);
     va_end(again);
     return text;
+}
+
+/// The text with its control characters written as escapes, so that it takes one line and moves no cursor: a file's
+/// name may hold any byte.
+inline std::string one_line(std::string_view text) {
+    std::string line;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '\n') {
+            line += "\\n";
+        } else if (c == '\t') {
+            line += "\\t";
+        } else if (byte < 0x20u || byte == 0x7Fu) {
+            line += formatted("\\x%02x", byte);
+        } else {
+            line += c;
+        }
+    }
+    return line;
 }
 
 }  // namespace daf_cnn
