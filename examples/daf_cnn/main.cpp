@@ -31,7 +31,8 @@ int run(int argc, char** argv) {
     const std::map<std::string, daf_cnn::Command> commands{{"train", daf_cnn::add_train(program)},
                                                            {"eval", daf_cnn::add_eval(program)},
                                                            {"bench", daf_cnn::add_bench(program)},
-                                                           {"faces", daf_cnn::add_faces(program)}};
+                                                           {"faces", daf_cnn::add_faces(program)},
+                                                           {"report", daf_cnn::add_report(program)}};
     try {
         program.parse(argc, argv);
     } catch (const CLI::Success& wanted) {  // --help, --version
@@ -41,7 +42,8 @@ int run(int argc, char** argv) {
     }
     const auto chosen = program.get_subcommands();
     if (chosen.empty()) {
-        throw daf_cnn::BadUse("expected a command: train, eval, bench or faces (daf-cnn --help says more)");
+        throw daf_cnn::BadUse(
+            "expected a command: train, eval, bench, faces or report (daf-cnn --help says more)");
     }
     commands.at(chosen.front()->get_name())();
     if (!std::cout.flush()) return complain("cannot write to standard output", failed);

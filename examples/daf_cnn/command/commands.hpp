@@ -15,5 +15,6 @@ Command add_train(CLI::App& program);
 Command add_eval(CLI::App& program);
 Command add_bench(CLI::App& program);
 Command add_faces(CLI::App& program);
+Command add_report(CLI::App& program);
 
 }  // namespace daf_cnn
