@@ -1,4 +1,4 @@
-// daf-cnn: trains, evaluates and times the networks of the DAF-CNN paper.
+// daf-cnn: trains, evaluates, reports on and times the networks of the DAF-CNN paper.
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <daf/core/version.hpp>

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "command/text.hpp"
+#include "report/heat.hpp"
 #include "report/html.hpp"
 #include "report/page.hpp"
 #include "report/scatter.hpp"
@@ -13,12 +14,25 @@ namespace {
 using html::escaped;
 
 std::string yes_or_no(bool has) {
-    return has ? "yes" : "–";
+    return has ? "yes" : "no";
 }
 
-/// "+0.012" over the first variant.
+/// "+0.0120", "−0.0031"
 std::string gain(double accuracy, double over) {
-    return formatted("%+.4f", accuracy - over);
+    return (accuracy < over ? "−" : "+") + html::fixed(std::abs(accuracy - over), 4);
+}
+
+/// The name may break behind its underscore.
+std::string breakable(const std::string& name) {
+    std::string text = html::escaped(name);
+    for (std::size_t at = 0; (at = text.find('_', at)) != std::string::npos; at += 6)
+        text.insert(at + 1, "<wbr>");
+    return text;
+}
+
+/// A cell that says on a narrow screen, where the table has no heading, what it holds.
+std::string labelled(const std::string& kind, const std::string& label, const std::string& content) {
+    return "<td class=\"" + kind + "\" data-label=\"" + label + "\">" + content + "</td>";
 }
 
 std::string accuracy_table(const AblationReport& report) {
@@ -35,17 +49,19 @@ std::string accuracy_table(const AblationReport& report) {
         std::string seeds;
         for (const double accuracy : variant.accuracies)
             seeds += (seeds.empty() ? "" : ", ") + html::fixed(accuracy, 4);
-        const bool first = i == 0;
-        html += "<tr><th scope=\"row\">" + escaped(variant.name) + "</th><td>" +
-                yes_or_no(config.attention == "full") + "</td><td>" +
-                yes_or_no(config.objective != "softmax") + "</td><td class=\"number\">" +
-                html::fixed(variant.paper, 4) + "</td><td class=\"number\">" +
-                (first ? "" : gain(variant.paper, base.paper)) + "</td><td class=\"value\">" +
-                html::fixed(variant.mean, 4) +
-                (variant.seeds.size() > 1 ? " <small>± " + html::fixed(variant.spread, 4) + "</small>" : "") +
-                formatted("<span class=\"bar\" style=\"--w:%.1f%%\"></span></td><td class=\"number\">",
-                          100 * std::clamp(variant.mean, 0.0, 1.0)) +
-                (first ? "" : gain(variant.mean, base.mean)) + "</td><td>" + seeds + "</td></tr>\n";
+        const auto gained = [&](double accuracy, double over) { return i == 0 ? "" : gain(accuracy, over); };
+        std::string here = html::fixed(variant.mean, 4);
+        if (variant.seeds.size() > 1) here += " <small>± " + html::fixed(variant.spread, 4) + "</small>";
+        here += formatted("<span class=\"bar\" style=\"--w:%.1f%%\"></span>",
+                          100 * std::clamp(variant.mean, 0.0, 1.0));
+        html += "<tr><th scope=\"row\">" + escaped(variant.name) + "</th>" +
+                labelled("", "attention", yes_or_no(config.attention == "full")) +
+                labelled("", "TC loss", yes_or_no(config.objective != "softmax")) +
+                labelled("number", "the paper’s", html::fixed(variant.paper, 4)) +
+                labelled("number", "gain", gained(variant.paper, base.paper)) +
+                labelled("value", "here", here) +
+                labelled("number", "gain", gained(variant.mean, base.mean)) + labelled("", "seeds", seeds) +
+                "</tr>\n";
     }
     return html + "</tbody></table></div>\n";
 }
@@ -97,17 +113,13 @@ std::string compactness_table(const AblationReport& report) {
 }
 
 std::string recall_table(const AblationReport& report) {
-    std::string html = "<div class=\"scroll\"><table class=\"heat recalls\"><thead><tr><th></th>";
-    for (Index k = 0; k < class_count; ++k)
-        html += "<th scope=\"col\"><span>" + html::expression(k) + "</span></th>";
-    html += "</tr></thead><tbody>";
+    std::string html = "<div class=\"scroll\"><table class=\"heat recalls\">" + class_heading("") + "<tbody>";
     for (std::size_t i = 0; i < report.runs.size(); ++i) {
-        html += "<tr><th scope=\"row\">" + escaped(report.variants[i].name) + "</th>";
+        const std::string& name = report.variants[i].name;
+        html += "<tr><th scope=\"row\">" + breakable(name) + "</th>";
         for (Index k = 0; k < class_count; ++k) {
             const double recall = report.runs[i].confusion.recall(k);
-            const double strength = std::isfinite(recall) ? recall : 0;
-            html += std::string("<td class=\"right") + (strength >= 0.55 ? " strong" : "") +
-                    formatted("\" style=\"--s:%.0f%%\">", 100 * strength) + html::fixed(recall, 2) + "</td>";
+            html += heat_cell("right", recall, name + ": " + html::expression(k), html::fixed(recall, 2));
         }
         html += "</tr>";
     }

@@ -31,7 +31,10 @@ class Canvas {
         }
         low_ = scaled(ticks_.front());
         high_ = scaled(ticks_.back());
-        if (high_ <= low_) high_ = low_ + 1;
+        if (high_ <= low_) {  // one value: in the middle
+            low_ -= 1;
+            high_ += 1;
+        }
     }
 
     std::string drawn() const {

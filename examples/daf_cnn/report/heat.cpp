@@ -10,22 +10,11 @@ namespace daf_cnn {
 
 namespace {
 
-constexpr double turns_light = 0.55;  // from this strength on, a cell's text takes the colour for dark ground
-
-/// The heading of a table of classes: the corner's words, the classes, and what more columns there are.
-std::string class_heading(const std::string& corner, const std::string& more) {
-    std::string row = "<thead><tr><th class=\"corner\">" + corner + "</th>";
-    for (Index k = 0; k < class_count; ++k)
-        row += "<th scope=\"col\"><span>" + html::expression(k) + "</span></th>";
-    return row + more + "</tr></thead>";
-}
-
-std::string cell(const std::string& kind, double strength, const std::string& hint,
-                 const std::string& content) {
-    const double bounded = std::isfinite(strength) ? std::clamp(strength, 0.0, 1.0) : 0.0;
-    return "<td class=\"" + kind + (bounded >= turns_light ? " strong" : "") +
-           formatted("\" style=\"--s:%.0f%%\" title=\"", 100 * bounded) + html::escaped(hint) + "\">" +
-           content + "</td>";
+/// The values from the least, 0, to the most, 1; all 0 where they are the same.
+std::vector<double> stretched(std::vector<double> values) {
+    const auto [low, high] = std::ranges::minmax(values);
+    for (double& value : values) value = high > low ? (value - low) / (high - low) : 0;
+    return values;
 }
 
 /// Lays a map of side x side values in [0, 1] over a face.
@@ -37,12 +26,27 @@ std::string overlaid(const JudgedFace& face, std::span<const double> strengths, 
                       html::picture_uri(face.pixels, face.side) + "\"/>";
     for (Index i = 0; i < side * side; ++i) {
         svg += formatted("<rect x=\"%td\" y=\"%td\" width=\"1\" height=\"1\" fill-opacity=\"%.2f\"/>",
-                         i % side, i / side, 0.78 * strengths[static_cast<std::size_t>(i)]);
+                         i % side, i / side, 0.7 * strengths[static_cast<std::size_t>(i)]);
     }
     return svg + "</svg>";
 }
 
 }  // namespace
+
+std::string class_heading(const std::string& corner, const std::string& more) {
+    std::string row = "<thead><tr><th class=\"corner\">" + corner + "</th>";
+    for (Index k = 0; k < class_count; ++k)
+        row += "<th scope=\"col\"><span>" + html::expression(k) + "</span></th>";
+    return row + more + "</tr></thead>";
+}
+
+std::string heat_cell(const std::string& kind, double strength, const std::string& hint,
+                      const std::string& content) {
+    const double bounded = std::isfinite(strength) ? std::clamp(strength, 0.0, 1.0) : 0.0;
+    return "<td class=\"" + kind + (bounded > 0 ? "" : " none") +
+           formatted("\" style=\"--s:%.2f\" title=\"", bounded) + html::escaped(hint) + "\">" + content +
+           "</td>";
+}
 
 std::string confusion_table(const daf::ConfusionMatrix& confusion) {
     std::string table =
@@ -59,8 +63,8 @@ std::string confusion_table(const daf::ConfusionMatrix& confusion) {
                                      ": " + html::count(n) + " of " + html::count(confusion.row(label));
             // Mistakes are few: the root lets small shares show.
             const bool right = label == predicted;
-            table += cell(right ? "right" : "wrong", right ? share : std::sqrt(share), hint,
-                          html::fixed(share, 2) + "<small>" + html::count(n) + "</small>");
+            table += heat_cell(right ? "right" : "wrong", right ? share : std::sqrt(share), hint,
+                               html::fixed(share, 2) + "<small>" + html::count(n) + "</small>");
         }
         table += "<td class=\"sum\">" + html::fixed(confusion.recall(label), 3) + "</td></tr>";
     }
@@ -73,17 +77,18 @@ std::string distance_table(const ClassDistances& distances, const std::string& t
         for (const double d : row) largest = std::isfinite(d) ? std::max(largest, d) : largest;
     }
     std::string table = "<figure class=\"scroll\"><figcaption><b>" + html::escaped(title) +
-                        "</b></figcaption><table class=\"heat\">" + class_heading("", "") + "<tbody>";
+                        "</b></figcaption><table class=\"heat\">" + class_heading("") + "<tbody>";
     for (std::size_t a = 0; a < distances.spread.size(); ++a) {
         table += "<tr><th scope=\"row\">" + html::expression(static_cast<long long>(a)) + "</th>";
         for (std::size_t b = 0; b < distances.spread.size(); ++b) {
             const std::string one = html::expression(static_cast<long long>(a));
             if (a == b) {
-                table += cell("own", 0, one + ": mean distance of its own images",
-                              html::fixed(distances.spread[a], 2));
+                table += heat_cell("own", 0, one + ": mean distance of its own images",
+                                   html::fixed(distances.spread[a], 2));
             } else {
                 const double d = distances.between[a][b];
-                table += cell("near", largest > 0 ? 1 - d / largest : 0.0,
+                table +=
+                    heat_cell("near", largest > 0 ? 1 - d / largest : 0.0,
                               one + " to " + html::expression(static_cast<long long>(b)), html::fixed(d, 2));
             }
         }
@@ -127,21 +132,16 @@ std::string attention_figure(const std::vector<JudgedFace>& faces) {
             html::fixed(face.probability, 2) + "</small></span>" +
             html::picture(face.pixels, face.side, name + formatted(", validation image %zu", face.index));
 
-        std::vector<double> strengths = channel_stage(gaze);
-        const double most = std::ranges::max(strengths);
-        for (double& s : strengths) s = most > 0 ? s / most : 0;
         figure += "<span class=\"map\">" +
-                  overlaid(face, strengths, gaze.side, name + ": what the channel gates leave") + "<small>" +
-                  html::percent(let_through(gaze)) + " kept</small></span>";
-
+                  overlaid(face, stretched(channel_stage(gaze)), gaze.side,
+                           name + ": what the channel gates leave") +
+                  "<small>" + html::percent(let_through(gaze)) + " kept</small></span>";
         const auto [low, high] = std::ranges::minmax(gaze.spatial_gate);
-        strengths.assign(gaze.spatial_gate.begin(), gaze.spatial_gate.end());
-        for (double& s : strengths)
-            s = high > low ? (s - static_cast<double>(low)) / static_cast<double>(high - low) : 0;
         figure += "<span class=\"map\">" +
-                  overlaid(face, strengths, gaze.side, name + ": where the spatial gate is open") +
-                  "<small>" + formatted("%.2f to %.2f", static_cast<double>(low), static_cast<double>(high)) +
-                  "</small></span>\n";
+                  overlaid(face, stretched({gaze.spatial_gate.begin(), gaze.spatial_gate.end()}), gaze.side,
+                           name + ": where the spatial gate is open") +
+                  formatted("<small>%.2f to %.2f</small></span>\n", static_cast<double>(low),
+                            static_cast<double>(high));
     }
     return figure + "</div>\n";
 }

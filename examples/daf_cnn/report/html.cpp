@@ -68,7 +68,7 @@ std::string count(long long value) {
 }
 
 std::string percent(double share) {
-    return std::isfinite(share) ? formatted("%.1f %%", 100 * share) : "–";
+    return std::isfinite(share) ? formatted("%.1f\u00a0%%", 100 * share) : "–";
 }
 
 std::string duration(double seconds) {

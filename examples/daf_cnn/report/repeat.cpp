@@ -20,16 +20,20 @@ std::string quoted(const std::string& word) {
 /// What each option would be if it alone were left out.
 TrainConfig implied(const TrainConfig& config) {
     TrainConfig base;
-    base.recipe = config.recipe;
-    base.optimizer = config.optimizer;
-    base.lr = config.lr;
-    complete(base, {"recipe", "optimizer", "lr"});
-    TrainConfig without_rate = base;
-    complete(without_rate, {"recipe", "optimizer"});
-    base.lr = without_rate.lr;
-    base.recipe = TrainConfig{}.recipe;
-    base.optimizer = TrainConfig{}.optimizer;
-    return base;
+    base.data = config.data;
+    TrainConfig followed = base;
+    complete(base, {"data"});
+    followed.recipe = config.recipe;
+    followed.optimizer = config.optimizer;
+    complete(followed, {"data", "recipe", "optimizer"});
+    const double usual_rate = followed.lr;
+    followed.lr = config.lr;
+    complete(followed, {"data", "recipe", "optimizer", "lr"});
+    followed.lr = usual_rate;
+    followed.recipe = base.recipe;
+    followed.optimizer = base.optimizer;
+    followed.data = TrainConfig{}.data;
+    return followed;
 }
 
 }  // namespace

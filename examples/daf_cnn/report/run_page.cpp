@@ -84,6 +84,10 @@ std::string summary(const RunReport& report) {
 }
 
 std::string curves(const RunReport& report) {
+    if (report.epochs.empty()) {
+        return section("curves", "Learning curves",
+                       "metrics.jsonl holds no epoch, so there are no curves to draw.");
+    }
     const std::vector<EpochEvent> events = events_of(report.epochs);
     const Epochs epochs{static_cast<int>(report.epochs.size()), report.best_epoch, events};
     const auto values = [&](double EpochRecord::*figure) {
@@ -168,22 +172,21 @@ std::string attention(const RunReport& report) {
     const Index side = report.samples.front().gaze->side;
     return section(
                "attention", "Attention",
-               formatted("Where the network looks, on the clearest validation image of each class: the "
-                         "attention weighs a map "
-                         "of %td×%td places. The channel stage shows how strong the map is at each place "
-                         "once the channel "
-                         "gates have weighed it (and how much of it they keep); the spatial stage shows the "
-                         "gate of each "
-                         "place, from the least to the most open one of that image (the two values below).",
-                         side, side)) +
+               formatted(
+                   "Where the network looks, on the clearest validation image of each class. The attention "
+                   "weighs a map of %td×%td places; the more orange a place, the more it counts, from the "
+                   "least to the most of that image. Channel stage: how strong the map is there once the "
+                   "channel gates have weighed it (below: how much of the map they keep). Spatial stage: how "
+                   "open the gate of that place is (below: the least and the most open one).",
+                   side, side)) +
            attention_figure(report.samples);
 }
 
 std::string centres(const RunReport& report) {
-    std::string html = section(
-        "centres", "Distances between classes",
-        "Euclidean distances in the embedding; the darker, the closer. Framed, on the diagonal: how far a "
-        "class’s validation images lie from their own point, on average.");
+    std::string html = section("centres", "Distances between classes",
+                               "Euclidean distances in the embedding; the stronger the colour, the closer. "
+                               "Framed, on the diagonal: how far a "
+                               "class’s validation images lie from their own point, on average.");
     html += "<div class=\"pair\">\n";
     if (report.centres) html += distance_table(*report.centres, "Centres of the TC loss");
     html += distance_table(report.means, "Mean embeddings of the classes") + "</div>\n";

@@ -8,15 +8,15 @@ const std::string_view report_style = R"css(
 :root {
   color-scheme: light dark;
   --ground: #ffffff; --panel: #f5f7f9; --ink: #17202b; --faint: #5b6675; --rule: #dbe1e8;
-  --a: #0069b4; --b: #c2500a; --right: 0, 105, 180; --wrong: 213, 94, 0; --near: 110, 80, 170;
-  --on-strong: #ffffff; --look: #e8590c; --best: #00795a; --drop: #8a4fa0;
-  --c0: #d04a00; --c1: #00906a; --c2: #b04a8c; --c3: #d99000; --c4: #0061a8; --c5: #35a2e0; --c6: #6b7280;
+  --a: #0069b4; --b: #c2500a; --right: 0, 88, 160; --wrong: 190, 75, 0; --near: 100, 72, 165; --most: .66;
+  --look: #e8590c; --best: #00795a; --drop: #8a4fa0;
+  --c0: #d04a00; --c1: #00906a; --c2: #b04a8c; --c3: #c48600; --c4: #0061a8; --c5: #1f93d6; --c6: #6b7280;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ground: #10151c; --panel: #18202a; --ink: #e6ebf1; --faint: #9aa7b6; --rule: #2c3744;
-    --a: #62b4f0; --b: #f29a52; --right: 86, 170, 235; --wrong: 240, 130, 60; --near: 165, 140, 230;
-    --on-strong: #0b1016; --look: #ff8a3d; --best: #3ecf9f; --drop: #cf9be0;
+    --a: #62b4f0; --b: #f29a52; --right: 95, 180, 245; --wrong: 245, 140, 70; --near: 175, 150, 240; --most: .56;
+    --look: #ff8a3d; --best: #3ecf9f; --drop: #cf9be0;
     --c0: #f4762f; --c1: #1fc296; --c2: #de8fc0; --c3: #f2b632; --c4: #4d8fe8; --c5: #8ad0fa; --c6: #aab3be;
   }
 }
@@ -58,7 +58,7 @@ svg .end { text-anchor: end; } svg .mid { text-anchor: middle; }
 .line path { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .line.b path { stroke-dasharray: 5 3.5; }
 .line circle { fill: currentColor; stroke: var(--ground); stroke-width: 1; }
-.best { stroke: var(--best); stroke-width: 6; opacity: .22; }
+.best { stroke: var(--best); stroke-width: 6; opacity: .3; }
 .event path { stroke: var(--drop); stroke-dasharray: 2 3; fill: none; }
 .event .drop, .sign .drop { fill: var(--drop); stroke: none; }
 .reload { fill: var(--ground); stroke: var(--drop); stroke-width: 1.6; }
@@ -75,11 +75,12 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .heat thead th { text-align: center; vertical-align: bottom; }
 .heat .corner { text-align: right; font-size: 12px; font-weight: 400; }
 .heat td { min-width: 66px; height: 46px; padding: 3px 2px; text-align: center; border-radius: 4px; line-height: 1.15; background: var(--panel); }
-.heat td small { display: block; font-size: 11px; color: inherit; opacity: .75; }
-.heat .right { background: rgba(var(--right), var(--s)); }
-.heat .wrong { background: rgba(var(--wrong), var(--s)); }
-.heat .near { background: rgba(var(--near), var(--s)); }
-.heat .strong { color: var(--on-strong); }
+.heat td small { display: block; font-size: 11px; color: inherit; opacity: .85; }
+.heat .right { background: rgba(var(--right), calc(var(--s) * var(--most))); }
+.heat .wrong { background: rgba(var(--wrong), calc(var(--s) * var(--most))); }
+.heat .near { background: rgba(var(--near), calc(var(--s) * var(--most))); }
+.heat .none { color: var(--faint); }
+.confusion td { min-width: 78px; height: 52px; font-size: 16px; }
 .heat .own { box-shadow: inset 0 0 0 1.5px var(--faint); font-weight: 600; }
 .heat .sum { background: none; font-weight: 600; padding-left: 10px; color: var(--ink); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 26px; }
@@ -108,9 +109,10 @@ pre { background: var(--panel); border: 1px solid var(--rule); border-radius: 10
 .rows { width: 100%; font-size: 15px; }
 .rows th, .rows td { text-align: left; vertical-align: top; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--rule); }
 .rows th { font-weight: 500; white-space: nowrap; }
-.rows thead th { color: var(--faint); font-size: 13px; white-space: normal; vertical-align: bottom; }
+.variants td.value { min-width: 150px; } .variants small { font-weight: 400; }
+.rows .number { text-align: right; white-space: nowrap; }
+.rows thead th, .rows thead .number { color: var(--faint); font-size: 13px; white-space: normal; vertical-align: bottom; }
 .rows td.value { overflow-wrap: anywhere; font-weight: 600; }
-.rows .number { text-align: right; }
 .rows td:last-child { color: var(--faint); }
 .bar { display: block; height: 6px; margin-top: 5px; border-radius: 3px; background: var(--a); width: var(--w); }
 footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--rule); color: var(--faint); font-size: 14px; }
@@ -121,18 +123,25 @@ footer { margin-top: 56px; padding-top: 14px; border-top: 1px solid var(--rule);
   .tiles { grid-template-columns: repeat(2, 1fr); gap: 8px; }
   .tiles dd { font-size: 20px; } .tiles .first { grid-column: 1 / -1; }
   .heat, .pair .heat { width: 100%; table-layout: fixed; font-size: 12.5px; border-spacing: 1px; }
-  .heat td, .pair .heat td { min-width: 0; height: 38px; padding: 2px 0; font-size: 12.5px; border-radius: 3px; }
+  .heat td, .pair .heat td, .confusion td { min-width: 0; height: 38px; padding: 2px 0; font-size: 12.5px; border-radius: 3px; }
   .heat td small { font-size: 9.5px; }
   .heat th { font-size: 11.5px; padding: 2px 4px 2px 0; }
   .heat tbody th, .heat .corner { width: 56px; font-size: 11.5px; overflow-wrap: anywhere; }
   .heat thead th span { writing-mode: vertical-rl; transform: rotate(180deg); }
   .heat thead th { padding: 0 0 4px; }
-  .heat .sum { padding-left: 0; }
+  .heat td.sum { padding: 0; font-size: 11.5px; } .heat th.sum { padding-left: 0; }
   .attention { grid-template-rows: none; grid-auto-flow: row; grid-template-columns: 66px repeat(3, minmax(0, 1fr)); grid-auto-columns: auto; }
   .attention .who { align-self: center; font-size: 13.5px; }
   .four { grid-template-columns: repeat(2, 1fr); gap: 10px; }
   .mistakes { grid-template-columns: repeat(3, 1fr); gap: 12px 10px; font-size: 13px; }
   .rows { font-size: 14px; } .rows th, .rows td { padding-right: 8px; }
+  .recalls tbody th { width: 92px; text-align: left; }
+  .variants { display: block; } .variants thead { display: none; } .variants tbody { display: block; }
+  .variants tr { display: grid; grid-template-columns: 1fr 1fr; gap: 2px 14px; padding: 10px 0; border-bottom: 1px solid var(--rule); }
+  .variants th, .variants td, .variants .number { display: block; border: 0; padding: 0; text-align: left; }
+  .variants th, .variants td:last-child { grid-column: 1 / -1; } .variants th { font-weight: 700; }
+  .variants td:empty { display: none; }
+  .variants td::before { content: attr(data-label) " "; color: var(--faint); font-weight: 400; font-size: 13px; }
   .settings th { white-space: normal; } .settings thead { display: none; }
   .settings tr { display: block; padding: 6px 0; border-bottom: 1px solid var(--rule); }
   .settings th, .settings td { display: inline; border: 0; padding: 0; }
