@@ -81,7 +81,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .heat .near { background: rgba(var(--near), calc(var(--s) * var(--most))); }
 .heat .none { color: var(--faint); }
 .confusion td { min-width: 78px; height: 52px; font-size: 16px; }
-.heat .own { box-shadow: inset 0 0 0 1.5px var(--faint); font-weight: 600; }
+.heat .own { box-shadow: inset 0 0 0 1.5px var(--faint); font-weight: 600; color: var(--ink); }
 .heat .sum { background: none; font-weight: 600; padding-left: 10px; color: var(--ink); }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 26px; }
 .pair .heat td { min-width: 52px; height: 36px; font-size: 14px; }
