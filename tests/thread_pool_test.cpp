@@ -79,3 +79,137 @@ TEST_CASE("a context of no threads works on one") {
     CHECK(daf::Cpu(daf::Threads{0}).threads() == 1);
     CHECK(daf::Cpu().threads() >= 1);
 }
+
+TEST_CASE("background work: every chunk runs once, whether workers find time for it or not") {
+    for (const int threads : {1, 2, 3, 8}) {
+        daf::Cpu cpu(daf::Threads{threads});
+        daf::Cpu::Background work;
+        for (const Index chunks : {0, 1, 2, 7, 100}) {
+            for (int round = 0; round < 50; ++round) {
+                std::vector<std::atomic<int>> runs(static_cast<std::size_t>(chunks));
+                const auto body = [&](Index chunk) { ++runs[static_cast<std::size_t>(chunk)]; };
+                cpu.start(work, chunks, body);
+                std::atomic<int> rounds{0};
+                for (int i = 0; i < round % 4; ++i) cpu.parallel(5, [&](Index) { ++rounds; });
+                cpu.finish(work);
+                for (const auto& n : runs) REQUIRE(n == 1);
+                REQUIRE(rounds == 5 * (round % 4));
+            }
+        }
+    }
+}
+
+TEST_CASE("background work: idle workers do it while the caller does something else") {
+    daf::Cpu cpu(daf::Threads{2});
+    daf::Cpu::Background work;
+    for (int round = 0; round < 20; ++round) {
+        std::atomic<int> done{0};
+        const auto body = [&](Index) { ++done; };
+        cpu.start(work, 8, body);
+        while (done < 8) std::this_thread::yield();  // without finish(), and no round runs
+        cpu.finish(work);
+    }
+    // While a round runs whose chunks are all taken: the caller stays in one of them.
+    std::atomic<int> done{0};
+    const auto body = [&](Index) { ++done; };
+    const auto caller = std::this_thread::get_id();
+    bool started = false;
+    while (!started) {
+        cpu.parallel(2, [&](Index chunk) {
+            if (std::this_thread::get_id() != caller || chunk == 0) return;
+            started = true;
+            cpu.start(work, 8, body);
+            while (done < 8) std::this_thread::yield();
+        });
+    }
+    cpu.finish(work);
+    CHECK(done == 8);
+}
+
+TEST_CASE("background work: a round comes before it") {
+    // A chunk of background work blocks the worker; the others must wait until the round that comes next is over.
+    daf::Cpu cpu(daf::Threads{2});
+    daf::Cpu::Background work;
+    std::atomic<bool> inside{false}, release{false}, round_over{false};
+    std::atomic<int> too_early{0};
+    std::thread::id worker;
+    const auto body = [&](Index chunk) {
+        if (chunk == 0) {
+            worker = std::this_thread::get_id();
+            inside = true;
+            while (!release) std::this_thread::yield();
+        } else if (std::this_thread::get_id() == worker && !round_over) {
+            ++too_early;
+        }
+    };
+    cpu.start(work, 50, body);
+    while (!inside) std::this_thread::yield();
+    // The caller holds one chunk of the round until the worker has come for another.
+    std::atomic<int> begun{0};
+    cpu.parallel(2, [&](Index) {
+        if (begun++ == 0) {
+            release = true;
+            while (begun < 2) std::this_thread::yield();
+        }
+        if (std::this_thread::get_id() == worker) round_over = true;
+    });
+    CHECK(round_over);
+    CHECK(too_early == 0);
+    cpu.finish(work);
+}
+
+TEST_CASE("background work: dropped unfinished, started anew, two at once, work inside it") {
+    daf::Cpu cpu(daf::Threads{3});
+    std::atomic<int> count{0};
+    for (int round = 0; round < 100; ++round) {
+        const auto body = [&](Index) { ++count; };
+        daf::Cpu::Background dropped, other;
+        cpu.start(dropped, 1000, body);
+        cpu.start(dropped, 10, body);  // what was left of the first goes
+        cpu.start(other, 10, body);    // nobody helps with it
+        if (round % 2 == 0) cpu.parallel(4, [](Index) {});
+        if (round % 3 == 0) cpu.finish(other);
+    }
+    CHECK(count >= 340);
+    std::atomic<Index> sum{0};
+    const auto nested = [&](Index a) { cpu.parallel(5, [&](Index b) { sum += a * 5 + b; }); };
+    daf::Cpu::Background work;
+    for (int round = 0; round < 20; ++round) {
+        sum = 0;
+        cpu.start(work, 8, nested);
+        cpu.parallel(3, [](Index) {});
+        cpu.finish(work);
+        REQUIRE(sum == 39 * 40 / 2);
+    }
+}
+
+TEST_CASE("background work: a context may go while some is left") {
+    std::atomic<int> count{0};
+    const auto body = [&](Index) {
+        ++count;
+        std::this_thread::yield();
+    };
+    for (int round = 0; round < 50; ++round) {
+        daf::Cpu::Background work;  // goes after its context, which is against the rules, and safe
+        daf::Cpu cpu(daf::Threads{3});
+        cpu.start(work, 100000, body);
+    }
+    CHECK(count < 50 * 100000);
+}
+
+TEST_CASE("background work allocates nothing") {
+    daf::Cpu cpu(daf::Threads{3});
+    daf::Cpu::Background work;
+    std::atomic<int> sum{0};
+    const auto body = [&](Index) { ++sum; };
+    const auto once = [&] {
+        cpu.start(work, 16, body);
+        cpu.parallel(4, [&](Index) { ++sum; });
+        cpu.finish(work);
+    };
+    once();
+    const long before = daf_test::allocations();
+    for (int i = 0; i < 10; ++i) once();
+    CHECK(daf_test::allocations() == before);
+    CHECK(sum == 11 * 20);
+}

@@ -1,4 +1,7 @@
 // daf-cnn: trains, evaluates, reports on and times the networks of the DAF-CNN paper.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <daf/core/version.hpp>
@@ -11,10 +14,20 @@
 #include "command/commands.hpp"
 #include "command/option.hpp"
 #include "command/text.hpp"
+#include "training/stop.hpp"
 
 namespace {
 
-enum Status { done = 0, failed = 1, bad_use = 2 };
+enum Status { done = 0, failed = 1, bad_use = 2, stopped = daf_cnn::stopped_status };
+
+/// Standard streams that are closed (daf-cnn >&-) stay without effect: else the next file opened would take their
+/// number, and be written to as if it were standard output. Reading gives nothing, writing fails.
+void occupy_closed_streams() {
+    int number = 0;
+    do number = ::open("/dev/null", O_RDONLY);
+    while (number >= 0 && number <= STDERR_FILENO);
+    if (number >= 0) ::close(number);
+}
 
 /// Says on one line what went wrong.
 int complain(const std::string& what, Status status) {
@@ -23,16 +36,26 @@ int complain(const std::string& what, Status status) {
     return status;
 }
 
+/// "train, eval or bench": every command.
+std::string names_of(const CLI::App& program) {
+    std::string names;
+    const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+        names += i == 0 ? "" : i + 1 == commands.size() ? " or " : ", ";
+        names += commands[i]->get_name();
+    }
+    return names;
+}
+
 int run(int argc, char** argv) {
     CLI::App program{"Faces' expressions by DAF-CNN: 3D attention and Triplet-Centre loss"};
     program.name("daf-cnn");
     program.require_subcommand(0, 1);
     program.set_version_flag("--version", std::string(daf::version_string));
-    const std::map<std::string, daf_cnn::Command> commands{{"train", daf_cnn::add_train(program)},
-                                                           {"eval", daf_cnn::add_eval(program)},
-                                                           {"bench", daf_cnn::add_bench(program)},
-                                                           {"faces", daf_cnn::add_faces(program)},
-                                                           {"report", daf_cnn::add_report(program)}};
+    const std::map<std::string, daf_cnn::Command> commands{
+        {"train", daf_cnn::add_train(program)}, {"finetune", daf_cnn::add_finetune(program)},
+        {"eval", daf_cnn::add_eval(program)},   {"bench", daf_cnn::add_bench(program)},
+        {"faces", daf_cnn::add_faces(program)}, {"report", daf_cnn::add_report(program)}};
     try {
         program.parse(argc, argv);
     } catch (const CLI::Success& wanted) {  // --help, --version
@@ -42,8 +65,7 @@ int run(int argc, char** argv) {
     }
     const auto chosen = program.get_subcommands();
     if (chosen.empty()) {
-        throw daf_cnn::BadUse(
-            "expected a command: train, eval, bench, faces or report (daf-cnn --help says more)");
+        throw daf_cnn::BadUse("expected a command: " + names_of(program) + " (daf-cnn --help says more)");
     }
     commands.at(chosen.front()->get_name())();
     if (!std::cout.flush()) return complain("cannot write to standard output", failed);
@@ -53,12 +75,17 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    occupy_closed_streams();
     // A file that would outgrow the limit on its size is then a failed write with a message.
     std::signal(SIGXFSZ, SIG_IGN);
+    // So is a reader that has gone: Ctrl-C ends the `tee` that a training writes to, which is yet to save.
+    std::signal(SIGPIPE, SIG_IGN);
     try {
         return run(argc, argv);
     } catch (const daf_cnn::BadUse& error) {
         return complain(error.what(), bad_use);
+    } catch (const daf_cnn::Stopped& signal) {
+        return complain(signal.what(), stopped);
     } catch (const std::bad_alloc&) {
         return complain("out of memory; try a smaller --batch, --limit or preset", failed);
     } catch (const std::exception& error) {

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <daf/core/error.hpp>
+#include <nlohmann/json.hpp>
 
-#include "support/scratch_folder.hpp"
+#include "run_program.hpp"
+#include "training/settings.hpp"
 #include "training/train_config.hpp"
 
 namespace {
@@ -11,7 +13,9 @@ namespace {
 using daf_cnn::BadUse;
 using daf_cnn::complete;
 using daf_cnn::Given;
+using daf_cnn::repeated;
 using daf_cnn::TrainConfig;
+using daf_test::contains;
 using daf_test::message_of;
 using daf_test::ScratchFolder;
 
@@ -113,10 +117,10 @@ TEST_CASE("config: what is written is read back, to the last bit") {
     config.lambda = 1e-300;
     config.keep_epochs = true;
     daf_cnn::write_config(folder / "config.json", config);
-    CHECK(texts_of(daf_cnn::read_config(folder / "config.json")) == texts_of(config));
+    CHECK(texts_of(daf_cnn::read_config<TrainConfig>(folder / "config.json")) == texts_of(config));
     config.limit.reset();
     daf_cnn::write_config(folder / "config.json", config);
-    CHECK(texts_of(daf_cnn::read_config(folder / "config.json")) == texts_of(config));
+    CHECK(texts_of(daf_cnn::read_config<TrainConfig>(folder / "config.json")) == texts_of(config));
 }
 
 TEST_CASE("config: a resumed run may change epochs and threads alone") {
@@ -136,4 +140,61 @@ TEST_CASE("config: a resumed run may change epochs and threads alone") {
     daf_cnn::for_each_option(now, [&](const daf_cnn::Option& option, auto&) {
         CHECK(option.free_on_resume == (option.name == "epochs" || option.name == "threads"));
     });
+}
+
+TEST_CASE("config: entries that older files lack have the value of the runs that wrote them") {
+    const ScratchFolder folder;
+    TrainConfig config;
+    config.objective = "tc";
+    config.first_centres = "means";
+    daf_cnn::write_config(folder / "config.json", config);
+    auto json = nlohmann::ordered_json::parse(daf_test::content_of(folder / "config.json"));
+    const auto read = [&] {
+        return daf_cnn::read_config<TrainConfig>(folder.file("config.json", json.dump()));
+    };
+    for (const char* young : {"objective", "weights", "first-centres"}) json.erase(young);
+    CHECK(read().objective == "joint");
+    CHECK(read().first_centres == "checkpoint");
+    CHECK_FALSE(read().weights);
+
+    json.erase("margin");  // as old as the file itself
+    CHECK(contains(message_of<daf::FormatError>(read),
+                   "config.json: 'margin': expected an entry of that name"));
+    json["margin"] = 11;
+    json["marign"] = 11;
+    CHECK(contains(message_of<daf::FormatError>(read),
+                   "config.json: 'marign': expected the options of daf-cnn"));
+}
+
+TEST_CASE("config: a repeated run takes the file's values, except what is given and the threads") {
+    TrainConfig stored, now;
+    stored.epochs = 7;
+    stored.threads = 5;
+    stored.lr = 0.02;
+    stored.margin = 4;
+    stored.data = "/some/faces.csv";
+    now.threads = 3;
+    now.margin = 9;
+    now.optimizer = "sgd";
+    TrainConfig config = repeated(stored, now, {});
+    CHECK(config.epochs == 7);
+    CHECK(config.threads == 3);
+    CHECK(config.lr == 0.02);
+    CHECK(config.margin == 4);
+    CHECK(config.data == "/some/faces.csv");
+    config = repeated(stored, now, {"margin", "optimizer"});
+    CHECK(config.margin == 9);
+    CHECK(config.optimizer == "sgd");
+    CHECK(config.lr == 0.02);  // not sgd's 0.01
+
+    now.recipe = "sfew";
+    CHECK(contains(message_of<BadUse>([&] { repeated(stored, now, {"recipe"}); }),
+                   "--recipe: it stands for --batch, --margin and --lambda"));
+    now.recipe = stored.recipe;
+    CHECK(message_of<BadUse>([&] { repeated(stored, now, {"recipe"}); }).empty());
+    CHECK(contains(message_of<BadUse>([&] { repeated(stored, now, {"momentum"}); }),
+                   "--momentum: it acts only"));
+    now.lr_floor = 0.5;
+    CHECK(contains(message_of<BadUse>([&] { repeated(stored, now, {"lr-floor"}); }),
+                   "--lr-floor: expected at most --lr, which is 0.02"));
 }

@@ -269,3 +269,17 @@ TEST_CASE("fer_csv: random damage never does more than a typed error") {
     CHECK(refused > 500);
     CHECK(refused < 1500);
 }
+
+TEST_CASE("fer_csv: bad lines are left out and counted where that is asked for") {
+    const ScratchFolder folder;
+    FerCsvOptions options = only_train;
+    options.skip_bad = true;
+    const std::string content = std::string(header) + row(3, 0) + "9," + pixels(1) + ",Training\n" +
+                                row(2, 2) + "1,2 3,Training\n" + row(4, 4, "Trainig") + row(5, 5);
+    const Splits splits = read(folder, content, options);
+    CHECK(holds(splits.train, {3, 2, 5}, {0, 2, 5}));
+    CHECK(splits.train.skipped == 3);
+    CHECK(contains(splits.train.first_skipped, "faces.csv:3: unknown label"));
+    CHECK(contains(refusal("emotion,Usage\n", options), "column 'pixels' is missing"));
+    CHECK(contains(refusal(std::string(header) + "9,1,Training\n", options), "no images"));
+}

@@ -2,69 +2,27 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstring>
-#include <daf/io/safetensors.hpp>
-#include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "run_program.hpp"
+#include "runs.hpp"
 
 namespace {
 
+using daf_test::check_same_run;
 using daf_test::contains;
 using daf_test::content_of;
 using daf_test::daf_cnn;
 using daf_test::is_one_clear_line;
+using daf_test::metrics_of;
 using daf_test::Outcome;
+using daf_test::resume;
+using daf_test::same_tensors;
 using daf_test::ScratchFolder;
 using daf_test::train;
+using daf_test::with;
 using nlohmann::json;
-
-std::vector<json> metrics_of(const std::filesystem::path& run) {
-    std::istringstream lines(content_of(run / "metrics.jsonl"));
-    std::vector<json> parsed;
-    for (std::string line; std::getline(lines, line);) parsed.push_back(json::parse(line));
-    return parsed;
-}
-
-/// The same line but for the time that it took.
-json timeless(json line) {
-    line.erase("seconds");
-    return line;
-}
-
-void check_same_run(const std::filesystem::path& a, const std::filesystem::path& b) {
-    for (const char* file : {"last.safetensors", "best.safetensors"}) {
-        CAPTURE(file);
-        CHECK(std::filesystem::file_size(a / file) > 1'000'000);
-        CHECK((content_of(a / file) == content_of(b / file)));
-    }
-    const auto lines_a = metrics_of(a), lines_b = metrics_of(b);
-    REQUIRE(lines_a.size() == lines_b.size());
-    for (std::size_t i = 0; i < lines_a.size(); ++i) CHECK(timeless(lines_a[i]) == timeless(lines_b[i]));
-}
 
 /// The rate drops after every epoch but the first, and the best model is reloaded where the epoch was not it.
 const std::vector<std::string> restless{"--patience", "1", "--threshold", "1", "--lr-floor", "0"};
-
-std::vector<std::string> with(std::vector<std::string> first, const std::vector<std::string>& second) {
-    first.insert(first.end(), second.begin(), second.end());
-    return first;
-}
-
-Outcome resume(const std::filesystem::path& run, const std::vector<std::string>& more = {}) {
-    return daf_cnn(with({"train", "--run", run, "--resume"}, more));
-}
-
-bool same_tensors(const daf::Safetensors& a, const daf::Safetensors& b) {
-    bool same = a.tensors().size() == b.tensors().size() && !a.tensors().empty();
-    for (const daf::NamedTensor& tensor : a.tensors()) {
-        const daf::NamedTensor* other = b.find(tensor.name);
-        same = same && other != nullptr && other->bytes.size() == tensor.bytes.size() &&
-               std::memcmp(tensor.bytes.data(), other->bytes.data(), tensor.bytes.size()) == 0;
-    }
-    return same;
-}
 
 }  // namespace
 
@@ -83,7 +41,7 @@ TEST_CASE("train: a run leaves its configuration, metrics and checkpoints, and e
     double best = -1;
     for (std::size_t i = 0; i < lines.size(); ++i) {
         for (const char* key : {"epoch", "loss", "softmax", "tc", "active", "centre_norm", "train_accuracy",
-                                "val_accuracy", "lr", "seconds"}) {
+                                "val_accuracy", "lr", "seconds", "data_wait"}) {
             CAPTURE(key);
             REQUIRE(lines[i].contains(key));
             CHECK(lines[i][key].is_number());

@@ -107,7 +107,12 @@ TEST_CASE("without softmax the head stays, and the trunk follows the metric loss
     constexpr std::integral_constant<std::size_t, TinyNetwork::head_begin + 1> fc2;
     constexpr std::integral_constant<std::size_t, 5> fc1;
     const auto head = weights_of(fc2), trunk = weights_of(fc1);
+    // Every embedding is nearest to class 1's centre.
+    const auto centres = learner.centres();
+    for (daf::Index i = 0; i < centres.size(); ++i)
+        centres[i] = i / TinyNetwork::Embedding::size == 1 ? 0.0f : 1e3f;
     const daf::StepResult result = learner.step(data.images(), data.classes());
+    CHECK(result.correct == std::count(data.labels.begin(), data.labels.end(), 1));
     CHECK(result.loss == 0.007 * result.metric);
     CHECK(weights_of(fc2) == head);
     CHECK(weights_of(fc1) != trunk);

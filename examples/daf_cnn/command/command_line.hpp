@@ -31,12 +31,15 @@ void add_option(CLI::App& app, const Option& option, T& value, Given& given) {
     std::string help(option.help);
     if constexpr (std::is_same_v<T, bool>) {
         app.add_flag_callback(
-            name, [read] { read("true"); }, help);
+               name, [read] { read("true"); }, help)
+            ->group(std::string(option.group));
     } else {
         const std::string standard =
             option.default_note.empty() ? text_of(value) : std::string(option.default_note);
         if (!standard.empty() && standard != no_value) help += " (" + standard + ")";
-        app.add_option_function<std::string>(name, read, help)->type_name(placeholder_of(option));
+        app.add_option_function<std::string>(name, read, help)
+            ->type_name(placeholder_of(option))
+            ->group(std::string(option.group));
     }
 }
 

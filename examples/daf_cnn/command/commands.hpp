@@ -12,6 +12,7 @@ namespace daf_cnn {
 using Command = std::function<void()>;
 
 Command add_train(CLI::App& program);
+Command add_finetune(CLI::App& program);
 Command add_eval(CLI::App& program);
 Command add_bench(CLI::App& program);
 Command add_faces(CLI::App& program);

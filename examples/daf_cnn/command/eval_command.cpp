@@ -25,6 +25,7 @@ struct Request {
     std::uint64_t data_seed = default_data_seed;
     std::string split = "val";
     std::optional<std::uint32_t> limit{};
+    bool skip_bad = false;
     int threads = default_threads();
     bool json = false;
     Given given;
@@ -35,7 +36,7 @@ Split split_of(const std::string& name) {
 }
 
 nlohmann::ordered_json json_of(const Request& request, const daf::CheckpointInfo& info,
-                               const Judgement& judgement, const FaceNetwork& network) {
+                               const Judgement& judgement, std::size_t skipped, const FaceNetwork& network) {
     nlohmann::ordered_json confusion, recall;
     for (Index label = 0; label < class_count; ++label) {
         nlohmann::ordered_json row;
@@ -52,6 +53,7 @@ nlohmann::ordered_json json_of(const Request& request, const daf::CheckpointInfo
             {"data", request.data},
             {"split", request.split},
             {"images", judgement.confusion.total()},
+            {"skipped", skipped},
             {"accuracy", judgement.accuracy()},
             {"recall", recall},
             {"confusion", confusion},
@@ -80,14 +82,17 @@ void evaluate(const Request& request) {
     if (request.given.contains("data-seed") && request.data != generated_data) {
         throw BadUse("--data-seed: it acts only with --data generated; leave it out or choose that");
     }
+    if (request.skip_bad && request.data == generated_data) {
+        throw BadUse("--skip-bad: it acts only with --data FOLDER or FILE.csv; leave it out or choose one");
+    }
     daf::Cpu cpu(daf::Threads{request.threads});
     const auto [preset, info, network] = load_trained(cpu, request.weights, eval_batch);
     const Split split = split_of(request.split);
-    Splits splits =
-        load_data(cpu, {request.data, daf::Seed{request.data_seed}, request.limit}, preset->side, {split});
+    const DataSource source{request.data, daf::Seed{request.data_seed}, request.limit, request.skip_bad};
+    Splits splits = load_data(cpu, source, preset->side, {split});
     const Judgement judgement = judge_split(*network, splits[split], eval_batch);
     if (request.json) {
-        std::cout << json_of(request, info, judgement, *network).dump() << '\n';
+        std::cout << json_of(request, info, judgement, splits[split].skipped, *network).dump() << '\n';
     } else {
         print(info, splits[split], judgement, *network);
     }
@@ -101,8 +106,13 @@ Command add_eval(CLI::App& program) {
     Given& given = request->given;
     add_option(*app, Option{"weights", AnyText{"FILE"}, "a checkpoint; it says which preset it is"},
                request->weights, given);
-    add_option(*app, Option{"data", AnyText{"FILE.csv"}, "'generated', or a file in FER2013's CSV layout"},
-               request->data, given);
+    add_option(
+        *app,
+        Option{"data", AnyText{"FOLDER|FILE.csv"},
+               "'generated', images as FOLDER/train|val|test/CLASS/IMAGE, or a file in FER2013's CSV layout"},
+        request->data, given);
+    add_option(*app, Option{"skip-bad", AnyText{}, "leave out images that cannot be read, and say how many"},
+               request->skip_bad, given);
     add_option(*app, Option{"data-seed", any_seed, "which faces are generated"}, request->data_seed, given);
     add_option(*app, Option{"split", Choice{{"val", "test", "train"}}, "the images to judge on"},
                request->split, given);

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -49,7 +50,26 @@ struct Option {
     std::string_view help;
     std::string_view default_note = {};  // shown in --help where the default is not one value
     bool free_on_resume = false;         // whether a resumed run may have another value
+    std::string_view group = "Options";  // its heading in --help
+    std::string_view former = {};        // see formerly()
+
+    /// The same under another heading.
+    Option in(std::string_view heading) const {
+        Option moved = *this;
+        moved.group = heading;
+        return moved;
+    }
+    /// The same, younger than the first config.json files: those that lack it were written by runs that did
+    /// what this value says.
+    Option formerly(std::string_view value) const {
+        Option younger = *this;
+        younger.former = value;
+        return younger;
+    }
 };
+
+/// Names of options that stood on the command line.
+using Given = std::set<std::string, std::less<>>;
 
 /// How an optional value that is missing is written.
 inline constexpr std::string_view no_value = "null";

@@ -38,4 +38,18 @@ inline std::string one_line(std::string_view text) {
     return line;
 }
 
+/// "1 epoch", "2 epochs"
+inline std::string counted(long count, const char* one, const char* many) {
+    return formatted("%ld %s", count, count == 1 ? one : many);
+}
+
+/// How a command line says a word: in quotes where a shell would read it otherwise.
+inline std::string shell_word(const std::string& word) {
+    const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%";
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+    std::string quoted = "'";
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
 }  // namespace daf_cnn

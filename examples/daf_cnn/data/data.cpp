@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <iostream>
 #include <numeric>
 #include <thread>
 #include <utility>
 
+#include "command/text.hpp"
 #include "data/fer_csv.hpp"
+#include "data/image_folder.hpp"
 
 namespace daf_cnn {
 
@@ -29,6 +33,18 @@ Dataset drawn(daf::Cpu& cpu, daf::Seed seed, Split split, std::uint32_t count, i
     return data;
 }
 
+void tell_skipped(Splits& splits, const std::vector<Split>& wanted) {
+    std::size_t count = 0;
+    std::string first;
+    for (const Split split : wanted) {
+        if (count == 0) first = splits[split].first_skipped;
+        count += splits[split].skipped;
+    }
+    if (count == 0) return;
+    std::cerr << "daf-cnn: skipped " << count << (count == 1 ? " bad image: " : " bad images, the first: ")
+              << one_line(first) << std::endl;
+}
+
 /// Where a pixel of the new image falls in the old one: between two neighbours, this far from the first.
 struct Between {
     std::size_t first, second;
@@ -49,17 +65,29 @@ int default_threads() {
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+bool is_image_folder(const std::string& name) {
+    std::error_code ignored;
+    return name != generated_data && std::filesystem::is_directory(name, ignored);
+}
+
 std::uint32_t generated_count(Split split, std::optional<std::uint32_t> limit) {
     return limit.value_or(split == Split::train ? 7000 : 1400);
 }
 
 Splits load_data(daf::Cpu& cpu, const DataSource& source, Index side, const std::vector<Split>& wanted) {
-    if (source.name != generated_data) return read_fer_csv(source.name, {wanted, source.limit});
     Splits splits;
-    for (const Split split : wanted) {
-        splits[split] =
-            drawn(cpu, source.seed, split, generated_count(split, source.limit), static_cast<int>(side));
+    if (source.name == generated_data) {
+        for (const Split split : wanted) {
+            splits[split] =
+                drawn(cpu, source.seed, split, generated_count(split, source.limit), static_cast<int>(side));
+        }
+    } else if (is_image_folder(source.name)) {
+        splits = read_image_folder(cpu, source.name,
+                                   {wanted, static_cast<int>(side), source.limit, source.skip_bad});
+    } else {
+        splits = read_fer_csv(source.name, {wanted, source.limit, source.skip_bad});
     }
+    tell_skipped(splits, wanted);
     return splits;
 }
 

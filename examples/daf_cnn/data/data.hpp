@@ -1,12 +1,15 @@
 #pragma once
 // Where images come from, and how a batch of them reaches a network.
+#include <algorithm>
 #include <cstdint>
 #include <daf/core/random.hpp>
 #include <daf/cpu/context.hpp>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "data/dataset.hpp"
@@ -20,9 +23,10 @@ inline constexpr std::string_view generated_data = "generated";
 inline constexpr std::uint64_t default_data_seed = 20;
 
 struct DataSource {
-    std::string name{generated_data};  // or a CSV file
+    std::string name{generated_data};  // or a CSV file, or a folder of images
     daf::Seed seed{default_data_seed};
     std::optional<std::uint32_t> limit{};  // the first images of each split
+    bool skip_bad = false;                 // leave out bad images instead of refusing all
 };
 
 /// The cores of this machine; 1 if it does not say.
@@ -31,8 +35,12 @@ int default_threads();
 /// How many faces a generated split has: the limit, or 7000, 1400, 1400.
 std::uint32_t generated_count(Split split, std::optional<std::uint32_t> limit);
 
-/// The splits asked for. Generated faces are drawn at `side` pixels on all threads, a CSV's images stay as
-/// they are. Throws daf::FileError or daf::FormatError.
+/// Whether --data names a folder of images.
+bool is_image_folder(const std::string& name);
+
+/// The splits asked for. Generated faces are drawn at `side` pixels on all threads, a folder's images are brought to
+/// it or left smaller (image_folder.hpp), a CSV's images stay as they are. What was skipped is told in one line on
+/// standard error. Throws daf::FileError or daf::FormatError.
 Splits load_data(daf::Cpu& cpu, const DataSource& source, daf::Index side, const std::vector<Split>& wanted);
 
 /// Where training's shuffle draws; operators draw from layers counted from 0.
@@ -65,5 +73,18 @@ class BatchBuffer {
     std::vector<float> images_;
     std::vector<std::int32_t> labels_;
 };
+
+/// use(BatchBuffer) for all images of `data` in their order, `batch` of them at a time.
+template <class Use>
+void for_each_batch(const Dataset& data, daf::Index side, daf::Index batch, Use&& use) {
+    BatchBuffer buffer(side, batch);
+    std::vector<std::uint32_t> which;
+    for (std::size_t done = 0; done < data.size(); done += which.size()) {
+        which.resize(std::min(data.size() - done, static_cast<std::size_t>(batch)));
+        std::iota(which.begin(), which.end(), static_cast<std::uint32_t>(done));
+        buffer.fill(data, which);
+        use(std::as_const(buffer));
+    }
+}
 
 }  // namespace daf_cnn

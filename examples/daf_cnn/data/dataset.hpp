@@ -16,6 +16,8 @@ struct Dataset {
     int side = 0;                      // pixels in a row, and rows
     std::vector<std::uint8_t> images;  // size() * side * side, one image after another, row by row
     std::vector<std::int32_t> labels;  // size(), as Expression numbers them
+    std::size_t skipped = 0;           // what was bad and left out (--skip-bad)
+    std::string first_skipped;         // what was wrong with the first of them
 
     std::size_t size() const { return labels.size(); }
     std::size_t image_bytes() const {

@@ -204,6 +204,31 @@ void parse_pixels(std::string_view text, const Lines& lines, std::span<std::uint
     }
 }
 
+/// One image's line, its memory used again.
+class RowReader {
+  public:
+    explicit RowReader(const Columns& columns) : columns_(columns) {}
+
+    void read(std::string_view line, const Lines& lines) {
+        split_fields(line, lines, fields_);
+        if (fields_.size() != columns_.count) {
+            lines.fail("wrong number of fields", std::to_string(columns_.count) + " as in the header",
+                       std::to_string(fields_.size()));
+        }
+        label = parse_label(fields_[columns_.emotion], lines);
+        parse_pixels(fields_[columns_.pixels], lines, pixels);
+        split = parse_usage(fields_[columns_.usage], lines);
+    }
+
+    std::int32_t label = 0;
+    Split split = Split::train;
+    std::array<std::uint8_t, pixel_count> pixels{};
+
+  private:
+    Columns columns_;
+    std::vector<std::string_view> fields_;
+};
+
 }  // namespace
 
 Splits read_fer_csv(const std::filesystem::path& path, const FerCsvOptions& options) {
@@ -219,24 +244,23 @@ Splits read_fer_csv(const std::filesystem::path& path, const FerCsvOptions& opti
     const auto is_full = [&](Split split) { return options.limit && splits[split].size() >= *options.limit; };
 
     const Columns columns = read_header(lines);
-    std::vector<std::string_view> fields;
-    std::array<std::uint8_t, pixel_count> pixels{};
+    RowReader reader(columns);
     while (!std::all_of(options.splits.begin(), options.splits.end(), is_full)) {
         const std::optional<std::string_view> line = lines.next();
         if (!line) break;
         if (line->empty()) continue;
-        split_fields(*line, lines, fields);
-        if (fields.size() != columns.count) {
-            lines.fail("wrong number of fields", std::to_string(columns.count) + " as in the header",
-                       std::to_string(fields.size()));
+        try {
+            reader.read(*line, lines);
+        } catch (const daf::FormatError& bad) {
+            if (!options.skip_bad) throw;
+            Dataset& first = splits[options.splits.front()];
+            if (first.skipped++ == 0) first.first_skipped = bad.what();
+            continue;
         }
-        const std::int32_t label = parse_label(fields[columns.emotion], lines);
-        parse_pixels(fields[columns.pixels], lines, pixels);
-        const Split split = parse_usage(fields[columns.usage], lines);
-        if (!is_asked(split) || is_full(split)) continue;
-        Dataset& data = splits[split];
-        data.images.insert(data.images.end(), pixels.begin(), pixels.end());
-        data.labels.push_back(label);
+        if (!is_asked(reader.split) || is_full(reader.split)) continue;
+        Dataset& data = splits[reader.split];
+        data.images.insert(data.images.end(), reader.pixels.begin(), reader.pixels.end());
+        data.labels.push_back(reader.label);
     }
 
     for (const Usage& usage : usages) {

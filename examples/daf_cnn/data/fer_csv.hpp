@@ -21,6 +21,9 @@ struct FerCsvOptions {
     /// The first images of each split only. Reading stops once every split is full: what follows is not
     /// checked.
     std::optional<std::size_t> limit{};
+    /// Leave out lines that hold no labelled image instead of refusing the file. They count for the
+    /// first split asked for. A bad header is refused always.
+    bool skip_bad = false;
 };
 
 /// Reads such a file; Usage Training, PublicTest, PrivateTest are train, validation, test. Columns may stand

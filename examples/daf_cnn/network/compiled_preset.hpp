@@ -108,10 +108,10 @@ class CompiledNetwork final : public FaceNetwork {
     }
 
     std::string first_not_finite(std::span<const float> images) const override {
-        const Index at = learner_.first_not_finite(images_of(images));
-        if (at < 0) return "the images";
-        if (at == static_cast<Index>(Net::metric_at)) return "the losses";
-        return daf::layer_name(daf::operator_names<Net>()[static_cast<std::size_t>(at)]);
+        return called(learner_.first_not_finite(images_of(images)));
+    }
+    std::string first_not_finite_judging(std::span<const float> images) override {
+        return called(learner_.first_not_finite_evaluating(images_of(images)));
     }
 
     std::span<float> centres() override {
@@ -151,21 +151,18 @@ class CompiledNetwork final : public FaceNetwork {
         return daf::batch_of<typename Net::Input>(images);
     }
 
+    /// What Learner::first_not_finite found, in words.
+    static std::string called(Index at) {
+        if (at < 0) return "the images";
+        if (at == static_cast<Index>(Net::metric_at)) return "the losses";
+        return daf::layer_name(daf::operator_names<Net>()[static_cast<std::size_t>(at)]);
+    }
+
     /// The larger, the likelier: logits, or minus the distances to the centres.
     Scores scores_of(const float* e, const float* logits) const {
+        if (classifier_ == Classifier::nearest_centre) return daf::closeness(e, learner_.centres());
         Scores scores{};
-        const auto centres = learner_.centres();
-        for (std::size_t k = 0; k < scores.size(); ++k) {
-            if (classifier_ == Classifier::softmax) {
-                scores[k] = static_cast<double>(logits[k]);
-                continue;
-            }
-            const float* c = centres.data() + static_cast<Index>(k) * P::embedding;
-            for (Index d = 0; d < P::embedding; ++d) {
-                const double apart = static_cast<double>(e[d]) - static_cast<double>(c[d]);
-                scores[k] -= 0.5 * apart * apart;
-            }
-        }
+        std::copy(logits, logits + class_count, scores.begin());
         return scores;
     }
 

@@ -89,6 +89,8 @@ class FaceNetwork {
     /// After step(images, ...) whose loss is not finite: the first layer concerned, as checkpoints call it; "the images"
     /// or "the losses" where no layer is.
     virtual std::string first_not_finite(std::span<const float> images) const = 0;
+    /// The same of the network as it is used, for images whose judgement is not finite.
+    virtual std::string first_not_finite_judging(std::span<const float> images) = 0;
 
     /// The classes' centres, one after another, each as long as an embedding.
     virtual std::span<float> centres() = 0;

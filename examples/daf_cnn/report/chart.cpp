@@ -105,7 +105,8 @@ class Canvas {
         std::string path, dots;
         for (std::size_t i = 0; i < series.values.size(); ++i) {
             const double epoch = static_cast<double>(i + 1), value = series.values[i];
-            if (chart_.logarithmic && i > 0) path += formatted("V%.1f", y(value));  // at the epoch's beginning
+            if (chart_.logarithmic && i > 0)
+                path += formatted("V%.1f", y(value));  // at the epoch's beginning
             path += formatted("%s%.1f %.1f", i == 0 ? "M" : "L", x(epoch), y(value));
             if (epochs_.count <= most_dots) {
                 dots += formatted("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%g\"><title>", x(epoch), y(value),

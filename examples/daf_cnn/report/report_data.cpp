@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "training/settings.hpp"
 #include "training/trained_network.hpp"
 
 namespace daf_cnn {
@@ -150,7 +151,8 @@ std::vector<JudgedFace> clearest_faces(FaceNetwork& network, const Dataset& data
 const Splits& data_of(daf::Cpu& cpu, const TrainConfig& config, Index side, DataCache& cache) {
     const DataSource source = config.data_source();
     const bool same = cache.source && cache.side == side && cache.source->name == source.name &&
-                      cache.source->seed.value == source.seed.value && cache.source->limit == source.limit;
+                      cache.source->seed.value == source.seed.value && cache.source->limit == source.limit &&
+                      cache.source->skip_bad == source.skip_bad;
     if (!same) {
         cache.source.reset();
         cache.splits = load_data(cpu, source, side, {Split::train, Split::validation});
@@ -178,6 +180,11 @@ void check_run(const RunFolder& folder) {
     }
 }
 
+double sum_of(const std::vector<EpochRecord>& epochs, double EpochRecord::*figure) {
+    return std::accumulate(epochs.begin(), epochs.end(), 0.0,
+                           [&](double sum, const EpochRecord& epoch) { return sum + epoch.*figure; });
+}
+
 }  // namespace
 
 const EpochRecord* RunReport::best_record() const {
@@ -186,14 +193,17 @@ const EpochRecord* RunReport::best_record() const {
 }
 
 double RunReport::seconds() const {
-    return std::accumulate(epochs.begin(), epochs.end(), 0.0,
-                           [](double sum, const EpochRecord& epoch) { return sum + epoch.seconds; });
+    return sum_of(epochs, &EpochRecord::seconds);
+}
+
+double RunReport::data_wait() const {
+    return sum_of(epochs, &EpochRecord::data_wait);
 }
 
 RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points, DataCache& cache) {
     check_run(folder);
     RunReport report(folder);
-    report.config = read_config(folder.config());
+    report.config = read_config<TrainConfig>(folder.config());
     report.epochs = folder.epochs();
     const TrainedNetwork trained = load_trained(cpu, folder.best(), batch_size);
     FaceNetwork& network = *trained.network;
@@ -207,6 +217,7 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     report.image_side = data.train.side;
     report.network_side = network.side();
     report.train_images = data.train.size();
+    report.skipped_images = data.train.skipped + seen.skipped;
 
     const std::vector<Reading> readings = read_images(network, seen, evenly_spaced(seen.size(), seen.size()));
     for (std::size_t i = 0; i < readings.size(); ++i)

@@ -51,6 +51,7 @@ struct RunReport {
     int image_side = 0;      // of the data
     Index network_side = 0;  // of what the network sees
     std::size_t train_images = 0;
+    std::size_t skipped_images = 0;  // bad ones, of both splits
 
     daf::ConfusionMatrix confusion{class_count};
     EmbeddedSplit train;  // 512 images at most
@@ -64,6 +65,7 @@ struct RunReport {
     explicit RunReport(RunFolder of) : folder(std::move(of)) {}
     const EpochRecord* best_record() const;
     double seconds() const;
+    double data_wait() const;  // seconds of those that training waited for images
 };
 
 /// The data of the run that was gathered last, so that runs on the same data read it once.

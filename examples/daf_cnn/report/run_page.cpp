@@ -45,11 +45,10 @@ std::string tiles(const RunReport& report) {
                  "to train on, " + html::count(report.confusion.total()) + " to validate");
     html += tile("parameters", html::count(report.parameters),
                  formatted("images of %td×%td", report.network_side, report.network_side));
-    html +=
-        tile("time", html::duration(report.seconds()),
-             html::fixed(
-                 report.seconds() / static_cast<double>(std::max<std::size_t>(report.epochs.size(), 1)), 1) +
-                 " s an epoch");
+    const auto epochs = static_cast<double>(std::max<std::size_t>(report.epochs.size(), 1));
+    html += tile("time", html::duration(report.seconds()),
+                 html::fixed(report.seconds() / epochs, 1) + " s an epoch; " +
+                     html::fixed(report.data_wait(), 1) + " s waiting for images");
     return html + "</dl>\n";
 }
 
@@ -73,6 +72,11 @@ std::string summary(const RunReport& report) {
     }
     if (confusion.count(worst, other) > 0) text += ", most often taken for " + html::expression(other);
     text += ".</p>\n";
+    if (report.skipped_images > 0) {
+        text += "<p><b>Note:</b> " +
+                html::counted(static_cast<long long>(report.skipped_images), "bad image") +
+                " left out of the data.</p>\n";
+    }
     const EpochRecord* record = report.best_record();
     if (record == nullptr) {
         text += "<p><b>Note:</b> metrics.jsonl has no line for the best epoch.</p>\n";
@@ -216,8 +220,10 @@ std::string mistakes(const RunReport& report) {
 }
 
 std::string configuration(const RunReport& report) {
-    std::string html = section("configuration", "Command and configuration",
-                               "This repeats the run to the same bits, whatever the number of threads:");
+    std::string html =
+        section("configuration", "Command and configuration",
+                "This repeats the run to the same bits, whatever the number of threads; so does "
+                "<code>--config</code> with the run’s own config.json:");
     html += "<pre><code>" + escaped(repeating_command(report.config)) + "</code></pre>\n";
     html +=
         "<table class=\"rows "

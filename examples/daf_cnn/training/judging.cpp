@@ -1,25 +1,18 @@
 #include "training/judging.hpp"
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "command/text.hpp"
 #include "data/data.hpp"
 
 namespace daf_cnn {
 
-Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch) {
+Judgement judge_split(FaceNetwork& network, const Dataset& data, Index batch, const AfterBatch& after_batch) {
     Judgement judgement;
-    BatchBuffer buffer(network.side(), batch);
-    std::vector<std::uint32_t> which(data.size());
-    std::iota(which.begin(), which.end(), 0u);
-    for (std::span<const std::uint32_t> rest(which); !rest.empty();) {
-        const auto now = rest.first(std::min(rest.size(), static_cast<std::size_t>(batch)));
-        rest = rest.subspan(now.size());
-        buffer.fill(data, now);
-        network.judge(buffer.images(), buffer.labels(), judgement);
-    }
+    for_each_batch(data, network.side(), batch, [&](const BatchBuffer& images) {
+        network.judge(images.images(), images.labels(), judgement);
+        if (after_batch) after_batch(judgement, images.images());
+    });
     return judgement;
 }
 

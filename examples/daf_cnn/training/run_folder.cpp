@@ -4,6 +4,7 @@
 #include <daf/io/file.hpp>
 #include <daf/io/json.hpp>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <string_view>
 #include <system_error>
 
@@ -24,7 +25,8 @@ std::string EpochRecord::json() const {
                                 {"train_accuracy", train_accuracy},
                                 {"val_accuracy", val_accuracy},
                                 {"lr", lr},
-                                {"seconds", seconds}};
+                                {"seconds", seconds},
+                                {"data_wait", data_wait}};
     if (reloaded) line["reloaded"] = true;
     return line.dump();
 }
@@ -54,6 +56,7 @@ EpochRecord EpochRecord::read(std::string_view line) {
     number("val_accuracy", record.val_accuracy);
     number("lr", record.lr);
     number("seconds", record.seconds);
+    if (json.contains("data_wait")) number("data_wait", record.data_wait);  // not in the first runs
     const auto reloaded = json.find("reloaded");
     record.reloaded = reloaded != json.end() && *reloaded == true;
     return record;
@@ -82,6 +85,17 @@ void RunFolder::check_resumable() const {
         throw BadUse("--resume: '" + path_.string() +
                      "' holds no config.json, so there is no run to go on with; name "
                      "its folder, or leave --resume out to start one");
+    }
+}
+
+void RunFolder::remove_leftovers() const {
+    static const std::regex temporary(
+        R"((config\.json|metrics\.jsonl|(best|last|epoch-\d+)\.safetensors)\.\d+-\d+\.tmp)");
+    std::error_code ignored;
+    for (fs::directory_iterator entry(path_, ignored), end; !ignored && entry != end;
+         entry.increment(ignored)) {
+        std::error_code stays;
+        if (std::regex_match(entry->path().filename().string(), temporary)) fs::remove(entry->path(), stays);
     }
 }
 

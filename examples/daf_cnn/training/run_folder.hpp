@@ -19,6 +19,7 @@ struct EpochRecord {
     double val_accuracy = 0;
     double lr = 0;          // the rate that the epoch was trained with
     double seconds = 0;     // training and validation
+    double data_wait = 0;   // seconds of those that training waited for images
     bool reloaded = false;  // the epoch's model was left for the best one
 
     std::string json() const;
@@ -43,6 +44,9 @@ class RunFolder {
     void create() const;
     /// Throws BadUse if there is no run to go on with.
     void check_resumable() const;
+
+    /// Removes what writers left that were killed at their work. Only for who holds the folder's RunLock.
+    void remove_leftovers() const;
 
     /// Adds an epoch's line to metrics.jsonl and returns once it is on the disk.
     void record(const EpochRecord& epoch) const;

@@ -1,33 +1,12 @@
 #include "training/train_config.hpp"
 
 #include <algorithm>
-#include <daf/core/version.hpp>
-#include <daf/io/file.hpp>
-#include <map>
-#include <nlohmann/json.hpp>
+
+#include "training/settings.hpp"
 
 namespace daf_cnn {
 
 namespace {
-
-using nlohmann::ordered_json;
-
-/// Every option's value as text.
-std::map<std::string, std::string, std::less<>> texts_of(const TrainConfig& config) {
-    std::map<std::string, std::string, std::less<>> texts;
-    for_each_option(
-        config, [&](const Option& option, const auto& value) { texts.emplace(option.name, text_of(value)); });
-    return texts;
-}
-
-template <class T>
-ordered_json json_of(const T& value) {
-    return value;
-}
-template <class T>
-ordered_json json_of(const std::optional<T>& value) {
-    return value ? ordered_json(*value) : ordered_json(nullptr);
-}
 
 /// Options that would be given in vain.
 void check_acts(const TrainConfig& config, const Given& given) {
@@ -46,9 +25,26 @@ void check_acts(const TrainConfig& config, const Given& given) {
     useless("centre-update", has_tc, "--objective joint or tc");
     useless("momentum", config.optimizer == "sgd", "--optimizer sgd");
     useless("data-seed", config.data == generated_data, "--data generated");
+    for (const char* name : {"flip", "rotate", "zoom", "shift", "light"})
+        useless(name, config.augment == "on", "--augment on");
+    useless("skip-bad", config.data != generated_data, "--data FOLDER or FILE.csv");
+    useless("first-centres", config.weights.has_value(), "--weights");
+}
+
+void check(const TrainConfig& config, const Given& given) {
+    if (config.lr_floor > config.lr) {
+        throw BadUse("--lr-floor: expected at most --lr, which is " + text_of(config.lr) +
+                     ", but was given '" + text_of(config.lr_floor) + "'");
+    }
+    check_acts(config, given);
 }
 
 }  // namespace
+
+Augmentation TrainConfig::augmentation() const {
+    if (augment == "off") return {};
+    return {.flip = flip == "on", .rotate = rotate, .zoom = zoom, .shift = shift, .light = light};
+}
 
 NetworkSettings TrainConfig::network_settings() const {
     NetworkSettings settings;
@@ -98,72 +94,29 @@ void complete(TrainConfig& config, const Given& given) {
     const auto fill = [&](std::string_view name, auto& value, auto follows) {
         if (!given.contains(name)) value = follows;
     };
+    fill("recipe", config.recipe, is_image_folder(config.data) ? "sfew" : "fer2013");
     const bool sfew = config.recipe == "sfew";
     fill("batch", config.batch, sfew ? 32 : 128);
     fill("margin", config.margin, sfew ? 13.0 : 11.0);
     fill("lambda", config.lambda, sfew ? 0.013 : 0.007);
     fill("lr", config.lr, config.optimizer == "sgd" ? 1e-2 : 1e-3);
     fill("lr-floor", config.lr_floor, std::min(1e-5, config.lr));
-    if (config.lr_floor > config.lr) {
-        throw BadUse("--lr-floor: expected at most --lr, which is " + text_of(config.lr) +
-                     ", but was given '" + text_of(config.lr_floor) + "'");
-    }
     make_paths_absolute(config);
-    check_acts(config, given);
+    check(config, given);
 }
 
-TrainConfig resumed(const TrainConfig& stored, const TrainConfig& command_line, const Given& given) {
-    const auto before = texts_of(stored), now = texts_of(command_line);
-    TrainConfig config = stored;
-    for_each_option(config, [&](const Option& option, auto& value) {
-        if (!given.contains(option.name)) return;
-        const std::string& text = now.find(option.name)->second;
-        const std::string& stored_text = before.find(option.name)->second;
-        if (option.free_on_resume) {
-            parse_value(option, text, value);
-        } else if (text != stored_text) {
-            throw BadUse("--" + std::string(option.name) + ": this run was started with '" + stored_text +
-                         "', which --resume cannot change to '" + text + "'; start a new run for that");
-        }
-    });
-    return config;
-}
-
-void write_config(const std::filesystem::path& path, const TrainConfig& config) {
-    ordered_json json;
-    json["version"] = daf::version_string;
-    for_each_option(config, [&](const Option& option, const auto& value) {
-        json[std::string(option.name)] = json_of(value);
-    });
-    daf::write_atomically(path, [&](daf::FileWriter& file) { file.write(json.dump(2) + "\n"); });
-}
-
-TrainConfig read_config(const std::filesystem::path& path) {
-    const std::vector<std::byte> bytes = daf::read_file(path, 1 << 20);
-    const auto* text = reinterpret_cast<const char*>(bytes.data());
-    const ordered_json json = ordered_json::parse(text, text + bytes.size(), nullptr, false);
-    if (!json.is_object()) {
-        throw daf::FormatError(path.string() +
-                               ": expected a JSON object with the options of a run, found another "
-                               "text. The file was altered; restore it or start a new run.");
+TrainConfig repeated(const TrainConfig& stored, const TrainConfig& command_line, const Given& given) {
+    if (given.contains("recipe") && command_line.recipe != stored.recipe) {
+        throw BadUse(
+            "--recipe: it stands for --batch, --margin and --lambda, which --config has already; give "
+            "those instead");
     }
-    TrainConfig config;
-    for_each_option(config, [&](const Option& option, auto& value) {
-        const auto entry = json.find(std::string(option.name));
-        if (entry == json.end()) {
-            throw daf::FormatError(
-                path.string() + ": '" + std::string(option.name) +
-                "': expected an entry of that name, found none. The file was altered; restore it "
-                "or start a new run.");
-        }
-        try {
-            parse_value(option, entry->is_string() ? entry->template get<std::string>() : entry->dump(),
-                        value);
-        } catch (const BadUse& bad) {
-            throw daf::FormatError(path.string() + ": " + (bad.what() + 2) +
-                                   ". The file was altered; restore it or start a new run.");
-        }
-    });
+    Given taken = given;
+    taken.insert("threads");
+    TrainConfig config = stored, other = command_line;
+    overwrite(settings_of(config), settings_of(other), taken);
+    make_paths_absolute(config);
+    check(config, given);
     return config;
 }
 

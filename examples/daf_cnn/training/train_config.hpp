@@ -5,10 +5,10 @@
 #include <daf/core/random.hpp>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "command/option.hpp"
+#include "data/augmentation.hpp"
 #include "data/data.hpp"
 #include "network/face_network.hpp"
 
@@ -19,9 +19,17 @@ struct TrainConfig {
     std::string attention = "full";
     std::string objective = "joint";
     std::optional<std::string> weights{};
+    std::string first_centres = "checkpoint";
     std::string data = "generated";
     std::uint64_t data_seed = default_data_seed;
     std::optional<std::uint32_t> limit{};
+    bool skip_bad = false;
+    std::string augment = "on";
+    std::string flip = "on";
+    double rotate = 10;
+    double zoom = 0.2;
+    double shift = 0.1;
+    double light = 0.2;
     int epochs = 20;
     int batch = 128;
     int threads = default_threads();
@@ -42,14 +50,13 @@ struct TrainConfig {
     double lr_factor = 0.2;
     double threshold = 0.0005;
     bool keep_epochs = false;
+    double save_every = 10;  // minutes
 
-    DataSource data_source() const { return {data, daf::Seed{data_seed}, limit}; }
+    Augmentation augmentation() const;
+    DataSource data_source() const { return {data, daf::Seed{data_seed}, limit, skip_bad}; }
     NetworkSettings network_settings() const;
     daf::Plateau schedule() const;
 };
-
-/// Names of options that stood on the command line.
-using Given = std::set<std::string, std::less<>>;
 
 /// Gives the options that were left out the values that follow from the others (the recipe's margin, say).
 /// Throws BadUse for options that cannot act together.
@@ -58,14 +65,10 @@ void complete(TrainConfig& config, const Given& given);
 /// Files by their absolute paths, so that a run is resumed from any folder.
 void make_paths_absolute(TrainConfig& config);
 
-/// Takes what a resumed run was started with; the command line may repeat it, and change what is free on
-/// resume. Throws BadUse that names the option which contradicts.
-TrainConfig resumed(const TrainConfig& stored, const TrainConfig& command_line, const Given& given);
-
-/// Whole or not at all.
-void write_config(const std::filesystem::path& path, const TrainConfig& config);
-/// Throws daf::FileError or daf::FormatError that names the file and the entry.
-TrainConfig read_config(const std::filesystem::path& path);
+/// The configuration of a run that repeats another one: `stored` in full, except what the command line gives, and
+/// the number of threads, which belongs to the machine. Nothing else follows from what is given: a run by another
+/// optimizer keeps the stored rate. Throws BadUse for options that cannot act together.
+TrainConfig repeated(const TrainConfig& stored, const TrainConfig& command_line, const Given& given);
 
 /// visit(Option, member) for every option, in the order of --help and config.json.
 template <class Config, class Visit>
@@ -74,59 +77,113 @@ void for_each_option(Config& config, Visit&& visit) {
     const Interval positive{0, large, false, true};
     const Interval not_negative{0, large};
     const Interval share_below_one{0, 1, true, false};
-    const Choice presets{{"paper", "half", "lite"}};
+    const auto under = [&visit](std::string_view heading) {
+        return [&visit, heading](const Option& option, auto& value) { visit(option.in(heading), value); };
+    };
 
-    visit(Option{"preset", presets, "the network"}, config.preset);
-    visit(Option{"attention", Choice{{"full", "none"}}, "3D attention behind block 5, or none"},
-          config.attention);
-    visit(
-        Option{"objective", Choice{{"joint", "softmax", "tc"}},
-               "Eq 13; softmax alone; or the Triplet-Centre loss alone, where the nearest centre classifies"},
-        config.objective);
-    visit(Option{"weights", AnyText{"FILE"}, "a checkpoint to take the first parameters from", "none: drawn"},
-          config.weights);
-    visit(Option{"data", AnyText{"FILE.csv"},
-                 "'generated' for faces drawn by the program, or a file in FER2013's CSV layout"},
-          config.data);
-    visit(Option{"data-seed", any_seed, "which faces are generated"}, config.data_seed);
-    visit(Option{"limit", Interval{1, 1e9}, "the first N images of each split",
-                 "all; generated: 7000, 1400 and 1400"},
-          config.limit);
-    visit(Option{"epochs", Interval{1, large}, "passes over the training images", {}, true}, config.epochs);
-    visit(Option{"batch", Interval{1, 65536}, "images a step", "by the recipe: 128 or 32"}, config.batch);
-    visit(
-        Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores", true},
+    const auto run = under("Run");
+    run(Option{"epochs", Interval{1, large}, "passes over the training images", {}, true}, config.epochs);
+    run(Option{"batch", Interval{1, 65536}, "images a step", "by the recipe: 128 or 32"}, config.batch);
+    run(Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores", true},
         config.threads);
-    visit(Option{"seed", any_seed, "first values, shuffling and dropout"}, config.seed);
-    visit(Option{"recipe", Choice{{"fer2013", "sfew"}},
-                 "the paper's batch, margin and lambda for that data set"},
-          config.recipe);
-    visit(Option{"margin", not_negative, "m of the Triplet-Centre loss (Eq 8)", "by the recipe: 11 or 13"},
-          config.margin);
-    visit(Option{"lambda", not_negative, "weight of the Triplet-Centre loss (Eq 13)",
-                 "by the recipe: 0.007 or 0.013"},
-          config.lambda);
-    visit(Option{"alpha", not_negative, "rate of the centres' update (Eq 12)"}, config.alpha);
-    visit(Option{"tc-reduction", Choice{{"sum", "mean"}}, "how a batch's Triplet-Centre losses become one"},
-          config.tc_reduction);
-    visit(Option{"centre-update", Choice{{"eq12", "gradient"}},
-                 "what moves the centres: Eq 12, or the exact gradient of Eq 9 through the optimizer"},
-          config.centre_update);
-    visit(Option{"dropout", share_below_one, "rate before each of the last two layers"}, config.dropout);
-    visit(Option{"optimizer", Choice{{"adam", "sgd"}}, "sgd has Nesterov's momentum"}, config.optimizer);
-    visit(Option{"lr", positive, "the first learning rate", "0.001; sgd: 0.01"}, config.lr);
-    visit(Option{"lr-floor", not_negative, "the rate never drops below it", "0.00001 or less: at most --lr"},
-          config.lr_floor);
-    visit(Option{"weight-decay", not_negative, "L2 penalty on weights"}, config.weight_decay);
-    visit(Option{"momentum", share_below_one, "of --optimizer sgd"}, config.momentum);
-    visit(Option{"patience", Interval{1, large},
-                 "epochs without a rise of the validation accuracy before the rate drops"},
-          config.patience);
-    visit(Option{"lr-factor", Interval{0, 1, false, false}, "what the rate is then multiplied by"},
-          config.lr_factor);
-    visit(Option{"threshold", Interval{0, 1}, "what counts as a rise"}, config.threshold);
-    visit(Option{"keep-epochs", AnyText{}, "keep every epoch's model as DIR/epoch-NNNN.safetensors"},
-          config.keep_epochs);
+    run(Option{"seed", any_seed, "first values, shuffling and dropout"}, config.seed);
+    run(Option{"keep-epochs", AnyText{}, "keep every epoch's model as DIR/epoch-NNNN.safetensors"},
+        config.keep_epochs);
+    run(Option{"save-every",
+               not_negative,
+               "minutes between saves within an epoch; 0: only after each epoch. The result does not depend "
+               "on them",
+               {},
+               true}
+            .formerly("0"),
+        config.save_every);
+    run(Option{"recipe", Choice{{"fer2013", "sfew"}},
+               "the paper's batch, margin and lambda for that data set",
+               "sfew for a folder, otherwise fer2013"},
+        config.recipe);
+
+    const auto data = under("Data");
+    data(Option{"data", AnyText{"FOLDER|FILE.csv"},
+                "'generated' for faces drawn by the program, images as FOLDER/train|val|test/CLASS/IMAGE, or "
+                "a file "
+                "in FER2013's CSV layout"},
+         config.data);
+    data(Option{"data-seed", any_seed, "which faces are generated"}, config.data_seed);
+    data(Option{"limit", Interval{1, 1e9}, "the first N images of each split",
+                "all; generated: 7000, 1400 and 1400"},
+         config.limit);
+    data(Option{"skip-bad", AnyText{}, "leave out images that cannot be read, and say how many"}.formerly(
+             "false"),
+         config.skip_bad);
+
+    const auto augmentation = under("Augmentation");
+    augmentation(
+        Option{"augment", Choice{{"on", "off"}}, "whether training images are changed at random"}.formerly(
+            "off"),
+        config.augment);
+    augmentation(
+        Option{"flip", Choice{{"on", "off"}}, "mirror every second image left to right"}.formerly("on"),
+        config.flip);
+    augmentation(Option{"rotate", Interval{0, 180}, "turn by up to so many degrees, each way"}.formerly("10"),
+                 config.rotate);
+    augmentation(Option{"zoom", Interval{0, 0.9}, "scale by 1 - Z to 1 + Z"}.formerly("0.2"), config.zoom);
+    augmentation(
+        Option{"shift", Interval{0, 1}, "shift by up to this share of the side, along x and y"}.formerly(
+            "0.1"),
+        config.shift);
+    augmentation(
+        Option{"light", Interval{0, 1}, "change brightness and contrast by up to this share"}.formerly("0.2"),
+        config.light);
+
+    const auto network = under("Network");
+    network(Option{"preset", Choice{{"paper", "half", "lite"}}, "the network", "lite; that of --weights"},
+            config.preset);
+    network(Option{"attention", Choice{{"full", "none"}}, "3D attention behind block 5, or none",
+                   "full; that of --weights"},
+            config.attention);
+    network(
+        Option{"weights", AnyText{"FILE"}, "a checkpoint to take the first parameters from", "none: drawn"}
+            .formerly("null"),
+        config.weights);
+    network(
+        Option{"first-centres", Choice{{"means", "checkpoint", "gaussian"}},
+               "with --weights, the classes' first centres: means of the training images' embeddings, the "
+               "checkpoint's own, or drawn anew from N(0, 0.01)"}
+            .formerly("checkpoint"),
+        config.first_centres);
+    network(Option{"dropout", share_below_one, "rate before each of the last two layers"}, config.dropout);
+
+    const auto loss = under("Loss");
+    loss(Option{"objective", Choice{{"joint", "softmax", "tc"}},
+                "Eq 13; softmax alone; or the Triplet-Centre loss alone, where the nearest centre classifies"}
+             .formerly("joint"),
+         config.objective);
+    loss(Option{"margin", not_negative, "m of the Triplet-Centre loss (Eq 8)", "by the recipe: 11 or 13"},
+         config.margin);
+    loss(Option{"lambda", not_negative, "weight of the Triplet-Centre loss (Eq 13)",
+                "by the recipe: 0.007 or 0.013"},
+         config.lambda);
+    loss(Option{"alpha", not_negative, "rate of the centres' update (Eq 12)"}, config.alpha);
+    loss(Option{"tc-reduction", Choice{{"sum", "mean"}}, "how a batch's Triplet-Centre losses become one"},
+         config.tc_reduction);
+    loss(Option{"centre-update", Choice{{"eq12", "gradient"}},
+                "what moves the centres: Eq 12, or the exact gradient of Eq 9 through the optimizer"},
+         config.centre_update);
+
+    const auto optimizer = under("Optimizer");
+    optimizer(Option{"optimizer", Choice{{"adam", "sgd"}}, "sgd has Nesterov's momentum"}, config.optimizer);
+    optimizer(Option{"lr", positive, "the first learning rate", "0.001; sgd: 0.01"}, config.lr);
+    optimizer(
+        Option{"lr-floor", not_negative, "the rate never drops below it", "0.00001 or less: at most --lr"},
+        config.lr_floor);
+    optimizer(Option{"weight-decay", not_negative, "L2 penalty on weights"}, config.weight_decay);
+    optimizer(Option{"momentum", share_below_one, "of --optimizer sgd"}, config.momentum);
+    optimizer(Option{"patience", Interval{1, large},
+                     "epochs without a rise of the validation accuracy before the rate drops"},
+              config.patience);
+    optimizer(Option{"lr-factor", Interval{0, 1, false, false}, "what the rate is then multiplied by"},
+              config.lr_factor);
+    optimizer(Option{"threshold", Interval{0, 1}, "what counts as a rise"}, config.threshold);
 }
 
 }  // namespace daf_cnn

@@ -6,13 +6,16 @@ namespace daf_cnn {
 
 namespace {
 
-/// The preset and attention that a checkpoint names.
-struct Origin {
-    const Preset* preset;
-    Attention attention;
-};
+/// What training noted beside the parameters; files from elsewhere may lack it.
+std::string note_of(const daf::CheckpointInfo& info, const std::string& name, std::string otherwise) {
+    const auto note = info.notes.find(name);
+    return note == info.notes.end() ? otherwise : note->second;
+}
 
-Origin origin_of(const daf::Safetensors& file, const std::string& architecture) {
+}  // namespace
+
+Origin origin_of(const daf::Safetensors& file) {
+    const std::string architecture = daf::checkpoint_info(file).architecture;
     for (const Preset* preset : presets()) {
         for (const Attention attention : {Attention::full, Attention::none}) {
             if (architecture_of(preset->name, attention) == architecture) return {preset, attention};
@@ -24,18 +27,10 @@ Origin origin_of(const daf::Safetensors& file, const std::string& architecture) 
         ". Name a checkpoint that daf-cnn train wrote.");
 }
 
-/// What training noted beside the parameters; files from elsewhere may lack it.
-std::string note_of(const daf::CheckpointInfo& info, const std::string& name, std::string otherwise) {
-    const auto note = info.notes.find(name);
-    return note == info.notes.end() ? otherwise : note->second;
-}
-
-}  // namespace
-
 TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch) {
     const daf::Safetensors file = daf::open_checkpoint(weights);
     TrainedNetwork trained{nullptr, daf::checkpoint_info(file), nullptr};
-    const Origin origin = origin_of(file, trained.info.architecture);
+    const Origin origin = origin_of(file);
     NetworkSettings settings;
     settings.attention = origin.attention;
     settings.largest_batch = largest_batch;

@@ -9,6 +9,15 @@
 
 namespace daf_cnn {
 
+/// The preset and attention that a checkpoint names.
+struct Origin {
+    const Preset* preset;
+    Attention attention;
+};
+
+/// Throws daf::MismatchError for a checkpoint of another program.
+Origin origin_of(const daf::Safetensors& file);
+
 struct TrainedNetwork {
     const Preset* preset;
     daf::CheckpointInfo info;

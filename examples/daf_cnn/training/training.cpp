@@ -1,10 +1,13 @@
 #include "training/training.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "command/text.hpp"
+#include "training/first_centres.hpp"
 #include "training/judging.hpp"
 
 namespace daf_cnn {
@@ -24,27 +27,30 @@ std::optional<daf::Safetensors> opened(const std::filesystem::path& path) {
 
 }  // namespace
 
-Training::Training(const TrainConfig& config, const RunFolder& folder, FaceNetwork& network,
+Training::Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, FaceNetwork& network,
                    const Splits& data)
     : config_(config),
       folder_(folder),
       network_(network),
       data_(data),
-      batch_(network.side(), config.batch),
+      feeder_(cpu, data.train, {network.side(), config.batch, daf::Seed{config.seed}, config.augmentation()}),
       schedule_(config.schedule()) {}
 
 void Training::start() {
-    if (config_.weights) network_.restore(daf::open_checkpoint(*config_.weights), daf::Restore::parameters);
+    if (!config_.weights) return;
+    take_weights(network_, daf::open_checkpoint(*config_.weights), config_.first_centres, data_.train,
+                 config_.batch);
 }
 
 void Training::resume() {
     const auto best = opened(folder_.best()), last = opened(folder_.last());
     const int best_epoch = best ? daf::checkpoint_info(*best).epoch : 0;
     const int last_epoch = last ? daf::checkpoint_info(*last).epoch : 0;
+    best_checksum_ = best ? best->metadata(daf::checksum_key) : "";
     if (last && best_epoch <= last_epoch) {
         const auto notes = daf::checkpoint_info(*last).notes;
         const auto recorded = notes.find(best_note);
-        if (!best || recorded == notes.end() || recorded->second != best->metadata(daf::checksum_key)) {
+        if (recorded == notes.end() || recorded->second != best_checksum_) {
             throw daf::MismatchError(folder_.best().string() + ": expected the file that " +
                                      folder_.last().string() + " was written beside, found " +
                                      (best ? "another one" : "none") + ". Restore it, or start a new run.");
@@ -53,69 +59,134 @@ void Training::resume() {
     if (!best && !last) start();
     // best is written first: a run that was stopped between the two goes on from it.
     if (const auto& newest = best_epoch > last_epoch ? best : last) {
+        const UnfinishedEpoch unfinished = UnfinishedEpoch::noted(*newest, steps_of_epoch());
         const daf::CheckpointInfo info = network_.restore(*newest, daf::Restore::everything);
         schedule_ = info.schedule;
         epochs_done_ = info.epoch;
-        best_checksum_ = best->metadata(daf::checksum_key);
+        unfinished_ = unfinished;
         if (best_epoch > last_epoch) network_.save(folder_.last(), checkpoint());
     }
     folder_.forget_after(epochs_done_);
 }
 
+int Training::steps_of_epoch() const {
+    return feeder_.steps();
+}
+
+long Training::steps_left() const {
+    const long epochs = std::max(0, config_.epochs - epochs_done_);
+    return epochs == 0 ? 0 : epochs * steps_of_epoch() - unfinished_.steps;
+}
+
+std::string Training::done_text() const {
+    std::string text = epochs_done_ == 0 ? "" : counted(epochs_done_, "epoch", "epochs");
+    if (unfinished_.steps == 0) return text;
+    return text + (text.empty() ? "" : " and ") + counted(unfinished_.steps, "batch", "batches");
+}
+
+/// What lasts from the beginning of run() to its end.
+struct Training::Session {
+    Progress& progress;
+    Clock::duration save_every;  // zero: only after each epoch
+    StopWhenSaved stop{};
+    Clock::time_point lap = Clock::now();
+    Clock::time_point saved = Clock::now();
+
+    bool save_is_due() const {
+        return save_every > Clock::duration::zero() && Clock::now() - saved >= save_every;
+    }
+    /// Seconds since the last call.
+    double lap_seconds() {
+        const auto now = Clock::now();
+        return std::chrono::duration<double>(now - std::exchange(lap, now)).count();
+    }
+};
+
 void Training::run(Progress& progress) {
+    const std::chrono::duration<double, std::ratio<60>> minutes(config_.save_every);
+    Session session{progress, std::chrono::duration_cast<Clock::duration>(minutes)};
     while (epochs_done_ < config_.epochs) {
-        const auto start = Clock::now();
-        EpochRecord record = train_epoch(progress);
-        const Judgement judgement = judge_split(network_, data_.validation, config_.batch);
-        if (!std::isfinite(judgement.softmax())) diverged("validation", formatted("%g", judgement.softmax()));
-        record.val_accuracy = judgement.accuracy();
-        record.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-        finish_epoch(record, progress);
+        train_epoch(session);
+        const Judgement validation = validate(session);
+        finish_epoch(record_of(validation), session);
+        if (const int signal = session.stop.signal())
+            stopped(signal, formatted("after epoch %d of %d", epochs_done_, config_.epochs));
     }
 }
 
-EpochRecord Training::train_epoch(Progress& progress) {
+void Training::train_epoch(Session& session) {
+    const int epoch = epochs_done_ + 1, steps = steps_of_epoch();
+    feeder_.begin(epoch, unfinished_.steps);
+    while (unfinished_.steps < steps) {
+        const Feeder::Batch batch = feeder_.next();
+        unfinished_.data_wait += batch.waited;
+        const daf::StepResult result = network_.step(batch.images, batch.labels);
+        const std::string where = formatted("epoch %d, batch %d of %d", epoch, unfinished_.steps + 1, steps);
+        if (!std::isfinite(result.loss))
+            diverged(where, result.loss, network_.first_not_finite(batch.images));
+        unfinished_.add(result);
+        session.progress.step(epoch, unfinished_.steps, steps, unfinished_.mean_loss(),
+                              unfinished_.accuracy());
+        between_batches(session, where);
+    }
+}
+
+Judgement Training::validate(Session& session) {
+    const std::string where = formatted("epoch %d, validation", epochs_done_ + 1);
+    Judgement validation =
+        judge_split(network_, data_.validation, config_.batch,
+                    [&](const Judgement& so_far, std::span<const float> images) {
+                        if (!std::isfinite(so_far.softmax_sum))
+                            diverged(where, so_far.softmax_sum, network_.first_not_finite_judging(images));
+                        between_batches(session, where);
+                    });
+    unfinished_.seconds += session.lap_seconds();
+    return validation;
+}
+
+void Training::between_batches(Session& session, const std::string& where) {
+    unfinished_.seconds += session.lap_seconds();
+    if (const int signal = session.stop.signal()) {
+        network_.save(folder_.last(), checkpoint());
+        stopped(signal, "in " + where);
+    }
+    if (session.save_is_due()) save_within_epoch(session);
+}
+
+/// A disk that is full now may have room at the epoch's end: training goes on without this save.
+void Training::save_within_epoch(Session& session) {
+    try {
+        network_.save(folder_.last(), checkpoint());
+    } catch (const daf::FileError& error) {
+        session.progress.line(std::string("not saved, training goes on: ") + error.what());
+    }
+    session.saved = Clock::now();
+}
+
+EpochRecord Training::record_of(const Judgement& validation) const {
+    const auto images = static_cast<double>(unfinished_.sum.count);
+    const auto norms = network_.centre_norms();
     EpochRecord record;
     record.epoch = epochs_done_ + 1;
-    record.lr = schedule_.rate;
-    const auto count = static_cast<std::uint32_t>(data_.train.size());
-    const auto size = static_cast<std::uint32_t>(config_.batch);
-    const std::vector<std::uint32_t> order = epoch_order(daf::Seed{config_.seed}, record.epoch, count);
-    const int steps = static_cast<int>(count / size);
-    daf::StepResult sum;
-    for (int step = 1; step <= steps; ++step) {
-        batch_.fill(data_.train, std::span(order).subspan(static_cast<std::size_t>(step - 1) * size, size));
-        const daf::StepResult result = network_.step(batch_.images(), batch_.labels());
-        if (!std::isfinite(result.loss)) {
-            diverged(formatted("batch %d of %d", step, steps),
-                     formatted("%g, first in %s", result.loss,
-                               network_.first_not_finite(batch_.images()).c_str()));
-        }
-        sum.loss += result.loss;
-        sum.softmax += result.softmax;
-        sum.metric += result.metric;
-        sum.active += result.active;
-        sum.correct += result.correct;
-        sum.count += result.count;
-        progress.step(record.epoch, step, steps, sum.loss / step,
-                      static_cast<double>(sum.correct) / static_cast<double>(sum.count));
-    }
-    const auto images = static_cast<double>(sum.count);
-    const auto norms = network_.centre_norms();
-    record.loss = sum.loss / steps;
-    record.softmax = sum.softmax / steps;
-    record.tc = sum.metric / steps;
-    record.active = static_cast<double>(sum.active) / images;
-    record.train_accuracy = static_cast<double>(sum.correct) / images;
+    record.loss = unfinished_.mean_loss();
+    record.softmax = unfinished_.sum.softmax / unfinished_.steps;
+    record.tc = unfinished_.sum.metric / unfinished_.steps;
+    record.active = static_cast<double>(unfinished_.sum.active) / images;
     record.centre_norm = std::accumulate(norms.begin(), norms.end(), 0.0) / static_cast<double>(norms.size());
+    record.train_accuracy = unfinished_.accuracy();
+    record.val_accuracy = validation.accuracy();
+    record.lr = schedule_.rate;
+    record.seconds = unfinished_.seconds;
+    record.data_wait = unfinished_.data_wait;
     return record;
 }
 
 /// The order of the writes is what makes a stop between any two of them harmless: a metrics line without its
 /// checkpoint is taken back on resume, and a best model without its last one is gone on from.
-void Training::finish_epoch(EpochRecord& record, Progress& progress) {
+void Training::finish_epoch(EpochRecord record, Session& session) {
     const daf::PlateauVerdict verdict = schedule_.observe(record.val_accuracy);
     ++epochs_done_;
+    unfinished_ = {};
     record.reloaded = verdict.reload;
     folder_.record(record);
     network_.set_learning_rate(schedule_.rate);
@@ -126,16 +197,17 @@ void Training::finish_epoch(EpochRecord& record, Progress& progress) {
         network_.set_learning_rate(schedule_.rate);
     }
     network_.save(folder_.last(), checkpoint());
+    session.saved = Clock::now();
 
-    progress.line(formatted(
+    session.progress.line(formatted(
         "epoch %*d/%d  loss %.4f  softmax %.4f  tc %.3f  active %.3f  train %.4f  validation %.4f%s  "
         "lr %g  %.1f s",
         static_cast<int>(std::to_string(config_.epochs).size()), record.epoch, config_.epochs, record.loss,
         record.softmax, record.tc, record.active, record.train_accuracy, record.val_accuracy,
         verdict.best ? " best" : "", record.lr, record.seconds));
     if (verdict.reload) {
-        progress.line(formatted("no rise for %d epochs: back to the best model, learning rate %g",
-                                config_.patience, schedule_.rate));
+        session.progress.line(formatted("no rise for %d epochs: back to the best model, learning rate %g",
+                                        config_.patience, schedule_.rate));
     }
 }
 
@@ -146,15 +218,26 @@ daf::CheckpointInfo Training::checkpoint() const {
     info.notes["margin"] = text_of(config_.margin);
     info.notes["objective"] = config_.objective;
     info.notes[best_note] = best_checksum_;
+    unfinished_.note(info.notes);
     return info;
 }
 
-void Training::diverged(const std::string& where, const std::string& what) const {
+void Training::stopped(int signal, const std::string& where) const {
+    throw Stopped("stopped by " + signal_name(signal) + " " + where + ": saved in " + folder_.path().string(),
+                  "daf-cnn train --run " + shell_word(folder_.path().string()) + " --resume");
+}
+
+void Training::diverged(const std::string& where, double loss, const std::string& layer) const {
     std::error_code ignored;
     const bool kept = std::filesystem::exists(folder_.best(), ignored);
-    throw Diverged(formatted("epoch %d, %s: the loss is %s. Train with a smaller --lr or --lambda",
-                             epochs_done_ + 1, where.c_str(), what.c_str()) +
-                   (kept ? "; the best model so far is kept in " + folder_.best().string() : "") + ".");
+    const bool first = epochs_done_ == 0 && unfinished_.steps == 0;
+    throw Diverged(
+        formatted("%s: the loss is %g; the first layer with a number that is not finite is %s. ",
+                  where.c_str(), loss, layer.c_str()) +
+        (first && config_.weights
+             ? "Training had changed nothing yet: take another checkpoint than --weights " + *config_.weights
+             : "Train with a smaller --lr or --lambda") +
+        (kept ? "; the best model so far is kept in " + folder_.best().string() : "") + ".");
 }
 
 Judgement Training::judge_best() {

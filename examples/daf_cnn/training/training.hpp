@@ -5,9 +5,12 @@
 
 #include "command/progress.hpp"
 #include "data/data.hpp"
+#include "data/feeder.hpp"
 #include "network/face_network.hpp"
 #include "training/run_folder.hpp"
+#include "training/stop.hpp"
 #include "training/train_config.hpp"
+#include "training/unfinished_epoch.hpp"
 
 namespace daf_cnn {
 
@@ -19,8 +22,9 @@ class Diverged : public daf::Error {
 
 class Training {
   public:
-    /// All four must outlive it.
-    Training(const TrainConfig& config, const RunFolder& folder, FaceNetwork& network, const Splits& data);
+    /// All must outlive it.
+    Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, FaceNetwork& network,
+             const Splits& data);
 
     /// Begins a run: takes the parameters of `config.weights`, if there are any.
     void start();
@@ -30,28 +34,43 @@ class Training {
     void resume();
 
     int epochs_done() const { return epochs_done_; }
+    /// "2 epochs and 17 batches"; empty for a run that has not begun.
+    std::string done_text() const;
+    /// Until `config.epochs` are done.
+    long steps_left() const;
 
     /// Trains until `config.epochs` are done. After every epoch: its line in metrics.jsonl, best.safetensors
-    /// if it is the best, last.safetensors. Throws Diverged, or daf::FileError with the earlier files as they
-    /// were.
+    /// if it is the best, last.safetensors; within it last.safetensors again, every `config.save_every` minutes. Throws
+    /// Stopped when a signal asks to stop, between two batches and after saving there; Diverged; or daf::FileError with
+    /// the earlier files as they were.
     void run(Progress& progress);
 
     /// The best epoch's model on the validation images. The network is that model afterwards.
     Judgement judge_best();
 
   private:
-    EpochRecord train_epoch(Progress& progress);
-    void finish_epoch(EpochRecord& record, Progress& progress);
+    struct Session;
+
+    int steps_of_epoch() const;
+    void train_epoch(Session& session);
+    Judgement validate(Session& session);
+    /// Saves when it is time to, and stops when a signal asks for it.
+    void between_batches(Session& session, const std::string& where);
+    void save_within_epoch(Session& session);
+    EpochRecord record_of(const Judgement& validation) const;
+    void finish_epoch(EpochRecord record, Session& session);
     daf::CheckpointInfo checkpoint() const;
-    [[noreturn]] void diverged(const std::string& where, const std::string& what) const;
+    [[noreturn]] void stopped(int signal, const std::string& where) const;
+    [[noreturn]] void diverged(const std::string& where, double loss, const std::string& layer) const;
 
     const TrainConfig& config_;
     const RunFolder& folder_;
     FaceNetwork& network_;
     const Splits& data_;
-    BatchBuffer batch_;
+    Feeder feeder_;
     daf::Plateau schedule_;
     int epochs_done_ = 0;
+    UnfinishedEpoch unfinished_;  // the epoch after those
     std::string best_checksum_;
 };
 

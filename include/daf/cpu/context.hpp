@@ -35,6 +35,15 @@ class Cpu : public HostContext {
         pool_->run(chunks, body);
     }
 
+    /// Work that the threads do beside parallel(), when that has none for them; ThreadPool says how. A Background goes
+    /// before its context does.
+    using Background = ThreadPool::Background;
+    template <class Body>
+    void start(Background& work, Index chunks, const Body& body) {
+        pool_->start(work, chunks, body);
+    }
+    void finish(Background& work) { pool_->finish(work); }
+
   private:
     std::unique_ptr<ThreadPool> pool_;
 };

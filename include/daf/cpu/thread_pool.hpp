@@ -18,6 +18,32 @@ namespace daf {
 
 class ThreadPool {
   public:
+    /// Work for the time in which a pool's threads have nothing better to do: start() begins it, finish() ends it.
+    /// One thread uses it, the one that uses the pool.
+    class Background {
+      public:
+        Background() = default;
+        Background(const Background&) = delete;
+        Background& operator=(const Background&) = delete;
+        ~Background() { drop(); }
+
+        /// Returns once nobody works on it any more; chunks that nobody has begun are dropped.
+        void drop() {
+            if (pool_ != nullptr) pool_->leave(*this);
+        }
+
+      private:
+        friend class ThreadPool;
+
+        ThreadPool* pool_ = nullptr;  // which helps with it
+        void (*call_)(const void*, Index) = nullptr;
+        const void* body_ = nullptr;
+        Index chunks_ = 0;
+        // Under the pool's mutex:
+        Index next_ = 0;
+        int helpers_ = 0;  // workers that are in one of its chunks
+    };
+
     /// threads: how many work at once, the caller among them. Throws Error where the system has no more to give.
     explicit ThreadPool(int threads) {
         try {
@@ -67,6 +93,42 @@ class ThreadPool {
         caller_ = {};
     }
 
+    /// Lets the workers call body(chunk) for the chunks in [0, chunks), in their order, whenever no round of run() has
+    /// a chunk for them: a round misses a worker for one such chunk at the most, so chunks should be small. `body` must
+    /// live until finish(), and must not throw. Workers help with one piece of work at a time; another that is started
+    /// meanwhile waits for finish(). What `work` was still about is dropped first.
+    template <class Body>
+    void start(Background& work, Index chunks, const Body& body) {
+        work.drop();
+        work.call_ = [](const void* b, Index chunk) noexcept { (*static_cast<const Body*>(b))(chunk); };
+        work.body_ = &body;
+        work.chunks_ = chunks;
+        work.next_ = 0;
+        if (workers_.empty() || chunks < 1) return;
+        {
+            const std::lock_guard lock(mutex_);
+            if (background_ != nullptr) return;
+            background_ = &work;
+            work.pool_ = this;
+            background_left_.store(true, std::memory_order_relaxed);
+        }
+        wake_.notify_all();
+    }
+
+    /// Returns once every chunk of `work` is done: the caller runs what is left, the workers go on helping.
+    void finish(Background& work) {
+        for (;;) {
+            Index chunk = 0;
+            {
+                const std::lock_guard lock(mutex_);
+                if (work.next_ == work.chunks_) break;
+                chunk = next_chunk(work);
+            }
+            work.call_(work.body_, chunk);
+        }
+        work.drop();
+    }
+
   private:
     template <class Body>
     static void call(const Body& body, Index chunk, int worker) noexcept {
@@ -82,10 +144,10 @@ class ThreadPool {
     /// As which worker the calling thread is running one of this pool's chunks; -1 if it is not.
     int running_as() const {
         const std::thread::id me = std::this_thread::get_id();
-        if (me == caller_) return 0;
         const auto found = std::find_if(workers_.begin(), workers_.end(),
                                         [me](const std::thread& w) { return w.get_id() == me; });
-        return found == workers_.end() ? -1 : static_cast<int>(found - workers_.begin()) + 1;
+        if (found != workers_.end()) return static_cast<int>(found - workers_.begin()) + 1;
+        return me == caller_ ? 0 : -1;
     }
 
     void take_chunks(int worker) {
@@ -96,17 +158,57 @@ class ThreadPool {
         }
     }
 
+    /// Hands out the next chunk of `work`, which has one. Under the mutex.
+    Index next_chunk(Background& work) {
+        const Index chunk = work.next_++;
+        if (background_ == &work)
+            background_left_.store(work.next_ < work.chunks_, std::memory_order_relaxed);
+        return chunk;
+    }
+
+    /// A worker's help: one chunk of the background work. Whether there was one.
+    bool help() {
+        if (!background_left_.load(std::memory_order_relaxed)) return false;
+        std::unique_lock lock(mutex_);
+        if (!background_left_.load(std::memory_order_relaxed)) return false;
+        Background& work = *background_;
+        const Index chunk = next_chunk(work);
+        ++work.helpers_;
+        lock.unlock();
+        work.call_(work.body_, chunk);
+        lock.lock();
+        if (--work.helpers_ == 0) done_.notify_one();
+        return true;
+    }
+
+    /// Drops what is left of `work`, waits for the workers that are in it and forgets it.
+    void leave(Background& work) {
+        std::unique_lock lock(mutex_);
+        work.next_ = work.chunks_;
+        background_left_.store(false, std::memory_order_relaxed);
+        done_.wait(lock, [&] { return work.helpers_ == 0; });
+        background_ = nullptr;
+        work.pool_ = nullptr;
+    }
+
     void work(int worker) {
         std::uint64_t seen = 0;
         for (;;) {
             // The next round mostly follows within microseconds; sleeping and waking costs more than that.
             for (int spin = 0; spin < 200 && announced_.load(std::memory_order_acquire) == seen; ++spin) {
-                std::this_thread::yield();
+                if (help()) {
+                    spin = -1;
+                } else {
+                    std::this_thread::yield();
+                }
             }
             {
                 std::unique_lock lock(mutex_);
-                wake_.wait(lock, [&] { return stopping_ || round_ != seen; });
+                wake_.wait(lock, [&] {
+                    return stopping_ || round_ != seen || background_left_.load(std::memory_order_relaxed);
+                });
                 if (stopping_) return;
+                if (round_ == seen) continue;
                 seen = round_;
                 if (!open_) continue;
                 ++joined_;
@@ -121,10 +223,12 @@ class ThreadPool {
         {
             const std::lock_guard lock(mutex_);
             stopping_ = true;
+            background_left_.store(false, std::memory_order_relaxed);
         }
         wake_.notify_all();
         for (std::thread& worker : workers_) worker.join();
         workers_.clear();
+        if (background_ != nullptr) background_->pool_ = nullptr;
     }
 
     std::vector<std::thread> workers_;
@@ -136,6 +240,8 @@ class ThreadPool {
     Index chunks_ = 0;
     std::atomic<Index> next_{0};
     std::atomic<std::uint64_t> announced_{0};
+    Background* background_ = nullptr;  // what workers help with; changed under the mutex, as the next is
+    std::atomic<bool> background_left_{false};  // whether it has chunks that nobody has begun
     std::uint64_t round_ = 0;
     int joined_ = 0;     // workers that take part in the round
     bool open_ = false;  // workers may still join it

@@ -80,6 +80,14 @@ Descriptor open_file(const std::filesystem::path& path, int flags, Mode... mode)
     return Descriptor(number);
 }
 
+/// Whether what was written is on the disk; a signal that comes meanwhile does not count.
+inline bool sync(const Descriptor& descriptor) {
+    int result = 0;
+    do result = ::fsync(descriptor.number());
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
 /// The largest piece handed to one read or write; Linux transfers at most 2 GiB at once.
 inline constexpr std::size_t largest_transfer = std::size_t{1} << 30;
 
@@ -106,7 +114,7 @@ class FileWriter {
 
     /// Returns once the bytes are on the disk and the file is closed.
     void finish() {
-        if (::fsync(descriptor_.number()) != 0) file_detail::fail("write", path_, errno);
+        if (!file_detail::sync(descriptor_)) file_detail::fail("write", path_, errno);
         if (!descriptor_.close()) file_detail::fail("write", path_, errno);
     }
 
@@ -156,7 +164,7 @@ inline void sync_folder(const std::filesystem::path& folder) {
     const Descriptor descriptor = open_file(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY);
     if (!descriptor.is_open())
         return;  // one may write in a folder that one may not read; the rename stands anyway
-    const bool synced = ::fsync(descriptor.number()) == 0;
+    const bool synced = sync(descriptor);
     const bool unsupported = !synced && (errno == EINVAL || errno == ENOTSUP || errno == EROFS);
     if (!synced && !unsupported) fail("sync the folder", folder, errno);
 }

@@ -26,7 +26,7 @@ struct StepResult {
     double softmax = 0;  // its mean cross-entropy
     double metric = 0;   // its metric loss, reduced, without lambda
     Index active = 0;    // samples whose metric loss is not zero
-    Index correct = 0;   // samples whose largest logit is their label's
+    Index correct = 0;   // samples whose label has the largest logit; by w = 0, the nearest centre
     Index count = 0;
 };
 
@@ -123,7 +123,7 @@ class Learner {
                  metric_saved, labels);
         result.loss = objective_.lambda * result.metric + objective_.softmax_weight * result.softmax;
         for (Index i = 0; i < count; ++i) {
-            result.correct += largest_of(logits[i].data(), Net::classes) == labels[i][0];
+            result.correct += class_of(e[i].data(), logits[i].data()) == labels[i][0];
         }
 
         trunk_.backward(ctx, net_.trunk, trunk_parameters,
@@ -160,6 +160,22 @@ class Learner {
         trunk_.each_output([&](auto i, const auto& y) {
             if (!all_finite(y)) found = std::min(found, static_cast<Index>(i));
         });
+        return found;
+    }
+    /// The same of evaluate(x), which it runs.
+    Index first_not_finite_evaluating(Images x) requires(std::is_same_v<Space, Host>) {
+        if (!all_finite(x)) return -1;
+        Index found = static_cast<Index>(Net::metric_at);
+        const auto look = [&](Index at, const auto& y) {
+            if (!all_finite(y)) found = std::min(found, at);
+        };
+        const Embeddings e = evaluate(x, [&](auto i, const auto&, const auto&, const auto& y) {
+                                 look(Index{i}, y);
+                             }).embeddings;
+        head_eval_.forward(*ctx_, net_.head, part_of_tuple<Net::head_begin, Net::Head::length>(bound_), e,
+                           Draw{}, [&](auto i, const auto&, const auto&, const auto& y) {
+                               look(static_cast<Index>(Net::head_begin + i), y);
+                           });
         return found;
     }
 
@@ -226,6 +242,12 @@ class Learner {
     template <class S, class E>
     static bool all_finite(const Batch<S, E, Space>& batch) {
         return std::all_of(batch.data(), batch.data() + batch.size(), [](T v) { return std::isfinite(v); });
+    }
+
+    /// What the objective makes the network a classifier by: its logits, or its centres where no softmax trains those.
+    Index class_of(const T* e, const T* logits) const {
+        if (objective_.softmax_weight != 0) return largest_of(logits, Net::classes);
+        return largest_of(closeness(e, centres()).data(), Net::classes);
     }
 
     PerSample losses_of(Index count) const { return {memory_.template as<T>(plan_.losses), count}; }

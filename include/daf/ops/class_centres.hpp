@@ -1,5 +1,6 @@
 #pragma once
 // What the losses with one centre per class share: their parameters, what moves them, and the call that does.
+#include <array>
 #include <cmath>
 #include <daf/core/entry.hpp>
 
@@ -22,6 +23,22 @@ struct ClassCentres {
         return std::tuple{Parameter{"centres", &ClassCentres::centres, Role::undecayed, init::normal(0.01)}};
     }
 };
+
+/// Minus the half squared distance of an embedding e (D) to each centre: the nearest centre has the largest. Sums in
+/// double over differences.
+template <Index Classes, Index Features, class T>
+std::array<double, static_cast<std::size_t>(Classes)> closeness(const std::remove_const_t<T>* e,
+                                                                View<Shape<Classes, Features>, T> centres) {
+    std::array<double, static_cast<std::size_t>(Classes)> scores{};
+    const T* c = centres.data();
+    for (double& score : scores) {
+        for (Index d = 0; d < Features; ++d, ++c) {
+            const double apart = static_cast<double>(e[d]) - static_cast<double>(*c);
+            score -= 0.5 * apart * apart;
+        }
+    }
+    return scores;
+}
 
 /// What backward adds up for the centres of a loss that pulls each to its own samples.
 ///   centres    (K,D)  their gradient, only under exact_gradient

@@ -1,0 +1,81 @@
+#include "training/run.hpp"
+
+#include <Eigen/Core>
+#include <iostream>
+
+#include "command/text.hpp"
+#include "training/judging.hpp"
+#include "training/run_lock.hpp"
+#include "training/settings.hpp"
+#include "training/training.hpp"
+
+namespace daf_cnn {
+
+namespace {
+
+void check_batch(const TrainConfig& config, const Splits& data) {
+    const std::size_t images = data.train.size();
+    if (images >= static_cast<std::size_t>(config.batch)) return;
+    throw BadUse(
+        formatted("--batch: expected at most the %zu training images that there are (%s), but was given '%d'",
+                  images, data.train.source.c_str(), config.batch));
+}
+
+std::string megabytes(Index bytes) {
+    return formatted("%.0f MB", static_cast<double>(bytes) / 1e6);
+}
+
+void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNetwork& network,
+               const Splits& data, int threads, const std::string& done) {
+    std::cout << network.architecture() << ": " << network.parameter_count() << " parameters, images of "
+              << network.side() << "x" << network.side() << '\n'
+              << "data: " << data.train.source << ", " << data.train.size() << " to train on, "
+              << data.validation.size() << " to validate";
+    if (data.train.side != network.side())
+        std::cout << ", enlarged from " << data.train.side << "x" << data.train.side;
+    const auto pixels = static_cast<Index>(data.train.images.size() + data.validation.images.size());
+    std::cout << '\n'
+              << "this machine: " << threads << (threads == 1 ? " thread, " : " threads, ")
+              << Eigen::SimdInstructionSetsInUse() << "; memory " << megabytes(network.bytes())
+              << " for batches of " << config.batch << ", " << megabytes(pixels) << " for the images\n"
+              << "run: " << folder.path().string();
+    if (!done.empty()) std::cout << ", after " << done;
+    std::cout << std::endl;
+}
+
+}  // namespace
+
+Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config) {
+    return load_data(cpu, config.data_source(), preset_named(config.preset).side,
+                     {Split::train, Split::validation});
+}
+
+Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, const Splits& data,
+                       Begin begin) {
+    check_batch(config, data);
+    const auto network = preset_named(config.preset).make_network(cpu, config.network_settings());
+    std::optional<RunLock> lock;
+    Training training(cpu, config, folder, *network, data);
+    if (begin == Begin::where_it_stopped) {
+        lock.emplace(folder.path());
+        folder.remove_leftovers();
+        training.resume();
+    } else {
+        training.start();
+        folder.create();
+        lock.emplace(folder.path());
+    }
+    write_config(folder.config(), config);
+    introduce(config, folder, *network, data, cpu.threads(), training.done_text());
+    if (config.weights && training.done_text().empty()) {
+        const Judgement before = judge_split(*network, data.validation, config.batch);
+        std::cout << "before the first epoch: validation accuracy " << share_text(before.accuracy())
+                  << std::endl;
+    }
+
+    Progress progress(config.epochs, training.steps_left(), Progress::terminal());
+    training.run(progress);
+    return training.judge_best();
+}
+
+}  // namespace daf_cnn

@@ -1,0 +1,69 @@
+#pragma once
+// A configuration as a list of settings: how it is kept in config.json, read back, and compared with a command line.
+// A configuration is a struct with for_each_option(config, visit); TrainConfig is one.
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "command/option.hpp"
+
+namespace daf_cnn {
+
+/// An option and the member that holds its value, whatever the member's type.
+struct Setting {
+    Option option;
+    bool is_text;  // words, where the others are numbers, true or false
+    std::function<std::string()> text;
+    std::function<void(std::string_view)> parse;
+};
+using Settings = std::vector<Setting>;
+
+namespace detail {
+template <class T>
+inline constexpr bool is_text =
+    std::is_same_v<T, std::string> || std::is_same_v<T, std::optional<std::string>>;
+}
+
+/// They refer to `config`, which must outlive them.
+template <class Config>
+Settings settings_of(Config& config) {
+    Settings settings;
+    for_each_option(config, [&]<class T>(const Option& option, T& value) {
+        settings.push_back({option, detail::is_text<T>, [&value] { return text_of(value); },
+                            [option, &value](std::string_view text) { parse_value(option, text, value); }});
+    });
+    return settings;
+}
+
+/// Gives `to` the values that `from` has for the options named; both are settings of one configuration's type.
+void overwrite(const Settings& to, const Settings& from, const Given& named);
+
+void write_settings(const std::filesystem::path& path, const Settings& settings);
+void read_settings(const std::filesystem::path& path, const Settings& settings);
+void resume_settings(const Settings& stored, const Settings& command_line, const Given& given);
+
+/// Whole or not at all.
+template <class Config>
+void write_config(const std::filesystem::path& path, Config config) {
+    write_settings(path, settings_of(config));
+}
+
+/// An entry that is missing has the value that Option::formerly states; without such a value, and for entries of
+/// unknown names, throws daf::FormatError that names the file and the entry. Or daf::FileError.
+template <class Config>
+Config read_config(const std::filesystem::path& path) {
+    Config config;
+    read_settings(path, settings_of(config));
+    return config;
+}
+
+/// What a resumed run was started with; the command line may repeat it, and change what is free on resume. Throws
+/// BadUse that names the option which contradicts.
+template <class Config>
+Config resumed(Config stored, Config command_line, const Given& given) {
+    resume_settings(settings_of(stored), settings_of(command_line), given);
+    return stored;
+}
+
+}  // namespace daf_cnn
