@@ -98,10 +98,12 @@ TEST_CASE("t-SNE: the layout begins with the two principal components") {
     features.col(2) << -4, -2, 0, 2, 4;
     features.col(0) << 1, -1, 0, -1, 1;
     const Layout y = parts::first_layout(features);
-    const double scale = 1e-4 / std::sqrt(8.0);
+    const double scale = 1 / std::sqrt(8.0);  // to a standard deviation of 1e-4, in units of it
     for (Eigen::Index i = 0; i < 5; ++i) {
-        CHECK(static_cast<double>(y(i, 0)) == doctest::Approx(static_cast<double>(features(i, 2)) * scale));
-        CHECK(static_cast<double>(y(i, 1)) == doctest::Approx(static_cast<double>(features(i, 0)) * scale));
+        CHECK(static_cast<double>(y(i, 0)) * 1e4 ==
+              doctest::Approx(static_cast<double>(features(i, 2)) * scale));
+        CHECK(static_cast<double>(y(i, 1)) * 1e4 ==
+              doctest::Approx(static_cast<double>(features(i, 0)) * scale));
     }
 }
 
