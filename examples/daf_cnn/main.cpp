@@ -1,4 +1,4 @@
-// daf-cnn: trains, evaluates and times the networks of the DAF-CNN paper.
+// daf-cnn: trains, evaluates, reports on and times the networks of the DAF-CNN paper.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -61,10 +61,10 @@ int run(int argc, char** argv) {
     daf_cnn::use_help_format(program);
     // In the order of --help.
     const std::map<std::string, daf_cnn::Command> commands{
-        {"train", daf_cnn::add_train(program)},     {"finetune", daf_cnn::add_finetune(program)},
-        {"ablate", daf_cnn::add_ablate(program)},   {"eval", daf_cnn::add_eval(program)},
-        {"predict", daf_cnn::add_predict(program)}, {"faces", daf_cnn::add_faces(program)},
-        {"bench", daf_cnn::add_bench(program)}};
+        {"train", daf_cnn::add_train(program)},   {"finetune", daf_cnn::add_finetune(program)},
+        {"ablate", daf_cnn::add_ablate(program)}, {"report", daf_cnn::add_report(program)},
+        {"eval", daf_cnn::add_eval(program)},     {"predict", daf_cnn::add_predict(program)},
+        {"faces", daf_cnn::add_faces(program)},   {"bench", daf_cnn::add_bench(program)}};
     daf_cnn::place_help_flags(program);
     try {
         program.parse(argc, argv);

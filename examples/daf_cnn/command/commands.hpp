@@ -18,5 +18,6 @@ Command add_eval(CLI::App& program);
 Command add_predict(CLI::App& program);
 Command add_bench(CLI::App& program);
 Command add_faces(CLI::App& program);
+Command add_report(CLI::App& program);
 
 }  // namespace daf_cnn

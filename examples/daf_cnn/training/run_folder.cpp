@@ -1,6 +1,8 @@
 #include "training/run_folder.hpp"
 
+#include <algorithm>
 #include <daf/io/file.hpp>
+#include <daf/io/json.hpp>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <string_view>
@@ -27,6 +29,37 @@ std::string EpochRecord::json() const {
                                 {"data_wait", data_wait}};
     if (reloaded) line["reloaded"] = true;
     return line.dump();
+}
+
+EpochRecord EpochRecord::read(std::string_view line) {
+    const auto json = nlohmann::json::parse(line, nullptr, false);
+    if (!json.is_object()) {
+        throw daf::FormatError("expected one JSON object with an epoch's figures, found " +
+                               daf::json::shown(line));
+    }
+    EpochRecord record;
+    const auto number = [&](const char* name, auto& value) {
+        const auto entry = json.find(name);
+        if (entry == json.end() || !entry->is_number()) {
+            throw daf::FormatError("expected a number '" + std::string(name) + "', found " +
+                                   (entry == json.end() ? "none" : daf::json::shown(entry->dump())));
+        }
+        entry->get_to(value);
+    };
+    number("epoch", record.epoch);
+    number("loss", record.loss);
+    number("softmax", record.softmax);
+    number("tc", record.tc);
+    number("active", record.active);
+    number("centre_norm", record.centre_norm);
+    number("train_accuracy", record.train_accuracy);
+    number("val_accuracy", record.val_accuracy);
+    number("lr", record.lr);
+    number("seconds", record.seconds);
+    if (json.contains("data_wait")) number("data_wait", record.data_wait);  // not in the first runs
+    const auto reloaded = json.find("reloaded");
+    record.reloaded = reloaded != json.end() && *reloaded == true;
+    return record;
 }
 
 fs::path RunFolder::epoch(int number) const {
@@ -72,6 +105,32 @@ void RunFolder::record(const EpochRecord& epoch) const {
     daf::FileWriter file(std::move(descriptor), metrics());
     file.write(epoch.json() + "\n");
     file.finish();
+}
+
+std::vector<EpochRecord> RunFolder::epochs() const {
+    std::error_code ignored;
+    if (!fs::exists(metrics(), ignored)) return {};
+    const std::vector<std::byte> bytes = daf::read_file(metrics());
+    std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::vector<EpochRecord> records;
+    for (int number = 1; !rest.empty(); ++number) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        const int expected = records.empty() ? 1 : records.back().epoch + 1;
+        try {
+            records.push_back(EpochRecord::read(line));
+            if (records.back().epoch != expected) {
+                throw daf::FormatError("expected epoch " + std::to_string(expected) + ", found " +
+                                       std::to_string(records.back().epoch));
+            }
+        } catch (const daf::FormatError& error) {
+            throw daf::FormatError(
+                metrics().string() + ":" + std::to_string(number) + ": " + error.what() +
+                ". Restore the file; where only its last line was cut short, daf-cnn train "
+                "--resume mends it.");
+        }
+    }
+    return records;
 }
 
 void RunFolder::forget_after(int epoch) const {

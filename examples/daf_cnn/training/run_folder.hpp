@@ -2,6 +2,8 @@
 // What a training run leaves behind: config.json, metrics.jsonl, best.safetensors, last.safetensors.
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace daf_cnn {
 
@@ -21,6 +23,8 @@ struct EpochRecord {
     bool reloaded = false;  // the epoch's model was left for the best one
 
     std::string json() const;
+    /// What json() wrote. Throws daf::FormatError "expected ..., found ...".
+    static EpochRecord read(std::string_view line);
 };
 
 class RunFolder {
@@ -46,6 +50,9 @@ class RunFolder {
 
     /// Adds an epoch's line to metrics.jsonl and returns once it is on the disk.
     void record(const EpochRecord& epoch) const;
+    /// The lines of metrics.jsonl, oldest first; none where the file is missing. Throws daf::FileError, or
+    /// daf::FormatError that names the line.
+    std::vector<EpochRecord> epochs() const;
     /// Takes back the lines of later epochs, and what is not a whole line.
     void forget_after(int epoch) const;
 
