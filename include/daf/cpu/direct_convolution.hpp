@@ -1,33 +1,12 @@
 #pragma once
-// The convolution behind Conv2d and ConvBnRelu: direct, channels-last, sizes at run time so that one piece of code
-// serves every layer. All three passes are the register-blocked product of gemm.hpp over rows of a zero-padded copy of
-// one image; patches are never copied.
+// The direct convolution, for every kernel and stride: channels-last, sizes at run time so that one piece of code serves
+// every layer. All three passes are the register-blocked product of gemm.hpp over rows of a zero-padded copy of one
+// image; patches are never copied.
 #include <algorithm>
-#include <daf/cpu/context.hpp>
+#include <daf/cpu/convolution_size.hpp>
 #include <daf/cpu/gemm.hpp>
 
 namespace daf::cpu {
-
-struct ConvolutionSize {
-    Index height, width, in;  // of x
-    Index features;
-    Index kernel, stride;
-
-    constexpr Index out_height() const { return (height - 1) / stride + 1; }
-    constexpr Index out_width() const { return (width - 1) / stride + 1; }
-    constexpr Index out_area() const { return out_height() * out_width(); }
-    constexpr Index border() const { return kernel - 1; }  // both sides together
-    constexpr Index x_size() const { return height * width * in; }
-    constexpr Index y_size() const { return out_area() * features; }
-    constexpr Index weights() const { return kernel * kernel * in * features; }
-    constexpr Index padded_x() const { return (height + border()) * (width + border()) * in; }
-};
-
-template <class Op>
-constexpr ConvolutionSize convolution_size() {
-    return {Op::Input::height,    Op::Input::width, Op::Input::channels,
-            Op::Output::channels, Op::kernel,       Op::stride};
-}
 
 /// Copies an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels, every pixel `step`
 /// from the next; `before` zero pixels stand above and to the left.
