@@ -17,13 +17,11 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
     template <class T>
     static Index scratch_bytes(const Cpu& ctx, Index count) {
         const int threads = ctx.threads();
-        const Index chunks = chunks_for(count);
-        const Index forward = cpu::GridConvolution<T>::forward(size).scratch(threads) +
-                              cpu::BatchMoments<T>(Features, chunks).scratch();
-        const Index backward = Gradient<T>(Features, chunks).scratch() +
-                               cpu::GridConvolution<T>::data_gradient(size).scratch(threads) +
-                               cpu::ConvolutionWeightGradient<T>(size, count).scratch(threads) +
-                               threads * scratch_size<T>(size.y_size());
+        const cpu::ConvolutionForward<T> convolution(ctx, size, count);
+        const Index forward = convolution.whole_scratch(threads) +
+                              cpu::BatchMoments<T>(Features, convolution.slots()).scratch();
+        const Index backward = Gradient<T>(Features, chunks_for(count)).scratch() +
+                               cpu::ConvolutionBackward<T>(ctx, size, count).scratch(threads);
         return scratch_size<T>(Features) + std::max(forward, backward);
     }
 
@@ -32,22 +30,17 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         const auto& p = call.params;
         auto frame = ctx.scratch();
         T* slope = frame.take<T>(Features);
-        auto convolution = cpu::GridConvolution<T>::forward(size);
-        convolution.take(frame, ctx.threads(), p.weight.data());
+        const cpu::ConvolutionForward<T> convolution(ctx, size, call.count());
         if constexpr (M == Mode::train) {
             const auto& saved = call.saved;
-            const Index chunks = chunks_for(call.count());
             require_variance(Op::Header::name, call.count() * area);
-            cpu::BatchMoments<T> moments(Features, chunks);
+            cpu::BatchMoments<T> moments(Features, convolution.slots());
             moments.take(frame);
-            ctx.parallel(chunks, [&](Index chunk, int worker) {
-                const auto [first, last] = part_of(call.count(), chunks, chunk);
-                for (Index n = first; n < last; ++n) {
-                    T* z = saved.z[n].data();
-                    convolution.image(call.x[n].data(), z, false, worker);
-                    moments.add(z, area, chunk);  // while it is in the cache
-                }
-            });
+            T* z = saved.z.data();
+            convolution.transform_and_run(ctx, frame, p.weight.data(), call.x.data(), z,
+                                          [&](Index first, Index pixels, Index slot) {
+                                              moments.add(z + first * Features, pixels, slot);
+                                          });
             moments.join();
             moments.finish(Bn::eps, Bn::momentum, saved.mean.data(), saved.inverse_std.data(),
                            p.running_mean.data(), p.running_var.data());
@@ -61,11 +54,13 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
             const auto affine =
                 cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
                                               p.gamma.data(), p.beta.data(), slope);
-            ctx.parallel(call.count(), [&](Index n, int worker) {
-                T* y = call.y[n].data();
-                convolution.image(call.x[n].data(), y, false, worker);
-                cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(y), area, Features, affine, y);
-            });
+            T* y = call.y.data();
+            convolution.transform_and_run(ctx, frame, p.weight.data(), call.x.data(), y,
+                                          [&](Index first, Index pixels, Index) {
+                                              T* at = y + first * Features;
+                                              cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(at),
+                                                                                pixels, Features, affine, at);
+                                          });
         }
     }
 
@@ -85,24 +80,18 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         });
         to_z.finish(count * area, saved.inverse_std.data(), call.dparams.gamma.data(),
                     call.dparams.beta.data());
-
-        auto to_x = cpu::GridConvolution<T>::data_gradient(size);
-        cpu::ConvolutionWeightGradient<T> to_weight(size, count);
-        if (call.dx) to_x.take(frame, ctx.threads(), p.weight.data());
-        to_weight.take(frame, ctx.threads());
-        const Index dz_bytes = scratch_size<T>(size.y_size());
-        auto* dz_of_workers = frame.take<std::byte>(ctx.threads() * dz_bytes);
-        ctx.parallel(to_weight.chunks(), [&](Index chunk, int worker) {
-            const auto [first, last] = part_of(count, to_weight.chunks(), chunk);
-            T* dz =
-                reinterpret_cast<T*>(dz_of_workers + worker * dz_bytes);  // one image's, never the batch's
-            for (Index n = first; n < last; ++n) {
-                to_z.apply(saved.z[n].data(), call.dy[n].data(), area, dz, false);
-                to_weight.image(call.x[n].data(), dz, chunk, worker);
-                if (call.dx) to_x.image(dz, call.dx.batch[n].data(), call.dx.accumulates(), worker);
-            }
-        });
-        to_weight.finish(ctx, call.dparams.weight.data());
+        // dz is made where it is read, a few rows at a time.
+        constexpr Index width = Op::Output::width, row_size = width * Features;
+        const T* z = saved.z.data();
+        const T* dy = call.dy.data();
+        cpu::ConvolutionBackward<T>(ctx, size, count)
+            .run(
+                ctx, frame, p.weight.data(), call.x.data(),
+                [&](Index n, Index row, T* dz) {
+                    const Index at = (n * Op::Output::height + row) * row_size;
+                    to_z.apply(z + at, dy + at, width, dz, false);
+                },
+                call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(), call.dparams.weight.data());
     }
 };
 

@@ -3,17 +3,17 @@
 // every layer. All three passes are the register-blocked product of gemm.hpp over rows of a zero-padded copy of one
 // image; patches are never copied.
 #include <algorithm>
-#include <daf/cpu/convolution_size.hpp>
-#include <daf/cpu/gemm.hpp>
+#include <daf/cpu/channel_packets.hpp>
+#include <daf/cpu/convolution_parts.hpp>
 
 namespace daf::cpu {
 
-/// Copies an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels, every pixel `step`
-/// from the next; `before` zero pixels stand above and to the left.
+/// Copies rows of an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels, every pixel
+/// `step` from the next; `before` zero pixels stand above and to the left.
 template <class T>
-void place_in_grid(const T* image, Index rows, Index columns, Index channels, Index step, Index before,
+void place_in_grid(const T* image, Range rows, Index columns, Index channels, Index step, Index before,
                    Index grid_width, T* grid) {
-    for (Index r = 0; r < rows; ++r) {
+    for (Index r = rows.first; r < rows.last; ++r) {
         T* to = grid + ((before + r * step) * grid_width + before) * channels;
         const T* from = image + r * columns * channels;
         if (step == 1) {
@@ -25,7 +25,7 @@ void place_in_grid(const T* image, Index rows, Index columns, Index channels, In
     }
 }
 
-/// A convolution of images, one at a time, with weights packed once: y of x, or dx of dy.
+/// A convolution of images with packed weights: y of x, or dx of dy.
 template <class T>
 class GridConvolution {
   public:
@@ -42,31 +42,52 @@ class GridConvolution {
                 1,           true};
     }
 
-    /// What take() takes from the frame: weights, and one padded image a worker.
-    Index scratch(int threads) const {
-        return scratch_size<T>(packed_weights()) + threads * scratch_size<T>(grid_size());
-    }
-    void take(ScratchFrame& frame, int threads, const T* weight) {
-        weights_ = frame.take<T>(packed_weights());
-        grids_ = frame.take<std::byte>(threads * scratch_size<T>(grid_size()));
-        pack(weight);
-        for (int worker = 0; worker < threads; ++worker) std::fill_n(grid_of(worker), grid_size(), T(0));
+    /// Elements of the packed weights, and of the grid of one image.
+    Index packed_size() const { return panels() * panel_size(); }
+    Index grid_size() const { return grid_height_ * grid_width_ * from_.channels; }
+    /// Panels of output channels, and rows, into which an image's work may be cut.
+    Index panels() const { return (to_.channels + panel_width() - 1) / panel_width(); }
+    Index rows() const { return to_.rows; }
+
+    /// weight (K,K,in,features): its features run over the target's channels, or turned round over the source's.
+    void pack(Cpu& ctx, const T* weight, T* packed) const {
+        ctx.parallel(panels(), [&](Index panel) {
+            const Index first = panel * panel_width(), m = std::min(panel_width(), to_.channels - first);
+            const Index row = turned_ ? from_.channels : 1;
+            pack_panels<T>(packed + panel * panel_size(), m, sum_size(), packets_, row, [&](Index t) {
+                if (!turned_) return weight + t * to_.channels + first;
+                const Index tap = kernel_ * kernel_ - 1 - t / from_.channels;
+                return weight + (tap * to_.channels + first) * from_.channels + t % from_.channels;
+            });
+        });
     }
 
-    void image(const T* source, T* target, bool accumulate, int worker) const {
-        T* grid = grid_of(worker);
-        const Index grid_row = grid_width_ * from_.channels, width = packets_ * lanes<T>;
-        place_in_grid(source, from_.rows, from_.columns, from_.channels, spread_, kernel_ / 2, grid_width_,
-                      grid);
+    /// Places rows of an image in a grid that is zero elsewhere.
+    void place(const T* image, Range rows, T* grid) const {
+        place_in_grid(image, rows, from_.columns, from_.channels, spread_, kernel_ / 2, grid_width_, grid);
+    }
+    Index source_rows() const { return from_.rows; }
+
+    /// Rows and panels of the target.
+    void multiply(const T* packed, const T* grid, Range rows, Range panels, T* target,
+                  bool accumulate) const {
+        const Index grid_row = grid_width_ * from_.channels;
         const Sum sum{kernel_, kernel_ * from_.channels};
-        for (Index first = 0; first < to_.channels; first += width) {
-            for (Index r = 0; r < to_.rows; ++r) {
+        for (Index panel = panels.first; panel < panels.last; ++panel) {
+            const Index first = panel * panel_width();
+            for (Index r = rows.first; r < rows.last; ++r) {
                 const Columns<T> pixels{grid + r * stride_ * grid_row, stride_ * from_.channels, grid_row, 1};
-                multiply_panel(packets_, sum, weights_ + first * sum.size(), pixels, to_.columns,
+                multiply_panel(packets_, sum, packed + panel * panel_size(), pixels, to_.columns,
                                target + r * to_.columns * to_.channels + first, to_.channels,
                                to_.channels - first, accumulate);
             }
         }
+    }
+
+    /// A whole image.
+    void image(const T* packed, const T* source, T* grid, T* target, bool accumulate) const {
+        place(source, {0, from_.rows}, grid);
+        multiply(packed, grid, {0, to_.rows}, {0, panels()}, target, accumulate);
     }
 
   private:
@@ -85,26 +106,9 @@ class GridConvolution {
           grid_height_(size.height + size.border()),
           packets_(panel_packets<T>(to.channels, to.columns)) {}
 
-    Index taps() const { return kernel_ * kernel_; }
-    Index packed_weights() const { return packed_size<T>(to_.channels, taps() * from_.channels, packets_); }
-    Index grid_size() const { return grid_height_ * grid_width_ * from_.channels; }
-    T* grid_of(int worker) const {
-        return reinterpret_cast<T*>(grids_ + worker * scratch_size<T>(grid_size()));
-    }
-
-    /// weight (K,K,in,features): its features run over the target's channels, or turned round over the source's.
-    void pack(const T* weight) {
-        if (!turned_) {
-            pack_panels<T>(weights_, to_.channels, taps() * from_.channels, packets_, 1,
-                           [&](Index t) { return weight + t * to_.channels; });
-            return;
-        }
-        pack_panels<T>(weights_, to_.channels, taps() * from_.channels, packets_, from_.channels,
-                       [&](Index t) {
-                           const Index tap = taps() - 1 - t / from_.channels;
-                           return weight + tap * to_.channels * from_.channels + t % from_.channels;
-                       });
-    }
+    Index sum_size() const { return kernel_ * kernel_ * from_.channels; }
+    Index panel_width() const { return packets_ * lanes<T>; }
+    Index panel_size() const { return panel_width() * sum_size(); }
 
     Index kernel_;
     Map from_;
@@ -114,8 +118,6 @@ class GridConvolution {
     bool turned_;
     Index grid_width_, grid_height_;
     Index packets_;
-    T* weights_ = nullptr;
-    std::byte* grids_ = nullptr;
 };
 
 /// dweight: every chunk of images sums into its own copy, the copies are added in their order.
@@ -149,7 +151,7 @@ class ConvolutionWeightGradient {
         T* packed = packed_ + worker * stride_of(packed_dy());
         T* sums = sums_ + chunk * stride_of(size_.weights());
         const Index grid_width = size_.width + size_.border(), width = packets_ * lanes<T>;
-        place_in_grid(x, size_.height, size_.width, size_.in, 1, size_.kernel / 2, grid_width, grid);
+        place_in_grid(x, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width, grid);
         pack_panels<T>(packed, size_.features, size_.out_area(), packets_, 1,
                        [&](Index pixel) { return dy + pixel * size_.features; });
         const Sum sum{size_.out_height(), size_.out_width()};
@@ -195,6 +197,130 @@ class ConvolutionWeightGradient {
     T* sums_ = nullptr;
     T* grids_ = nullptr;
     T* packed_ = nullptr;
+};
+
+/// y of x.
+template <class T>
+class DirectForward {
+  public:
+    DirectForward(const ConvolutionSize& size, Index count)
+        : size_(size), count_(count), grid_(GridConvolution<T>::forward(size)) {}
+
+    /// Elements of the weights as this pass reads them.
+    Index transformed() const { return grid_.packed_size(); }
+    void transform(Cpu& ctx, const T* weight, T* transformed) const { grid_.pack(ctx, weight, transformed); }
+
+    /// Parts of the output that AfterPixels may be called for at the same time.
+    Index slots() const { return shared() ? chunks_for(grid_.rows()) : chunks_for(count_); }
+
+    Index scratch(int threads) const { return threads * scratch_size<T>(grid_.grid_size()); }
+
+    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const T* x, T* y,
+             const OutputFinish<T>& finish, const AfterPixels& after) const {
+        PerThread<T> grids(frame, ctx.threads(), grid_.grid_size());
+        for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), grid_.grid_size(), T(0));
+        if (shared()) {
+            for (Index n = 0; n < count_; ++n)
+                share_image(ctx, transformed, x, grids.of(0), y, n, finish, after);
+            return;
+        }
+        ctx.parallel(slots(), [&](Index slot, int worker) {
+            const auto [first, last] = part_of(count_, slots(), slot);
+            for (Index n = first; n < last; ++n) {
+                grid_.image(transformed, x + n * size_.x_size(), grids.of(worker), y + n * size_.y_size(),
+                            finish.kind == Finish::accumulate);
+                finish_pixels(y, n * size_.out_area(), size_.out_area(), finish);
+                after(n * size_.out_area(), size_.out_area(), slot);
+            }
+        });
+    }
+
+  private:
+    /// Too few images to give every thread its own.
+    bool shared() const { return count_ < 8; }
+
+    void share_image(Cpu& ctx, const T* transformed, const T* x, T* grid, T* y, Index n,
+                     const OutputFinish<T>& finish, const AfterPixels& after) const {
+        const Index groups = slots(), copies = chunks_for(grid_.source_rows());
+        ctx.parallel(copies, [&](Index part) {
+            grid_.place(x + n * size_.x_size(), part_of(grid_.source_rows(), copies, part), grid);
+        });
+        // Each panel's weights are read by one thread, unless there are too few panels.
+        const Index panels = grid_.panels(), cuts = panels < 8 ? groups : 1;
+        ctx.parallel(panels * cuts, [&](Index piece) {
+            const Index panel = piece / cuts;
+            grid_.multiply(transformed, grid, part_of(grid_.rows(), cuts, piece % cuts), {panel, panel + 1},
+                           y + n * size_.y_size(), finish.kind == Finish::accumulate);
+        });
+        ctx.parallel(groups, [&](Index group) {
+            const auto [first, last] = part_of(grid_.rows(), groups, group);
+            const Index pixel = n * size_.out_area() + first * size_.out_width();
+            const Index pixels = (last - first) * size_.out_width();
+            finish_pixels(y, pixel, pixels, finish);
+            after(pixel, pixels, group);
+        });
+    }
+
+    void finish_pixels(T* y, Index first, Index pixels, const OutputFinish<T>& finish) const {
+        if (finish.kind != Finish::bias_relu) return;
+        for (T* to = y + first * size_.features; pixels > 0; --pixels, to += size_.features) {
+            for_each_packet<T>(size_.features, [&]<class P>(Index c) {
+                const P value = packet::padd(packet::ploadu<P>(to + c), packet::ploadu<P>(finish.bias + c));
+                packet::pstoreu(to + c, rectified(value));
+            });
+        }
+    }
+
+    ConvolutionSize size_;
+    Index count_;
+    GridConvolution<T> grid_;
+};
+
+/// dx and dweight of dy, image by image.
+template <class T>
+class DirectBackward {
+  public:
+    DirectBackward(const ConvolutionSize& size, Index count)
+        : size_(size),
+          count_(count),
+          to_x_(GridConvolution<T>::data_gradient(size)),
+          to_weight_(size, count) {}
+
+    Index scratch(int threads) const {
+        return scratch_size<T>(to_x_.packed_size()) + to_weight_.scratch(threads) +
+               threads * (scratch_size<T>(to_x_.grid_size()) + scratch_size<T>(size_.y_size()));
+    }
+
+    /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
+    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, const MapRows<T>& dy, T* dx,
+             bool accumulate, T* dweight) {
+        T* packed = frame.take<T>(to_x_.packed_size());
+        PerThread<T> grids(frame, ctx.threads(), to_x_.grid_size());
+        PerThread<T> images(frame, ctx.threads(), size_.y_size());  // of dy: one image's, never the batch's
+        to_weight_.take(frame, ctx.threads());
+        if (dx != nullptr) {
+            to_x_.pack(ctx, weight, packed);
+            for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), to_x_.grid_size(), T(0));
+        }
+        ctx.parallel(to_weight_.chunks(), [&](Index chunk, int worker) {
+            const auto [first, last] = part_of(count_, to_weight_.chunks(), chunk);
+            T* image = images.of(worker);
+            for (Index n = first; n < last; ++n) {
+                for (Index row = 0; row < size_.out_height(); ++row)
+                    dy(n, row, image + row * size_.out_width() * size_.features);
+                to_weight_.image(x + n * size_.x_size(), image, chunk, worker);
+                if (dx != nullptr)
+                    to_x_.image(packed, image, grids.of(worker), dx + n * size_.x_size(), accumulate);
+            }
+        });
+        to_weight_.finish(ctx, dweight);
+    }
+
+  private:
+    ConvolutionSize size_;
+    Index count_;
+    GridConvolution<T> to_x_;
+    ConvolutionWeightGradient<T> to_weight_;
 };
 
 }  // namespace daf::cpu

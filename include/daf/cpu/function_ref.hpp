@@ -19,9 +19,7 @@ class FunctionRef<void(Arguments...)> {
               (*static_cast<const F*>(f))(std::forward<Arguments>(arguments)...);
           }) {}
 
-    void operator()(Arguments... arguments) const {
-        call_(function_, std::forward<Arguments>(arguments)...);
-    }
+    void operator()(Arguments... arguments) const { call_(function_, std::forward<Arguments>(arguments)...); }
 
   private:
     const void* function_;

@@ -93,7 +93,8 @@ inline void unroll(const Body& body) {
 
 /// One register block: Packets x Count of C. `rows` of the panel's rows are stored.
 template <class T, int Packets, int Count>
-[[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column, Index rows, bool accumulate) {
+[[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column,
+                                          Index rows, bool accumulate) {
     constexpr Index width = Packets * lanes<T>;
     // Three columns share a pointer: one index register times 0, 1 or 2 reaches them all.
     constexpr int groups = (Count + 2) / 3;

@@ -5,14 +5,9 @@
 //
 // The transforms write V and U as the product of gemm.hpp reads them. A block of tiles is transformed, multiplied and
 // transformed back at a time. Nothing here depends on the number of threads but who does which piece.
-#include <daf/cpu/function_ref.hpp>
 #include <daf/cpu/winograd_parts.hpp>
 
 namespace daf::cpu {
-
-/// What a pass does with its output, besides writing it: called with pixels [first, first + pixels) of the batch when
-/// they are complete and in the cache. Calls of one slot come one after another, in an order that the shapes fix.
-using AfterPixels = FunctionRef<void(Index first, Index pixels, Index slot)>;
 
 template <class T>
 class WinogradForward {
@@ -25,7 +20,7 @@ class WinogradForward {
           m_(tiling_, size.features),
           grids_(tiling_, size.in) {}
 
-    /// Elements of the transformed weights, which do not depend on the count.
+    /// Elements of the weights as this pass reads them; they do not depend on the count.
     Index transformed() const { return weights_.size(); }
     void transform(Cpu& ctx, const T* weight, T* transformed) const {
         with_tile(tiling_.tile, [&](auto m) { weights_.template transform<m>(ctx, weight, transformed); });
@@ -40,7 +35,7 @@ class WinogradForward {
     }
 
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const T* x, T* y,
-             const OutputFinish<T>& finish, AfterPixels after) const {
+             const OutputFinish<T>& finish, const AfterPixels& after) const {
         PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), grids_.size(), T(0));

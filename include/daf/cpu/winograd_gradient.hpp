@@ -33,7 +33,6 @@ class WinogradBackward {
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
     void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, const MapRows<T>& dy, T* dx,
              bool accumulate, T* dweight) const {
-        using winograd::Finish;
         const int threads = ctx.threads();
         T* transformed = frame.take<T>(weights_.size());
         T* sums = frame.take<T>(tiling_.chunks * sums_size());

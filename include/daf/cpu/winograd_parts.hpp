@@ -1,6 +1,6 @@
 #pragma once
 // The tensors of Winograd's convolution: transformed tiles, transformed weights, and the grid that tiles are cut from.
-#include <daf/cpu/function_ref.hpp>
+#include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/winograd_tiling.hpp>
 #include <daf/cpu/winograd_transform.hpp>
 
@@ -15,40 +15,6 @@ void with_tile(Index tile, const Body& body) {
         body(std::integral_constant<int, 4>{});
     }
 }
-
-/// Equal pieces of scratch, one a thread.
-template <class T>
-class PerThread {
-  public:
-    PerThread(ScratchFrame& frame, int threads, Index size)
-        : stride_(scratch_size<T>(size)), memory_(frame.take<std::byte>(threads * stride_)) {}
-    T* of(int thread) const { return reinterpret_cast<T*>(memory_ + thread * stride_); }
-
-  private:
-    Index stride_;
-    std::byte* memory_;
-};
-
-/// A pass's maps, row by row: writes row `row` of image n to `to`.
-template <class T>
-using MapRows = FunctionRef<void(Index n, Index row, T* to)>;
-
-/// Rows that lie in memory.
-template <class T>
-struct PlainRows {
-    const T* maps;
-    Index row_size, rows;
-    void operator()(Index n, Index row, T* to) const {
-        std::copy_n(maps + (n * rows + row) * row_size, row_size, to);
-    }
-};
-
-/// How an output is written.
-template <class T>
-struct OutputFinish {
-    winograd::Finish kind = winograd::Finish::overwrite;
-    const T* bias = nullptr;
-};
 
 /// A strip of one map with its border: pixels whose channels lie side by side.
 template <class T>
@@ -112,7 +78,6 @@ class WinogradTiles {
     /// Transforms the block's strip s back into its place in the maps.
     void output(const T* tiles, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
                 T* maps) const {
-        using winograd::Finish;
         const Index map_row = tiling_.width * channels_;
         T* corner = maps + (strip.image * tiling_.height + strip.first_row) * map_row;
         with_tile(tiling_.tile, [&](auto m) {
@@ -224,8 +189,9 @@ class WinogradWeights {
     void transform_turned(Cpu& ctx, const T* weight, T* transformed) const {
         clear_beyond(transformed);
         ctx.parallel(panels(), [&](Index panel) {
-            constexpr Index run = 16, widest = 4 * lanes<T>;  // inputs at a time; channels of a panel at the most
-            alignas(64) T turned[9 * run * widest];           // [tap][input][channel]
+            constexpr Index run = 16,
+                            widest = 4 * lanes<T>;   // inputs at a time; channels of a panel at the most
+            alignas(64) T turned[9 * run * widest];  // [tap][input][channel]
             const Index first = panel * width_, channels = std::min(width_, out_ - first);
             for (Index i = 0; i < in_; i += run) {
                 const Index inputs = std::min(run, in_ - i);

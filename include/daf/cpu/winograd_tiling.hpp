@@ -1,7 +1,7 @@
 #pragma once
 // How Winograd's convolution cuts a batch of maps: into tiles, strips of tile rows, and blocks of strips whose
 // transformed tiles exist at one time. A function of the shapes and the count alone.
-#include <daf/cpu/convolution_size.hpp>
+#include <daf/cpu/convolution_parts.hpp>
 
 namespace daf::cpu {
 

@@ -2,6 +2,7 @@
 // Winograd's transforms of one tile, SIMD lanes over the channels: Mat tile Mat^T for each channel. A transformed tile
 // lies spread over M+2 x M+2 points; point k is `stride` elements from point k - 1.
 #include <daf/cpu/channel_packets.hpp>
+#include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/winograd_matrices.hpp>
 
 namespace daf::cpu::winograd {
@@ -48,8 +49,8 @@ template <int M, class T>
 
 /// w = A dy A^T. dy: M x M pixels of a grid.
 template <int M, class T>
-[[gnu::noinline, gnu::flatten]] void output_gradient(const T* dy, Index grid_row, Index channels, T* w, Index stride,
-                                       const Panels& panels) {
+[[gnu::noinline, gnu::flatten]] void output_gradient(const T* dy, Index grid_row, Index channels, T* w,
+                                                     Index stride, const Panels& panels) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
         T* to = w + panels.at(c);
         transform<matrix::Transposed<matrix::Output<M>>, P>(
@@ -62,13 +63,6 @@ template <int M, class T>
     });
 }
 
-/// What becomes of an output.
-enum class Finish {
-    overwrite,
-    accumulate,  // added to what is there
-    bias_relu,   // a bias is added, then rectified: what is left of a layer with folded normalisation
-};
-
 /// Where the tile's outputs go: rows x columns of them, the rest lies outside the map.
 template <class T>
 struct OutputTile {
@@ -80,10 +74,10 @@ struct OutputTile {
 
 /// y = A^T m A
 template <int M, Finish F, class T>
-[[gnu::noinline, gnu::flatten]] void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile) {
+[[gnu::noinline, gnu::flatten]] void output(const T* m, Index stride, Index channels,
+                                            const OutputTile<T>& tile) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        const P zero = packet::pset1<P>(T(0));
-        P bias = zero;
+        P bias = packet::pset1<P>(T(0));
         if constexpr (F == Finish::bias_relu) bias = packet::ploadu<P>(tile.bias + c);
         transform<matrix::Output<M>, P>(
             [&](Index row, Index column) {
@@ -93,10 +87,7 @@ template <int M, Finish F, class T>
                 if (row >= tile.rows || column >= tile.columns) return;
                 T* to = tile.y + row * tile.row + column * channels + c;
                 if constexpr (F == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(to));
-                if constexpr (F == Finish::bias_relu) {
-                    value = packet::padd(value, bias);
-                    value = packet::pselect(packet::pcmp_lt(value, zero), zero, value);  // a NaN stays visible
-                }
+                if constexpr (F == Finish::bias_relu) value = rectified(packet::padd(value, bias));
                 packet::pstoreu(to, value);
             });
     });
@@ -105,7 +96,7 @@ template <int M, Finish F, class T>
 /// u = G w G^T. w: 3 x 3 taps, tap by tap `tap` elements apart (negative for turned weights).
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void weight(const T* w, Index tap, Index channels, T* u, Index stride,
-                              const Panels& panels) {
+                                            const Panels& panels) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
         T* to = u + panels.at(c);
         transform<matrix::Weight<M>, P>(
@@ -118,8 +109,8 @@ template <int M, class T>
 
 /// dw += G^T du G, du summed over `copies`, `copy` elements apart, in their order.
 template <int M, class T>
-[[gnu::noinline, gnu::flatten]] void weight_gradient(const T* du, Index stride, Index copies, Index copy, Index channels,
-                                       T* dw, Index tap) {
+[[gnu::noinline, gnu::flatten]] void weight_gradient(const T* du, Index stride, Index copies, Index copy,
+                                                     Index channels, T* dw, Index tap) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
         transform<matrix::Transposed<matrix::Weight<M>>, P>(
             [&](Index row, Index column) {

@@ -1,0 +1,101 @@
+#pragma once
+// The convolution behind Conv2d and ConvBnRelu: which algorithm runs, and the passes as the operators call them.
+#include <daf/cpu/direct_convolution.hpp>
+#include <daf/cpu/winograd.hpp>
+#include <daf/cpu/winograd_gradient.hpp>
+#include <variant>
+
+namespace daf::cpu {
+
+/// Winograd where it should take less time: both algorithms' multiplications are counted, and what they do beside them in
+/// multiplications that would take as long. The transforms cost some for each transformed value; the weights cost their
+/// way through memory, which for a single image of many channels is more than the product.
+template <class T>
+constexpr bool winograd_pays(const ConvolutionSize& size, Index count) {
+    constexpr double for_value = 8;                  // a value of a transformed tile, written and read again
+    constexpr double for_weight = 10.0 * sizeof(T);  // a weight that a product reads
+    constexpr double for_transform = 20.0 * sizeof(T);  // a weight that is transformed first
+    const double channels = static_cast<double>(size.in * size.features);
+    const double pixels = static_cast<double>(count * size.out_area());
+    const double direct = channels * 9 * (pixels + for_weight);
+    const Index tile = winograd_tile(size.height, size.width);
+    const double points = static_cast<double>((tile + 2) * (tile + 2));
+    const double tiles =
+        static_cast<double>(count * ((size.height + tile - 1) / tile) * ((size.width + tile - 1) / tile));
+    const double values = points * tiles * static_cast<double>(size.in + size.features);
+    const double winograd = points * channels * (tiles + for_weight + for_transform) + values * for_value;
+    return winograd < direct;
+}
+
+template <class T>
+bool uses_winograd(const Cpu& ctx, const ConvolutionSize& size, Index count) {
+    if (size.kernel != 3 || size.stride != 1 || ctx.convolution() == Convolution::direct) return false;
+    return ctx.convolution() == Convolution::winograd || winograd_pays<T>(size, count);
+}
+
+/// y of x for batches of `count`.
+template <class T>
+class ConvolutionForward {
+  public:
+    ConvolutionForward(const Cpu& ctx, const ConvolutionSize& size, Index count)
+        : ConvolutionForward(uses_winograd<T>(ctx, size, count), size, count) {}
+    ConvolutionForward(bool winograd, const ConvolutionSize& size, Index count)
+        : pass_(winograd ? Pass(WinogradForward<T>(size, count)) : Pass(DirectForward<T>(size, count))) {}
+
+    /// Elements of the weights as the pass reads them: a function of the shapes and the algorithm.
+    Index transformed() const {
+        return std::visit([](const auto& pass) { return pass.transformed(); }, pass_);
+    }
+    void transform(Cpu& ctx, const T* weight, T* transformed) const {
+        std::visit([&](const auto& pass) { pass.transform(ctx, weight, transformed); }, pass_);
+    }
+    /// Parts of the output that `after` may be called for at the same time.
+    Index slots() const {
+        return std::visit([](const auto& pass) { return pass.slots(); }, pass_);
+    }
+    /// Of run with transformed weights.
+    Index scratch(int threads) const {
+        return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
+    }
+    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const T* x, T* y,
+             const OutputFinish<T>& finish, const AfterPixels& after) const {
+        std::visit([&](const auto& pass) { pass.run(ctx, frame, transformed, x, y, finish, after); }, pass_);
+    }
+
+    /// Of transform_and_run.
+    Index whole_scratch(int threads) const { return scratch_size<T>(transformed()) + scratch(threads); }
+    void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, T* y,
+                           const AfterPixels& after) const {
+        T* weights = frame.take<T>(transformed());
+        transform(ctx, weight, weights);
+        run(ctx, frame, weights, x, y, {}, after);
+    }
+
+  private:
+    using Pass = std::variant<DirectForward<T>, WinogradForward<T>>;
+    Pass pass_;
+};
+
+/// dx and dweight of dy for batches of `count`.
+template <class T>
+class ConvolutionBackward {
+  public:
+    ConvolutionBackward(const Cpu& ctx, const ConvolutionSize& size, Index count)
+        : pass_(uses_winograd<T>(ctx, size, count) ? Pass(WinogradBackward<T>(size, count))
+                                                   : Pass(DirectBackward<T>(size, count))) {}
+
+    Index scratch(int threads) const {
+        return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
+    }
+    /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
+    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, const MapRows<T>& dy, T* dx,
+             bool accumulate, T* dweight) {
+        std::visit([&](auto& pass) { pass.run(ctx, frame, weight, x, dy, dx, accumulate, dweight); }, pass_);
+    }
+
+  private:
+    using Pass = std::variant<DirectBackward<T>, WinogradBackward<T>>;
+    Pass pass_;
+};
+
+}  // namespace daf::cpu
