@@ -1,9 +1,52 @@
 #pragma once
+#include <array>
 #include <daf/cpu/batch_norm_parts.hpp>
 #include <daf/cpu/convolution.hpp>
 #include <daf/ops/conv_bn_relu.hpp>
 
 namespace daf {
+
+namespace cpu {
+
+/// A convolution with a bias and a ReLU, its weights in the form that the passes read: what inference makes of
+/// ConvBnRelu. The normalisation by running figures is a factor and a term for each channel, so it goes into them.
+template <class T>
+class FoldedConvolution {
+  public:
+    /// weight (K,K,in,features); affine: the normalisation.
+    FoldedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine,
+                      Index usual_batch)
+        : size_(size),
+          winograd_(uses_winograd<T>(ctx, size, usual_batch, Weights::transformed_before)),
+          memory_(ctx.allocate(scratch_size<T>(size.features) + scratch_size<T>(pass(1).transformed()))) {
+        const HostMemory folded(size.weights() * static_cast<Index>(sizeof(T)));
+        T* to = folded.template as<T>();
+        for (Index i = 0; i < size.weights(); i += size.features) {
+            for (Index c = 0; c < size.features; ++c) to[i + c] = weight[i + c] * affine.slope[c];
+        }
+        for (Index c = 0; c < size.features; ++c)
+            bias()[c] = affine.offset[c] - affine.centre[c] * affine.slope[c];
+        pass(1).transform(ctx, to, weights());
+    }
+
+    Index scratch_bytes(const Cpu& ctx, Index count) const { return pass(count).scratch(ctx.threads()); }
+
+    void forward(Cpu& ctx, const T* x, T* y, Index count) const {
+        auto frame = ctx.scratch();
+        pass(count).run(ctx, frame, weights(), x, y, {Finish::bias_relu, bias()}, [](Index, Index, Index) {});
+    }
+
+  private:
+    ConvolutionForward<T> pass(Index count) const { return {winograd_, size_, count}; }
+    T* bias() const { return memory_.template as<T>(); }
+    T* weights() const { return memory_.template as<T>(scratch_size<T>(size_.features)); }
+
+    ConvolutionSize size_;
+    bool winograd_;
+    HostMemory memory_;
+};
+
+}  // namespace cpu
 
 template <class In, Index Features, Index K>
 struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
@@ -93,6 +136,30 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
                 },
                 call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(), call.dparams.weight.data());
     }
+
+    /// For inference: see core/prepared.hpp.
+    template <class T>
+    class Prepared {
+      public:
+        Prepared(Cpu& ctx, Op, const ParametersOf<Op, const T>& p, Index usual_batch)
+            : folded_(fold(ctx, p, usual_batch)) {}
+
+        Index scratch_bytes(const Cpu& ctx, Index count) const { return folded_.scratch_bytes(ctx, count); }
+        void forward(Cpu& ctx, Batch<In, const T> x, Batch<typename Op::Output, T> y) const {
+            folded_.forward(ctx, x.data(), y.data(), x.count());
+        }
+
+      private:
+        static cpu::FoldedConvolution<T> fold(Cpu& ctx, const ParametersOf<Op, const T>& p,
+                                              Index usual_batch) {
+            std::array<T, Features> slope;
+            const auto affine =
+                cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
+                                              p.gamma.data(), p.beta.data(), slope.data());
+            return {ctx, size, p.weight.data(), affine, usual_batch};
+        }
+        cpu::FoldedConvolution<T> folded_;
+    };
 };
 
 }  // namespace daf

@@ -10,11 +10,13 @@ namespace daf::cpu {
 /// Winograd where it should take less time: both algorithms' multiplications are counted, and what they do beside them in
 /// multiplications that would take as long. The transforms cost some for each transformed value; the weights cost their
 /// way through memory, which for a single image of many channels is more than the product.
+enum class Weights { transformed_now, transformed_before };
 template <class T>
-constexpr bool winograd_pays(const ConvolutionSize& size, Index count) {
+constexpr bool winograd_pays(const ConvolutionSize& size, Index count, Weights weights) {
     constexpr double for_value = 8;                  // a value of a transformed tile, written and read again
     constexpr double for_weight = 10.0 * sizeof(T);  // a weight that a product reads
-    constexpr double for_transform = 20.0 * sizeof(T);  // a weight that is transformed first
+    // a weight that is transformed first
+    const double for_transform = weights == Weights::transformed_now ? 20.0 * sizeof(T) : 0.0;
     const double channels = static_cast<double>(size.in * size.features);
     const double pixels = static_cast<double>(count * size.out_area());
     const double direct = channels * 9 * (pixels + for_weight);
@@ -28,9 +30,10 @@ constexpr bool winograd_pays(const ConvolutionSize& size, Index count) {
 }
 
 template <class T>
-bool uses_winograd(const Cpu& ctx, const ConvolutionSize& size, Index count) {
+bool uses_winograd(const Cpu& ctx, const ConvolutionSize& size, Index count,
+                   Weights weights = Weights::transformed_now) {
     if (size.kernel != 3 || size.stride != 1 || ctx.convolution() == Convolution::direct) return false;
-    return ctx.convolution() == Convolution::winograd || winograd_pays<T>(size, count);
+    return ctx.convolution() == Convolution::winograd || winograd_pays<T>(size, count, weights);
 }
 
 /// y of x for batches of `count`.

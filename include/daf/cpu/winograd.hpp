@@ -43,8 +43,8 @@ class WinogradForward {
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* v = blocks.of(owner);
             T* m = v + v_.size();
-            const auto [first, last] = part_of(tiling_.blocks(), tiling_.chunks, chunk);
-            for (Index b = first; b < last; ++b) {
+            const Range own = part_of(tiling_.blocks(), tiling_.chunks, chunk);
+            for (Index b = own.first; b < own.last; ++b) {
                 const Range strips = tiling_.strips_of(b);
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
                     T* grid = grids.of(worker);

@@ -53,8 +53,8 @@ class WinogradBackward {
             T* packed = x_tiles + x_.size();
             T* dy_tiles = packed + packed_dy_.size();
             T* chunk_sums = sums + chunk * sums_size();
-            const auto [first, last] = part_of(tiling_.blocks(), tiling_.chunks, chunk);
-            for (Index b = first; b < last; ++b) {
+            const Range own = part_of(tiling_.blocks(), tiling_.chunks, chunk);
+            for (Index b = own.first; b < own.last; ++b) {
                 const Range strips = tiling_.strips_of(b);
                 const Index tiles = strips.size() * tiling_.strip_tiles();
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
@@ -66,7 +66,7 @@ class WinogradBackward {
                 });
                 ctx.parallel(tiling_.points(), [&](Index k) {
                     packed_dy_.multiply(packed, k, x_.channels(x_tiles, k), size_.in, tiles,
-                                        chunk_sums + k * sums_stride_, sums_row_, b > first);
+                                        chunk_sums + k * sums_stride_, sums_row_, b > own.first);
                     // x's tiles have been read: dx's take their place.
                     if (dx != nullptr) {
                         weights_.multiply(transformed, k, dy_.tiles(dy_tiles, k), tiles, x_.at(x_tiles, k),

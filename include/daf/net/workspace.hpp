@@ -56,6 +56,17 @@ class Workspace {
         return output<length - 1>(x.count());
     }
 
+    /// The same by operators that were prepared for inference: a tuple of Prepared.
+    template <class PreparedTuple>
+    BatchOf<typename Seq::Output> forward(Backend& ctx, const PreparedTuple& prepared,
+                                          Batch<typename Seq::Input, const T, Space> x) requires(M ==
+                                                                                                 Mode::eval) {
+        check(x.count());
+        static_for<length>(
+            [&](auto i) { std::get<i>(prepared).forward(ctx, input<i>(x), output<i>(x.count())); });
+        return output<length - 1>(x.count());
+    }
+
     /// After forward in training with the same x and draw: dx (overwrite, accumulate or skip) from dy, the gradients
     /// of the parameters added to `gradients`.
     template <class Parameters, class Gradients, class DX>
