@@ -14,7 +14,7 @@ class WinogradForward {
   public:
     WinogradForward(const ConvolutionSize& size, Index count)
         : size_(size),
-          tiling_(WinogradTiling::of(size, count, size.in + size.features, size.in, sizeof(T))),
+          tiling_(WinogradTiling::of(size, count, {size.in + size.features, size.in, 1, sizeof(T)})),
           weights_(size.in, size.features, tiling_.points()),
           v_(tiling_, size.in),
           m_(tiling_, size.features),
@@ -38,7 +38,7 @@ class WinogradForward {
              const OutputFinish<T>& finish, const AfterPixels& after) const {
         PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
-        for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), grids_.size(), T(0));
+        for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
         const PlainRows<T> rows{x, size_.width * size_.in, size_.height};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* v = blocks.of(owner);

@@ -13,7 +13,8 @@ class WinogradBackward {
   public:
     WinogradBackward(const ConvolutionSize& size, Index count)
         : size_(size),
-          tiling_(tiling(size, count)),
+          tiling_(WinogradTiling::of(
+              size, count, {size.in + 2 * size.features, std::max(size.in, size.features), 2, sizeof(T)})),
           weights_(size.features, size.in, tiling_.points()),
           x_(tiling_, size.in),
           dy_(tiling_, size.features),
@@ -39,8 +40,8 @@ class WinogradBackward {
         PerThread<T> blocks(frame, owners(threads), block_size());
         PerThread<T> x_grids(frame, threads, x_grid_.size()), dy_grids(frame, threads, dy_grid_.size());
         for (int i = 0; i < threads; ++i) {
-            std::fill_n(x_grids.of(i), x_grid_.size(), T(0));
-            std::fill_n(dy_grids.of(i), dy_grid_.size(), T(0));
+            x_grid_.clear_border(x_grids.of(i));
+            dy_grid_.clear_border(dy_grids.of(i));
         }
         if (dx != nullptr) {
             with_tile(tiling_.tile,
@@ -83,16 +84,6 @@ class WinogradBackward {
     }
 
   private:
-    /// The sums of every chunk have their own memory: few chunks where the weights are many.
-    static WinogradTiling tiling(const ConvolutionSize& size, Index count) {
-        constexpr Index most_bytes = Index{48} << 20;
-        auto tiling = WinogradTiling::of(size, count, size.in + 2 * size.features,
-                                         std::max(size.in, size.features), sizeof(T));
-        const Index bytes = tiling.points() * size.in * size.features * static_cast<Index>(sizeof(T));
-        tiling.chunks = std::min(tiling.chunks, std::max<Index>(most_bytes / bytes, 4));
-        return tiling;
-    }
-
     void add_sums(Cpu& ctx, const T* sums, T* dweight) const {
         const Index pieces = chunks_for(size_.in);
         with_tile(tiling_.tile, [&](auto m) {

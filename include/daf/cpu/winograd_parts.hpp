@@ -25,7 +25,15 @@ class WinogradGrid {
     Index size() const { return tiling_.grid_height() * row(); }
     Index row() const { return tiling_.grid_width() * channels_; }
 
-    /// Fills a grid whose columns outside the map are zeros already.
+    /// Zeros for the columns outside the map.
+    void clear_border(T* grid) const {
+        for (Index r = 0; r < tiling_.grid_height(); ++r, grid += row()) {
+            std::fill_n(grid, channels_, T(0));
+            std::fill(grid + (tiling_.width + 1) * channels_, grid + row(), T(0));
+        }
+    }
+
+    /// Fills the rest, in a grid with a clear border, with a strip.
     void fill(Index strip_number, const MapRows<T>& rows, T* grid) const {
         const WinogradStrip strip(tiling_, strip_number);
         for (Index r = 0; r < tiling_.grid_height(); ++r) {

@@ -19,6 +19,14 @@ constexpr Index spread_point(Index elements) {
     return (elements + page - 1) / page * page + line;
 }
 
+/// What a pass keeps of a block.
+struct WinogradTraffic {
+    Index tile_channels;   // of all its transformed tiles, together
+    Index map_channels;    // of the widest map
+    Index weight_tensors;  // that it reads or adds to once a block
+    Index element;         // bytes
+};
+
 struct WinogradTiling {
     Index height, width, count;  // of the maps
     Index tile;                  // M: outputs along a tile's side
@@ -27,9 +35,8 @@ struct WinogradTiling {
     Index block_strips;
     Index chunks;  // groups of blocks that may run at the same time
 
-    /// channels: of all transformed tensors that a tile needs at one time, together; map_channels: of the widest map.
-    static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, Index channels,
-                                       Index map_channels, Index element);
+    static constexpr WinogradTiling of(const ConvolutionSize& size, Index count,
+                                       const WinogradTraffic& traffic);
 
     constexpr Index points() const { return (tile + 2) * (tile + 2); }
     constexpr Index strips_of_image() const { return rows / strip_rows; }
@@ -66,9 +73,9 @@ constexpr Index winograd_tile(Index height, Index width) {
     return multiplications(3) < multiplications(4) ? 3 : 4;
 }
 
-constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, Index channels,
-                                            Index map_channels, Index element) {
-    constexpr Index near_cache = Index{7} << 18, far_cache = Index{32} << 20;  // bytes of transformed tiles
+constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count,
+                                            const WinogradTraffic& traffic) {
+    constexpr Index smallest = Index{3} << 17, largest = Index{64} << 20;  // bytes of a block
     constexpr Index grid_bytes = Index{3} << 18;
     WinogradTiling t{};
     t.height = size.height;
@@ -77,29 +84,24 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     t.tile = winograd_tile(size.height, size.width);
     t.rows = (t.height + t.tile - 1) / t.tile;
     t.columns = (t.width + t.tile - 1) / t.tile;
-    const Index tile_bytes = t.points() * channels * element;
-    const auto cut = [&](Index bytes) {
-        const Index most_tiles = std::max<Index>(bytes / tile_bytes, 1);
-        t.strip_rows = 1;
-        for (Index rows = 2; rows <= t.rows; ++rows) {
-            const Index grid = (rows * t.tile + 2) * t.grid_width() * map_channels * element;
-            if (t.rows % rows == 0 && rows * t.columns <= most_tiles && grid <= grid_bytes)
-                t.strip_rows = rows;
-        }
-        t.block_strips = std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
-    };
-    // Where blocks that fit the near cache still give the product rows enough, and there are many of them, threads
-    // take whole blocks. Elsewhere they share each block's steps, so that a layer's weights are read once for all.
-    constexpr Index fewest_tiles = 24, fewest_blocks = 16;
-    cut(near_cache);
-    t.chunks = chunks_for(t.blocks());
-    if (t.block_tiles() < fewest_tiles || t.blocks() < fewest_blocks) {
-        cut(far_cache);
-        t.chunks = 1;
-        // equal blocks
-        const Index blocks = t.blocks();
-        t.block_strips = (t.strips() + blocks - 1) / blocks;
+    // A block's tiles are written and read again, its weights are read once a block. Both take the same time where
+    // they are about equally large; a small block stays in the nearest caches.
+    const Index weight_bytes = t.points() * size.in * size.features * traffic.element;
+    const Index tile_bytes = t.points() * traffic.tile_channels * traffic.element;
+    const Index most_tiles = std::max<Index>(std::clamp(2 * weight_bytes, smallest, largest) / tile_bytes, 1);
+    t.strip_rows = 1;
+    for (Index rows = 2; rows <= t.rows; ++rows) {
+        const Index grid = (rows * t.tile + 2) * t.grid_width() * traffic.map_channels * traffic.element;
+        if (t.rows % rows == 0 && rows * t.columns <= most_tiles && grid <= grid_bytes) t.strip_rows = rows;
     }
+    const Index strips = std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
+    const Index blocks = (t.strips() + strips - 1) / strips;
+    t.block_strips = (t.strips() + blocks - 1) / blocks;  // nearly equal blocks
+    // Threads take whole blocks where there are many and their weights stay in a core's cache; elsewhere they share
+    // each block's steps, so that the weights are read once for all.
+    constexpr Index near_bytes = Index{5} << 19, fewest_blocks = 8;
+    const bool spread = traffic.weight_tensors * weight_bytes <= near_bytes && t.blocks() >= fewest_blocks;
+    t.chunks = spread ? chunks_for(t.blocks()) : 1;
     return t;
 }
 

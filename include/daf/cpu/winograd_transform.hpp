@@ -72,8 +72,9 @@ struct OutputTile {
     const T* bias;  // for Finish::bias_relu
 };
 
-/// y = A^T m A
-template <int M, Finish F, class T>
+namespace detail {
+
+template <int M, Finish F, bool Whole, class T>
 [[gnu::noinline, gnu::flatten]] void output(const T* m, Index stride, Index channels,
                                             const OutputTile<T>& tile) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
@@ -84,13 +85,25 @@ template <int M, Finish F, class T>
                 return packet::ploadu<P>(m + (row * points<M> + column) * stride + c);
             },
             [&](Index row, Index column, P value) {
-                if (row >= tile.rows || column >= tile.columns) return;
+                if (!Whole && (row >= tile.rows || column >= tile.columns)) return;
                 T* to = tile.y + row * tile.row + column * channels + c;
                 if constexpr (F == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(to));
                 if constexpr (F == Finish::bias_relu) value = rectified(packet::padd(value, bias));
                 packet::pstoreu(to, value);
             });
     });
+}
+
+}  // namespace detail
+
+/// y = A^T m A
+template <int M, Finish F, class T>
+void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile) {
+    if (tile.rows == M && tile.columns == M) {
+        detail::output<M, F, true>(m, stride, channels, tile);
+    } else {
+        detail::output<M, F, false>(m, stride, channels, tile);
+    }
 }
 
 /// u = G w G^T. w: 3 x 3 taps, tap by tap `tap` elements apart (negative for turned weights).
