@@ -18,6 +18,7 @@ struct Promise {
     double double_tolerance = 1e-12;         // Cpu in double against Reference in double
     double gradient_tolerance = 2e-7;        // against finite differences, in double
     bool parameters_follow_gradient = true;  // false under Eq 12, which is not a gradient
+    daf::Convolution convolution = daf::Convolution::automatic;
     std::vector<Index> batches = {1, 3, 18};
     std::vector<std::uint64_t> seeds = {1, 2};
 };
@@ -147,10 +148,11 @@ void check_allocates_nothing(Backend& ctx, Op op, Index count) {
 }
 
 template <class Op, class T>
-void check_same_bits_at_any_thread_count(Op op, Index count) {
+void check_same_bits_at_any_thread_count(Op op, Index count, const Promise& promise) {
     Result first;
     for (const int threads : {1, 2, 3, 8}) {
         daf::Cpu cpu(daf::Threads{threads});
+        cpu.set_convolution(promise.convolution);
         Workbench<Op, T, daf::Cpu> bench(cpu, op, count, 5);
         const Result result = run(bench);
         if (threads == 1) {
@@ -213,10 +215,11 @@ void conform(Op op = {}, const Promise& promise = {}) {
     {
         INFO("Cpu");
         daf::Cpu cpu(daf::Threads{2});
+        cpu.set_convolution(promise.convolution);
         conform_on(cpu, op, promise, false);
         for (const Index count : promise.batches) {
-            check_same_bits_at_any_thread_count<Op, float>(op, count);
-            check_same_bits_at_any_thread_count<Op, double>(op, count);
+            check_same_bits_at_any_thread_count<Op, float>(op, count, promise);
+            check_same_bits_at_any_thread_count<Op, double>(op, count, promise);
         }
     }
 }

@@ -46,8 +46,8 @@ struct InferBench {
     using Head = HeadOf<P>;
     InferBench(daf::Cpu& cpu_, Index count)
         : cpu(cpu_),
-          trunk(cpu, first_values<Trunk>()),
-          head(cpu, first_values<Head>()),
+          trunk(cpu, first_values<Trunk>(), daf::max_batch(count)),
+          head(cpu, first_values<Head>(), daf::max_batch(count)),
           trunk_workspace(trunk.workspace(cpu, daf::max_batch(count))),
           head_workspace(head.workspace(cpu, daf::max_batch(count))),
           batch(count) {}

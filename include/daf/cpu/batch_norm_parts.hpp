@@ -113,10 +113,7 @@ void normalise(const T* z, Index pixels, Index channels, const ChannelAffine<T>&
         for_each_packet<T>(channels, [&]<class P>(Index c) {
             const P d = packet::psub(packet::ploadu<P>(z + c), packet::ploadu<P>(affine.centre + c));
             P value = detail::normalised(affine, c, d);
-            if constexpr (R == Rectify::yes) {
-                const P zero = packet::pset1<P>(T(0));
-                value = packet::pselect(packet::pcmp_lt(value, zero), zero, value);  // a NaN stays visible
-            }
+            if constexpr (R == Rectify::yes) value = rectified(value);
             packet::pstoreu(y + c, value);
         });
     }

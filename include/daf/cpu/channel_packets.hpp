@@ -18,6 +18,14 @@ inline void for_each_packet(Index channels, const Body& body) {
     for (Index c = whole; c < channels; ++c) body.template operator()<T>(c);
 }
 
+/// max(0, value); a NaN stays visible.
+template <class P>
+inline P rectified(const P& value) {
+    using T = typename packet::unpacket_traits<P>::type;
+    const P zero = packet::pset1<P>(T(0));
+    return packet::pselect(packet::pcmp_lt(value, zero), zero, value);
+}
+
 /// Packets of a strip of channels: as many as keep their sums in registers.
 inline constexpr int strip_packets = accumulators >= 24 ? 4 : 2;
 

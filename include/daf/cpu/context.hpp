@@ -18,6 +18,13 @@ struct Threads {
     int count = 1;
 };
 
+/// How a context computes 3x3 convolutions of stride 1. All others are direct.
+enum class Convolution {
+    automatic,  // whichever should be faster, by a rule in cpu/convolution.hpp
+    direct,     // the most accurate
+    winograd,   // F(4x4,3x3) or F(3x3,3x3): fewer multiplications
+};
+
 class Cpu : public HostContext {
   public:
     using Folder = folder::cpu;
@@ -28,6 +35,10 @@ class Cpu : public HostContext {
         : pool_(std::make_unique<ThreadPool>(threads.count < 1 ? 1 : threads.count)) {}
 
     int threads() const { return pool_->threads(); }
+
+    /// Between the forward and the backward pass of a network it must stay the same.
+    void set_convolution(Convolution algorithm) { convolution_ = algorithm; }
+    Convolution convolution() const { return convolution_; }
 
     /// body(chunk) or body(chunk, worker) for every chunk in [0, chunks), on all threads. The body must not throw.
     template <class Body>
@@ -46,6 +57,7 @@ class Cpu : public HostContext {
 
   private:
     std::unique_ptr<ThreadPool> pool_;
+    Convolution convolution_ = Convolution::automatic;
 };
 
 /// [first, last) of the chunk-th of `chunks` nearly equal parts of `count`.

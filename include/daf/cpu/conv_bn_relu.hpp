@@ -1,9 +1,52 @@
 #pragma once
+#include <array>
 #include <daf/cpu/batch_norm_parts.hpp>
 #include <daf/cpu/convolution.hpp>
 #include <daf/ops/conv_bn_relu.hpp>
 
 namespace daf {
+
+namespace cpu {
+
+/// A convolution with a bias and a ReLU, its weights in the form that the passes read: what inference makes of
+/// ConvBnRelu. The normalisation by running figures is a factor and a term for each channel, so it goes into them.
+template <class T>
+class FoldedConvolution {
+  public:
+    /// weight (K,K,in,features); affine: the normalisation.
+    FoldedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine,
+                      Index usual_batch)
+        : size_(size),
+          winograd_(uses_winograd<T>(ctx, size, usual_batch, Weights::transformed_before)),
+          memory_(ctx.allocate(scratch_size<T>(size.features) + scratch_size<T>(pass(1).transformed()))) {
+        const HostMemory folded(size.weights() * static_cast<Index>(sizeof(T)));
+        T* to = folded.template as<T>();
+        for (Index i = 0; i < size.weights(); i += size.features) {
+            for (Index c = 0; c < size.features; ++c) to[i + c] = weight[i + c] * affine.slope[c];
+        }
+        for (Index c = 0; c < size.features; ++c)
+            bias()[c] = affine.offset[c] - affine.centre[c] * affine.slope[c];
+        pass(1).transform(ctx, to, weights());
+    }
+
+    Index scratch_bytes(const Cpu& ctx, Index count) const { return pass(count).scratch(ctx.threads()); }
+
+    void forward(Cpu& ctx, const T* x, T* y, Index count) const {
+        auto frame = ctx.scratch();
+        pass(count).run(ctx, frame, weights(), x, y, {Finish::bias_relu, bias()}, [](Index, Index, Index) {});
+    }
+
+  private:
+    ConvolutionForward<T> pass(Index count) const { return {winograd_, size_, count}; }
+    T* bias() const { return memory_.template as<T>(); }
+    T* weights() const { return memory_.template as<T>(scratch_size<T>(size_.features)); }
+
+    ConvolutionSize size_;
+    bool winograd_;
+    HostMemory memory_;
+};
+
+}  // namespace cpu
 
 template <class In, Index Features, Index K>
 struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
@@ -17,13 +60,11 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
     template <class T>
     static Index scratch_bytes(const Cpu& ctx, Index count) {
         const int threads = ctx.threads();
-        const Index chunks = chunks_for(count);
-        const Index forward = cpu::GridConvolution<T>::forward(size).scratch(threads) +
-                              cpu::BatchMoments<T>(Features, chunks).scratch();
-        const Index backward = Gradient<T>(Features, chunks).scratch() +
-                               cpu::GridConvolution<T>::data_gradient(size).scratch(threads) +
-                               cpu::ConvolutionWeightGradient<T>(size, count).scratch(threads) +
-                               threads * scratch_size<T>(size.y_size());
+        const cpu::ConvolutionForward<T> convolution(ctx, size, count);
+        const Index forward = convolution.whole_scratch(threads) +
+                              cpu::BatchMoments<T>(Features, convolution.slots()).scratch();
+        const Index backward = Gradient<T>(Features, chunks_for(count)).scratch() +
+                               cpu::ConvolutionBackward<T>(ctx, size, count).scratch(threads);
         return scratch_size<T>(Features) + std::max(forward, backward);
     }
 
@@ -32,22 +73,17 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         const auto& p = call.params;
         auto frame = ctx.scratch();
         T* slope = frame.take<T>(Features);
-        auto convolution = cpu::GridConvolution<T>::forward(size);
-        convolution.take(frame, ctx.threads(), p.weight.data());
+        const cpu::ConvolutionForward<T> convolution(ctx, size, call.count());
         if constexpr (M == Mode::train) {
             const auto& saved = call.saved;
-            const Index chunks = chunks_for(call.count());
             require_variance(Op::Header::name, call.count() * area);
-            cpu::BatchMoments<T> moments(Features, chunks);
+            cpu::BatchMoments<T> moments(Features, convolution.slots());
             moments.take(frame);
-            ctx.parallel(chunks, [&](Index chunk, int worker) {
-                const auto [first, last] = part_of(call.count(), chunks, chunk);
-                for (Index n = first; n < last; ++n) {
-                    T* z = saved.z[n].data();
-                    convolution.image(call.x[n].data(), z, false, worker);
-                    moments.add(z, area, chunk);  // while it is in the cache
-                }
-            });
+            T* z = saved.z.data();
+            convolution.transform_and_run(ctx, frame, p.weight.data(), call.x.data(), z,
+                                          [&](Index first, Index pixels, Index slot) {
+                                              moments.add(z + first * Features, pixels, slot);
+                                          });
             moments.join();
             moments.finish(Bn::eps, Bn::momentum, saved.mean.data(), saved.inverse_std.data(),
                            p.running_mean.data(), p.running_var.data());
@@ -61,11 +97,13 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
             const auto affine =
                 cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
                                               p.gamma.data(), p.beta.data(), slope);
-            ctx.parallel(call.count(), [&](Index n, int worker) {
-                T* y = call.y[n].data();
-                convolution.image(call.x[n].data(), y, false, worker);
-                cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(y), area, Features, affine, y);
-            });
+            T* y = call.y.data();
+            convolution.transform_and_run(ctx, frame, p.weight.data(), call.x.data(), y,
+                                          [&](Index first, Index pixels, Index) {
+                                              T* at = y + first * Features;
+                                              cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(at),
+                                                                                pixels, Features, affine, at);
+                                          });
         }
     }
 
@@ -85,25 +123,43 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         });
         to_z.finish(count * area, saved.inverse_std.data(), call.dparams.gamma.data(),
                     call.dparams.beta.data());
-
-        auto to_x = cpu::GridConvolution<T>::data_gradient(size);
-        cpu::ConvolutionWeightGradient<T> to_weight(size, count);
-        if (call.dx) to_x.take(frame, ctx.threads(), p.weight.data());
-        to_weight.take(frame, ctx.threads());
-        const Index dz_bytes = scratch_size<T>(size.y_size());
-        auto* dz_of_workers = frame.take<std::byte>(ctx.threads() * dz_bytes);
-        ctx.parallel(to_weight.chunks(), [&](Index chunk, int worker) {
-            const auto [first, last] = part_of(count, to_weight.chunks(), chunk);
-            T* dz =
-                reinterpret_cast<T*>(dz_of_workers + worker * dz_bytes);  // one image's, never the batch's
-            for (Index n = first; n < last; ++n) {
-                to_z.apply(saved.z[n].data(), call.dy[n].data(), area, dz, false);
-                to_weight.image(call.x[n].data(), dz, chunk, worker);
-                if (call.dx) to_x.image(dz, call.dx.batch[n].data(), call.dx.accumulates(), worker);
-            }
-        });
-        to_weight.finish(ctx, call.dparams.weight.data());
+        // dz is made where it is read, a few rows at a time.
+        constexpr Index width = Op::Output::width, row_size = width * Features;
+        const T* z = saved.z.data();
+        const T* dy = call.dy.data();
+        cpu::ConvolutionBackward<T>(ctx, size, count)
+            .run(
+                ctx, frame, p.weight.data(), call.x.data(),
+                [&](Index n, Index row, T* dz) {
+                    const Index at = (n * Op::Output::height + row) * row_size;
+                    to_z.apply(z + at, dy + at, width, dz, false);
+                },
+                call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(), call.dparams.weight.data());
     }
+
+    /// For inference: see core/prepared.hpp.
+    template <class T>
+    class Prepared {
+      public:
+        Prepared(Cpu& ctx, Op, const ParametersOf<Op, const T>& p, Index usual_batch)
+            : folded_(fold(ctx, p, usual_batch)) {}
+
+        Index scratch_bytes(const Cpu& ctx, Index count) const { return folded_.scratch_bytes(ctx, count); }
+        void forward(Cpu& ctx, Batch<In, const T> x, Batch<typename Op::Output, T> y) const {
+            folded_.forward(ctx, x.data(), y.data(), x.count());
+        }
+
+      private:
+        static cpu::FoldedConvolution<T> fold(Cpu& ctx, const ParametersOf<Op, const T>& p,
+                                              Index usual_batch) {
+            std::array<T, Features> slope;
+            const auto affine =
+                cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
+                                              p.gamma.data(), p.beta.data(), slope.data());
+            return {ctx, size, p.weight.data(), affine, usual_batch};
+        }
+        cpu::FoldedConvolution<T> folded_;
+    };
 };
 
 }  // namespace daf

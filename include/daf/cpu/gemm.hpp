@@ -53,6 +53,12 @@ constexpr Index panel_packets(Index m, Index columns_in_a_row) {
     return accumulators >= 24 && packets >= 4 && columns_in_a_row < 12 ? 4 : 2;
 }
 
+/// The width, in elements, of a panel of m rows where B has many columns.
+template <class T>
+constexpr Index panel_width(Index m) {
+    return panel_packets<T>(m, accumulators) * lanes<T>;
+}
+
 /// Elements of A packed.
 template <class T>
 constexpr Index packed_size(Index m, Index sum, Index packets) {
@@ -87,7 +93,8 @@ inline void unroll(const Body& body) {
 
 /// One register block: Packets x Count of C. `rows` of the panel's rows are stored.
 template <class T, int Packets, int Count>
-void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column, Index rows, bool accumulate) {
+[[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column,
+                                          Index rows, bool accumulate) {
     constexpr Index width = Packets * lanes<T>;
     // Three columns share a pointer: one index register times 0, 1 or 2 reaches them all.
     constexpr int groups = (Count + 2) / 3;

@@ -1,6 +1,7 @@
 #pragma once
 // The owners for those who want no bookkeeping: Model trains and evaluates one Sequence, Inference is a snapshot
 // that threads share.
+#include <daf/core/prepared.hpp>
 #include <daf/net/initialise.hpp>
 #include <daf/net/workspace.hpp>
 #include <memory>
@@ -101,8 +102,9 @@ class Model {
     std::unique_ptr<Workspace<Seq, T, Backend, Mode::eval>> evaluating_;
 };
 
-/// An immutable snapshot of a Sequence's parameters. Any number of threads may call it at once, each with a context and
-/// a workspace of its own:
+/// An immutable snapshot of a Sequence, its parameters in the form in which the kernels read them fastest (on the CPU:
+/// normalisation folded into the convolutions, weights transformed). Any number of threads may call it at once, each with
+/// a context and a workspace of its own:
 ///
 ///   daf::Cpu cpu(daf::Threads{1});
 ///   const daf::Inference<Net, daf::Cpu> net(cpu, model.parameters());
@@ -114,26 +116,32 @@ class Inference {
     using Space = typename Backend::Space;
     using InferenceWorkspace = Workspace<Seq, T, Backend, Mode::eval>;
 
-    /// Copies the parameters. Throws ArgumentError unless they are parameter_count<Seq> elements.
-    Inference(const Backend& ctx, std::span<const T> parameters, Seq net = {})
-        : net_(net), memory_(ctx.allocate(parameter_count<Seq> * static_cast<Index>(sizeof(T)))) {
-        detail::check_count("Inference: parameters", parameter_count<Seq>, parameters.size());
-        std::copy(parameters.begin(), parameters.end(), memory_.template as<T>());
-        parameters_ = bind_all_parameters<Seq, const T, Space>(memory_.template as<const T>());
-    }
+    /// Takes what it needs of the parameters. usual: the batch that it should be fastest for.
+    /// Throws ArgumentError unless they are parameter_count<Seq> elements.
+    Inference(Backend& ctx, std::span<const T> parameters, MaxBatch usual = {1}, Seq net = {})
+        : operators_(prepare(ctx, parameters, usual.count, net, std::make_index_sequence<Seq::length>{})) {}
 
     InferenceWorkspace workspace(const Backend& ctx, MaxBatch largest) const { return {ctx, largest.count}; }
 
     /// net(x); the view lives until the workspace's next use.
     Batch<typename Seq::Output, T, Space> operator()(Backend& ctx, InferenceWorkspace& workspace,
                                                      Batch<typename Seq::Input, const T, Space> x) const {
-        return workspace.forward(ctx, net_, parameters_, x);
+        return workspace.forward(ctx, operators_, x);
     }
 
   private:
-    Seq net_;
-    typename Backend::Memory memory_;
-    ParameterTuple<Seq, const T, Space> parameters_;
+    template <std::size_t... I>
+    static auto prepare(Backend& ctx, std::span<const T> parameters, Index usual, const Seq& net,
+                        std::index_sequence<I...>) {
+        detail::check_count("Inference: parameters", parameter_count<Seq>, parameters.size());
+        const auto bound = bind_all_parameters<Seq, const T, Space>(parameters.data());
+        return std::tuple<Prepared<typename Seq::template Operator<I>, T, Backend>...>{
+            Prepared<typename Seq::template Operator<I>, T, Backend>(ctx, std::get<I>(net.operators),
+                                                                     std::get<I>(bound), usual)...};
+    }
+
+    decltype(prepare(std::declval<Backend&>(), {}, 1, std::declval<const Seq&>(),
+                     std::make_index_sequence<Seq::length>{})) operators_;
 };
 
 }  // namespace daf

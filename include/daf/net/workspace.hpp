@@ -65,6 +65,17 @@ class Workspace {
         return output<length - 1>(x.count());
     }
 
+    /// The same by operators that were prepared for inference: a tuple of Prepared.
+    template <class PreparedTuple>
+    BatchOf<typename Seq::Output> forward(Backend& ctx, const PreparedTuple& prepared,
+                                          Batch<typename Seq::Input, const T, Space> x) requires(M ==
+                                                                                                 Mode::eval) {
+        check(x.count());
+        static_for<length>(
+            [&](auto i) { std::get<i>(prepared).forward(ctx, input<i>(x), output<i>(x.count())); });
+        return output<length - 1>(x.count());
+    }
+
     /// After forward in training: visit(i, y) for every operator's output, in their order.
     template <class Visit>
     void each_output(Visit&& visit) const requires(M == Mode::train) {

@@ -1,0 +1,73 @@
+#pragma once
+// What the convolution's algorithms have in common: shapes, and how a pass meets the maps that it reads and writes.
+#include <daf/cpu/context.hpp>
+#include <daf/cpu/function_ref.hpp>
+
+namespace daf::cpu {
+
+/// The shapes of a convolution as its run-time-sized cores take them.
+struct ConvolutionSize {
+    Index height, width, in;  // of x
+    Index features;
+    Index kernel, stride;
+
+    constexpr Index out_height() const { return (height - 1) / stride + 1; }
+    constexpr Index out_width() const { return (width - 1) / stride + 1; }
+    constexpr Index out_area() const { return out_height() * out_width(); }
+    constexpr Index border() const { return kernel - 1; }  // both sides together
+    constexpr Index x_size() const { return height * width * in; }
+    constexpr Index y_size() const { return out_area() * features; }
+    constexpr Index weights() const { return kernel * kernel * in * features; }
+    constexpr Index padded_x() const { return (height + border()) * (width + border()) * in; }
+};
+
+template <class Op>
+constexpr ConvolutionSize convolution_size() {
+    return {Op::Input::height,    Op::Input::width, Op::Input::channels,
+            Op::Output::channels, Op::kernel,       Op::stride};
+}
+
+/// A pass's maps, row by row: writes row `row` of image n to `to`.
+template <class T>
+using MapRows = FunctionRef<void(Index n, Index row, T* to)>;
+
+/// Rows that lie in memory.
+template <class T>
+struct PlainRows {
+    const T* maps;
+    Index row_size, rows;
+    void operator()(Index n, Index row, T* to) const {
+        std::copy_n(maps + (n * rows + row) * row_size, row_size, to);
+    }
+};
+
+/// What becomes of an output.
+enum class Finish {
+    overwrite,
+    accumulate,  // added to what is there
+    bias_relu,   // a bias is added, then rectified: what is left of a layer with folded normalisation
+};
+template <class T>
+struct OutputFinish {
+    Finish kind = Finish::overwrite;
+    const T* bias = nullptr;
+};
+
+/// What a pass does with its output, besides writing it: called with pixels [first, first + pixels) of the batch when
+/// they are complete and in the cache. Calls of one slot come one after another, in an order that the shapes fix.
+using AfterPixels = FunctionRef<void(Index first, Index pixels, Index slot)>;
+
+/// Equal pieces of scratch, one a thread.
+template <class T>
+class PerThread {
+  public:
+    PerThread(ScratchFrame& frame, int threads, Index size)
+        : stride_(scratch_size<T>(size)), memory_(frame.take<std::byte>(threads * stride_)) {}
+    T* of(int thread) const { return reinterpret_cast<T*>(memory_ + thread * stride_); }
+
+  private:
+    Index stride_;
+    std::byte* memory_;
+};
+
+}  // namespace daf::cpu

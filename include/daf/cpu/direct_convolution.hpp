@@ -1,0 +1,326 @@
+#pragma once
+// The direct convolution, for every kernel and stride: channels-last, sizes at run time so that one piece of code serves
+// every layer. All three passes are the register-blocked product of gemm.hpp over rows of a zero-padded copy of one
+// image; patches are never copied.
+#include <algorithm>
+#include <daf/cpu/channel_packets.hpp>
+#include <daf/cpu/convolution_parts.hpp>
+
+namespace daf::cpu {
+
+/// Copies rows of an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels, every pixel
+/// `step` from the next; `before` zero pixels stand above and to the left.
+template <class T>
+void place_in_grid(const T* image, Range rows, Index columns, Index channels, Index step, Index before,
+                   Index grid_width, T* grid) {
+    for (Index r = rows.first; r < rows.last; ++r) {
+        T* to = grid + ((before + r * step) * grid_width + before) * channels;
+        const T* from = image + r * columns * channels;
+        if (step == 1) {
+            std::copy_n(from, columns * channels, to);
+        } else {
+            for (Index c = 0; c < columns; ++c)
+                std::copy_n(from + c * channels, channels, to + c * step * channels);
+        }
+    }
+}
+
+/// A convolution of images with packed weights: y of x, or dx of dy.
+template <class T>
+class GridConvolution {
+  public:
+    /// x -> y
+    static GridConvolution forward(const ConvolutionSize& size) {
+        return {size,        Map{size.height, size.width, size.in},
+                1,           Map{size.out_height(), size.out_width(), size.features},
+                size.stride, false};
+    }
+    /// dy -> dx: the weights are turned round, and a stride spreads dy over the grid.
+    static GridConvolution data_gradient(const ConvolutionSize& size) {
+        return {size,        Map{size.out_height(), size.out_width(), size.features},
+                size.stride, Map{size.height, size.width, size.in},
+                1,           true};
+    }
+
+    /// Elements of the packed weights, and of the grid of one image.
+    Index packed_size() const { return panels() * panel_size(); }
+    Index grid_size() const { return grid_height_ * grid_width_ * from_.channels; }
+    /// Panels of output channels, and rows, into which an image's work may be cut.
+    Index panels() const { return (to_.channels + panel_width() - 1) / panel_width(); }
+    Index rows() const { return to_.rows; }
+
+    /// weight (K,K,in,features): its features run over the target's channels, or turned round over the source's.
+    void pack(Cpu& ctx, const T* weight, T* packed) const {
+        ctx.parallel(panels(), [&](Index panel) {
+            const Index first = panel * panel_width(), m = std::min(panel_width(), to_.channels - first);
+            const Index row = turned_ ? from_.channels : 1;
+            pack_panels<T>(packed + panel * panel_size(), m, sum_size(), packets_, row, [&](Index t) {
+                if (!turned_) return weight + t * to_.channels + first;
+                const Index tap = kernel_ * kernel_ - 1 - t / from_.channels;
+                return weight + (tap * to_.channels + first) * from_.channels + t % from_.channels;
+            });
+        });
+    }
+
+    /// Places rows of an image in a grid that is zero elsewhere.
+    void place(const T* image, Range rows, T* grid) const {
+        place_in_grid(image, rows, from_.columns, from_.channels, spread_, kernel_ / 2, grid_width_, grid);
+    }
+    Index source_rows() const { return from_.rows; }
+
+    /// Rows and panels of the target.
+    void multiply(const T* packed, const T* grid, Range rows, Range panels, T* target,
+                  bool accumulate) const {
+        const Index grid_row = grid_width_ * from_.channels;
+        const Sum sum{kernel_, kernel_ * from_.channels};
+        for (Index panel = panels.first; panel < panels.last; ++panel) {
+            const Index first = panel * panel_width();
+            for (Index r = rows.first; r < rows.last; ++r) {
+                const Columns<T> pixels{grid + r * stride_ * grid_row, stride_ * from_.channels, grid_row, 1};
+                multiply_panel(packets_, sum, packed + panel * panel_size(), pixels, to_.columns,
+                               target + r * to_.columns * to_.channels + first, to_.channels,
+                               to_.channels - first, accumulate);
+            }
+        }
+    }
+
+    /// A whole image.
+    void image(const T* packed, const T* source, T* grid, T* target, bool accumulate) const {
+        place(source, {0, from_.rows}, grid);
+        multiply(packed, grid, {0, to_.rows}, {0, panels()}, target, accumulate);
+    }
+
+  private:
+    struct Map {
+        Index rows, columns, channels;
+    };
+
+    GridConvolution(const ConvolutionSize& size, Map from, Index spread, Map to, Index stride, bool turned)
+        : kernel_(size.kernel),
+          from_(from),
+          spread_(spread),
+          to_(to),
+          stride_(stride),
+          turned_(turned),
+          grid_width_(size.width + size.border()),
+          grid_height_(size.height + size.border()),
+          packets_(panel_packets<T>(to.channels, to.columns)) {}
+
+    Index sum_size() const { return kernel_ * kernel_ * from_.channels; }
+    Index panel_width() const { return packets_ * lanes<T>; }
+    Index panel_size() const { return panel_width() * sum_size(); }
+
+    Index kernel_;
+    Map from_;
+    Index spread_;
+    Map to_;
+    Index stride_;
+    bool turned_;
+    Index grid_width_, grid_height_;
+    Index packets_;
+};
+
+/// dweight: every chunk of images sums into its own copy, the copies are added in their order.
+template <class T>
+class ConvolutionWeightGradient {
+  public:
+    ConvolutionWeightGradient(const ConvolutionSize& size, Index count)
+        : size_(size), packets_(panel_packets<T>(size.features, 12)), chunks_(parts(size, count)) {}
+
+    /// Chunks of images: as many as keep the copies of the weights within bounds, a function of the shapes alone.
+    Index chunks() const { return chunks_; }
+
+    Index scratch(int threads) const {
+        return chunks_ * scratch_size<T>(size_.weights()) +
+               threads * (scratch_size<T>(size_.padded_x()) + scratch_size<T>(packed_dy()));
+    }
+    void take(ScratchFrame& frame, int threads) {
+        sums_ = frame.take<T>(0);
+        for (Index i = 0; i < chunks_; ++i) frame.take<T>(size_.weights());
+        grids_ = frame.take<T>(0);
+        for (int i = 0; i < threads; ++i) frame.take<T>(size_.padded_x());
+        packed_ = frame.take<T>(0);
+        for (int i = 0; i < threads; ++i) frame.take<T>(packed_dy());
+        std::fill_n(sums_, chunks_ * stride_of(size_.weights()), T(0));
+        std::fill_n(grids_, threads * stride_of(size_.padded_x()), T(0));
+    }
+
+    /// Adds one image's part to its chunk's sum.
+    void image(const T* x, const T* dy, Index chunk, int worker) const {
+        T* grid = grids_ + worker * stride_of(size_.padded_x());
+        T* packed = packed_ + worker * stride_of(packed_dy());
+        T* sums = sums_ + chunk * stride_of(size_.weights());
+        const Index grid_width = size_.width + size_.border(), width = packets_ * lanes<T>;
+        place_in_grid(x, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width, grid);
+        pack_panels<T>(packed, size_.features, size_.out_area(), packets_, 1,
+                       [&](Index pixel) { return dy + pixel * size_.features; });
+        const Sum sum{size_.out_height(), size_.out_width()};
+        for (Index first = 0; first < size_.features; first += width) {
+            for (Index ky = 0; ky < size_.kernel; ++ky) {
+                const Columns<T> taps{grid + ky * grid_width * size_.in, 1,
+                                      size_.stride * grid_width * size_.in, size_.stride * size_.in};
+                multiply_panel(packets_, sum, packed + first * sum.size(), taps, size_.kernel * size_.in,
+                               sums + ky * size_.kernel * size_.in * size_.features + first, size_.features,
+                               size_.features - first, true);
+            }
+        }
+    }
+
+    /// dweight += the chunks' sums, in their order.
+    void finish(Cpu& ctx, T* dweight) const {
+        const Index pieces = chunks_for(size_.weights());
+        ctx.parallel(pieces, [&](Index piece) {
+            const auto [first, last] = part_of(size_.weights(), pieces, piece);
+            for (Index i = first; i < last; ++i) {
+                double sum = 0;
+                for (Index c = 0; c < chunks_; ++c)
+                    sum += static_cast<double>(sums_[c * stride_of(size_.weights()) + i]);
+                dweight[i] += static_cast<T>(sum);
+            }
+        });
+    }
+
+  private:
+    static Index parts(const ConvolutionSize& size, Index count) {
+        constexpr Index budget = Index{48} << 20;
+        const Index copies = budget / (size.weights() * static_cast<Index>(sizeof(T)));
+        return std::min(chunks_for(count), std::max<Index>(copies, 4));
+    }
+    Index packed_dy() const { return packed_size<T>(size_.features, size_.out_area(), packets_); }
+    static Index stride_of(Index elements) {
+        return scratch_size<T>(elements) / static_cast<Index>(sizeof(T));
+    }
+
+    ConvolutionSize size_;
+    Index packets_;
+    Index chunks_;
+    T* sums_ = nullptr;
+    T* grids_ = nullptr;
+    T* packed_ = nullptr;
+};
+
+/// y of x.
+template <class T>
+class DirectForward {
+  public:
+    DirectForward(const ConvolutionSize& size, Index count)
+        : size_(size), count_(count), grid_(GridConvolution<T>::forward(size)) {}
+
+    /// Elements of the weights as this pass reads them.
+    Index transformed() const { return grid_.packed_size(); }
+    void transform(Cpu& ctx, const T* weight, T* transformed) const { grid_.pack(ctx, weight, transformed); }
+
+    /// Parts of the output that AfterPixels may be called for at the same time.
+    Index slots() const { return shared() ? chunks_for(grid_.rows()) : chunks_for(count_); }
+
+    Index scratch(int threads) const { return threads * scratch_size<T>(grid_.grid_size()); }
+
+    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const T* x, T* y,
+             const OutputFinish<T>& finish, const AfterPixels& after) const {
+        PerThread<T> grids(frame, ctx.threads(), grid_.grid_size());
+        for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), grid_.grid_size(), T(0));
+        if (shared()) {
+            for (Index n = 0; n < count_; ++n)
+                share_image(ctx, transformed, x, grids.of(0), y, n, finish, after);
+            return;
+        }
+        ctx.parallel(slots(), [&](Index slot, int worker) {
+            const auto [first, last] = part_of(count_, slots(), slot);
+            for (Index n = first; n < last; ++n) {
+                grid_.image(transformed, x + n * size_.x_size(), grids.of(worker), y + n * size_.y_size(),
+                            finish.kind == Finish::accumulate);
+                finish_pixels(y, n * size_.out_area(), size_.out_area(), finish);
+                after(n * size_.out_area(), size_.out_area(), slot);
+            }
+        });
+    }
+
+  private:
+    /// Too few images to give every thread its own.
+    bool shared() const { return count_ < 8; }
+
+    void share_image(Cpu& ctx, const T* transformed, const T* x, T* grid, T* y, Index n,
+                     const OutputFinish<T>& finish, const AfterPixels& after) const {
+        const Index groups = slots(), copies = chunks_for(grid_.source_rows());
+        ctx.parallel(copies, [&](Index part) {
+            grid_.place(x + n * size_.x_size(), part_of(grid_.source_rows(), copies, part), grid);
+        });
+        // Each panel's weights are read by one thread, unless there are too few panels.
+        const Index panels = grid_.panels(), cuts = panels < 8 ? groups : 1;
+        ctx.parallel(panels * cuts, [&](Index piece) {
+            const Index panel = piece / cuts;
+            grid_.multiply(transformed, grid, part_of(grid_.rows(), cuts, piece % cuts), {panel, panel + 1},
+                           y + n * size_.y_size(), finish.kind == Finish::accumulate);
+        });
+        ctx.parallel(groups, [&](Index group) {
+            const auto [first, last] = part_of(grid_.rows(), groups, group);
+            const Index pixel = n * size_.out_area() + first * size_.out_width();
+            const Index pixels = (last - first) * size_.out_width();
+            finish_pixels(y, pixel, pixels, finish);
+            after(pixel, pixels, group);
+        });
+    }
+
+    void finish_pixels(T* y, Index first, Index pixels, const OutputFinish<T>& finish) const {
+        if (finish.kind != Finish::bias_relu) return;
+        for (T* to = y + first * size_.features; pixels > 0; --pixels, to += size_.features) {
+            for_each_packet<T>(size_.features, [&]<class P>(Index c) {
+                const P value = packet::padd(packet::ploadu<P>(to + c), packet::ploadu<P>(finish.bias + c));
+                packet::pstoreu(to + c, rectified(value));
+            });
+        }
+    }
+
+    ConvolutionSize size_;
+    Index count_;
+    GridConvolution<T> grid_;
+};
+
+/// dx and dweight of dy, image by image.
+template <class T>
+class DirectBackward {
+  public:
+    DirectBackward(const ConvolutionSize& size, Index count)
+        : size_(size),
+          count_(count),
+          to_x_(GridConvolution<T>::data_gradient(size)),
+          to_weight_(size, count) {}
+
+    Index scratch(int threads) const {
+        return scratch_size<T>(to_x_.packed_size()) + to_weight_.scratch(threads) +
+               threads * (scratch_size<T>(to_x_.grid_size()) + scratch_size<T>(size_.y_size()));
+    }
+
+    /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
+    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, const MapRows<T>& dy, T* dx,
+             bool accumulate, T* dweight) {
+        T* packed = frame.take<T>(to_x_.packed_size());
+        PerThread<T> grids(frame, ctx.threads(), to_x_.grid_size());
+        PerThread<T> images(frame, ctx.threads(), size_.y_size());  // of dy: one image's, never the batch's
+        to_weight_.take(frame, ctx.threads());
+        if (dx != nullptr) {
+            to_x_.pack(ctx, weight, packed);
+            for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), to_x_.grid_size(), T(0));
+        }
+        ctx.parallel(to_weight_.chunks(), [&](Index chunk, int worker) {
+            const auto [first, last] = part_of(count_, to_weight_.chunks(), chunk);
+            T* image = images.of(worker);
+            for (Index n = first; n < last; ++n) {
+                for (Index row = 0; row < size_.out_height(); ++row)
+                    dy(n, row, image + row * size_.out_width() * size_.features);
+                to_weight_.image(x + n * size_.x_size(), image, chunk, worker);
+                if (dx != nullptr)
+                    to_x_.image(packed, image, grids.of(worker), dx + n * size_.x_size(), accumulate);
+            }
+        });
+        to_weight_.finish(ctx, dweight);
+    }
+
+  private:
+    ConvolutionSize size_;
+    Index count_;
+    GridConvolution<T> to_x_;
+    ConvolutionWeightGradient<T> to_weight_;
+};
+
+}  // namespace daf::cpu

@@ -1,0 +1,83 @@
+#pragma once
+// Winograd's convolution for 3x3 kernels of stride 1, F(4x4,3x3) or F(3x3,3x3): y of x. Sizes at run time.
+//
+//   V = B^T x B for every tile,  M[k] = V[k] U[k] for every point k,  y = A^T M A,      U = G w G^T
+//
+// The transforms write V and U as the product of gemm.hpp reads them. A block of tiles is transformed, multiplied and
+// transformed back at a time. Nothing here depends on the number of threads but who does which piece.
+#include <daf/cpu/winograd_parts.hpp>
+
+namespace daf::cpu {
+
+template <class T>
+class WinogradForward {
+  public:
+    WinogradForward(const ConvolutionSize& size, Index count)
+        : size_(size),
+          tiling_(WinogradTiling::of(size, count, {size.in + size.features, size.in, 1, sizeof(T)})),
+          weights_(size.in, size.features, tiling_.points()),
+          v_(tiling_, size.in),
+          m_(tiling_, size.features),
+          grids_(tiling_, size.in) {}
+
+    /// Elements of the weights as this pass reads them; they do not depend on the count.
+    Index transformed() const { return weights_.size(); }
+    void transform(Cpu& ctx, const T* weight, T* transformed) const {
+        with_tile(tiling_.tile, [&](auto m) { weights_.template transform<m>(ctx, weight, transformed); });
+    }
+
+    /// Parts of the output that AfterPixels may be called for at the same time.
+    Index slots() const { return tiling_.chunks > 1 ? tiling_.chunks : chunks_for(tiling_.block_strips); }
+
+    /// Without the transformed weights.
+    Index scratch(int threads) const {
+        return owners(threads) * scratch_size<T>(block_size()) + threads * scratch_size<T>(grids_.size());
+    }
+
+    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const T* x, T* y,
+             const OutputFinish<T>& finish, const AfterPixels& after) const {
+        PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
+        PerThread<T> grids(frame, ctx.threads(), grids_.size());
+        for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
+        const PlainRows<T> rows{x, size_.width * size_.in, size_.height};
+        ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
+            T* v = blocks.of(owner);
+            T* m = v + v_.size();
+            const Range own = part_of(tiling_.blocks(), tiling_.chunks, chunk);
+            for (Index b = own.first; b < own.last; ++b) {
+                const Range strips = tiling_.strips_of(b);
+                ctx.parallel(strips.size(), [&](Index s, int worker) {
+                    T* grid = grids.of(worker);
+                    grids_.fill(strips.first + s, rows, grid);
+                    v_.input(grid, s, v);
+                });
+                ctx.parallel(tiling_.points(), [&](Index k) {
+                    weights_.multiply(transformed, k, v_.tiles(v, k), strips.size() * tiling_.strip_tiles(),
+                                      m_.at(m, k), m_.row());
+                });
+                const Index groups = chunks_for(strips.size());
+                ctx.parallel(groups, [&](Index group) {
+                    const auto [from, to] = part_of(strips.size(), groups, group);
+                    for (Index s = from; s < to; ++s) {
+                        const WinogradStrip strip(tiling_, strips.first + s);
+                        m_.output(m, s, strip, finish, y);
+                        after((strip.image * size_.height + strip.first_row) * size_.width,
+                              strip.pixel_rows * size_.width, tiling_.chunks > 1 ? chunk : group);
+                    }
+                });
+            }
+        });
+    }
+
+  private:
+    int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
+    Index block_size() const { return v_.size() + m_.size(); }
+
+    ConvolutionSize size_;
+    WinogradTiling tiling_;
+    WinogradWeights<T> weights_;
+    WinogradTiles<T> v_, m_;
+    WinogradGrid<T> grids_;
+};
+
+}  // namespace daf::cpu

@@ -1,0 +1,161 @@
+#pragma once
+// The matrices of Winograd's convolution F(M,3), made by the compiler from the points where Cook and Toom's polynomials
+// are evaluated, and the product of such a constant matrix with a column of packets.
+//
+//   y = A^T [ (G w) . (B^T x) ]       M outputs y from M + 2 inputs x and 3 weights w with M + 2 multiplications
+//
+// A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2016.
+#include <daf/cpu/gemm.hpp>
+
+namespace daf::cpu::winograd {
+
+/// Finite points in the order in which they are used; the last point of every F(M,3) is infinity.
+inline constexpr double finite_points[] = {0, 1, -1, 2, -2};
+
+template <int M>
+inline constexpr int points = M + 2;
+
+namespace matrix {
+
+/// B^T: row i holds the coefficients of the product of (t - p) over the finite points p but the i-th.
+template <int M>
+struct Input {
+    static constexpr int rows = points<M>, columns = points<M>;
+    static constexpr double at(int row, int column) {
+        double coefficients[points<M> + 1] = {1};
+        int degree = 0;
+        for (int i = 0; i + 1 < points<M>; ++i) {
+            if (i == row) continue;
+            ++degree;
+            for (int d = degree; d >= 0; --d) {
+                coefficients[d] = (d > 0 ? coefficients[d - 1] : 0) - finite_points[i] * coefficients[d];
+            }
+        }
+        return coefficients[column];
+    }
+};
+
+/// G: row i holds 1, p, p^2, over the product of p's distances to the other points.
+template <int M>
+struct Weight {
+    static constexpr int rows = points<M>, columns = 3;
+    static constexpr double at(int row, int column) {
+        if (row + 1 == points<M>) return column == 2 ? 1 : 0;
+        double value = 1;
+        for (int i = 0; i + 1 < points<M>; ++i) {
+            if (i != row) value /= finite_points[row] - finite_points[i];
+        }
+        for (int i = 0; i < column; ++i) value *= finite_points[row];
+        return value;
+    }
+};
+
+/// A^T: column i holds the powers of p.
+template <int M>
+struct Output {
+    static constexpr int rows = M, columns = points<M>;
+    static constexpr double at(int row, int column) {
+        if (column + 1 == points<M>) return row + 1 == M ? 1 : 0;
+        double value = 1;
+        for (int i = 0; i < row; ++i) value *= finite_points[column];
+        return value;
+    }
+};
+
+template <class Mat>
+struct Transposed {
+    static constexpr int rows = Mat::columns, columns = Mat::rows;
+    static constexpr double at(int row, int column) { return Mat::at(column, row); }
+};
+
+/// Columns `column` and the next belong to points p and -p: they differ in the signs of the odd rows.
+template <class Mat>
+constexpr bool columns_mirror(int column) {
+    if (column < 0 || column + 1 >= Mat::columns) return false;
+    bool any = false;
+    for (int row = 0; row < Mat::rows; ++row) {
+        const double sign = row % 2 == 0 ? 1 : -1;
+        if (Mat::at(row, column) != sign * Mat::at(row, column + 1)) return false;
+        any = any || (row % 2 == 1 && Mat::at(row, column) != 0);
+    }
+    return any;
+}
+
+}  // namespace matrix
+
+namespace detail {
+
+/// sum of in[i] * Mat::at(Row, i) over the columns of one parity (0 or 1), or all (2); must not be empty.
+template <class Mat, int Row, int Parity, class P>
+inline P combine(const P (&in)[Mat::columns]) {
+    using T = typename packet::unpacket_traits<P>::type;
+    constexpr auto taken = [](int i) { return (Parity == 2 || i % 2 == Parity) && Mat::at(Row, i) != 0; };
+    // The sum starts at a term that needs no multiplication, where there is one.
+    constexpr int start = [=] {
+        int first = -1;
+        for (int i = 0; i < Mat::columns; ++i) {
+            if (taken(i) && Mat::at(Row, i) == 1) return i;
+            if (taken(i) && first < 0) first = i;
+        }
+        return first;
+    }();
+    P sum = Mat::at(Row, start) == 1
+                ? in[start]
+                : packet::pmul(packet::pset1<P>(static_cast<T>(Mat::at(Row, start))), in[start]);
+    cpu::detail::unroll<Mat::columns>([&](auto i) {
+        constexpr double factor = Mat::at(Row, i);
+        if constexpr (taken(i) && i != start) {
+            if constexpr (factor == 1) {
+                sum = packet::padd(sum, in[i]);
+            } else if constexpr (factor == -1) {
+                sum = packet::psub(sum, in[i]);
+            } else {
+                sum = packet::pmadd(packet::pset1<P>(static_cast<T>(factor)), in[i], sum);
+            }
+        }
+    });
+    return sum;
+}
+
+/// Rows Row and the next belong to p and -p.
+template <class Mat>
+constexpr bool rows_mirror(int row) {
+    return matrix::columns_mirror<matrix::Transposed<Mat>>(row);
+}
+
+/// Mat whose mirrored pairs of columns meet the sum and the difference of their inputs instead.
+template <class Mat>
+struct Folded {
+    static constexpr int rows = Mat::rows, columns = Mat::columns;
+    static constexpr double at(int row, int column) {
+        if (matrix::columns_mirror<Mat>(column)) return row % 2 == 0 ? Mat::at(row, column) : 0;
+        if (matrix::columns_mirror<Mat>(column - 1)) return row % 2 == 1 ? Mat::at(row, column - 1) : 0;
+        return Mat::at(row, column);
+    }
+};
+
+}  // namespace detail
+
+/// out = Mat in, with as few operations as the mirrored points allow.
+template <class Mat, class P>
+inline void apply(P (&in)[Mat::columns], P (&out)[Mat::rows]) {
+    cpu::detail::unroll<Mat::columns>([&](auto i) {
+        if constexpr (matrix::columns_mirror<Mat>(i)) {
+            const P plus = in[i], minus = in[i + 1];
+            in[i] = packet::padd(plus, minus);
+            in[i + 1] = packet::psub(plus, minus);
+        }
+    });
+    using Used = detail::Folded<Mat>;
+    cpu::detail::unroll<Mat::rows>([&](auto row) {
+        if constexpr (detail::rows_mirror<Used>(row)) {
+            const P even = detail::combine<Used, row, 0>(in), odd = detail::combine<Used, row, 1>(in);
+            out[row] = packet::padd(even, odd);
+            out[row + 1] = packet::psub(even, odd);
+        } else if constexpr (!detail::rows_mirror<Used>(row - 1)) {
+            out[row] = detail::combine<Used, row, 2>(in);
+        }
+    });
+}
+
+}  // namespace daf::cpu::winograd

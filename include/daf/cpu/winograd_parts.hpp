@@ -1,0 +1,244 @@
+#pragma once
+// The tensors of Winograd's convolution: transformed tiles, transformed weights, and the grid that tiles are cut from.
+#include <daf/cpu/convolution_parts.hpp>
+#include <daf/cpu/winograd_tiling.hpp>
+#include <daf/cpu/winograd_transform.hpp>
+
+namespace daf::cpu {
+
+/// body(M) with the tile's side as a constant.
+template <class Body>
+void with_tile(Index tile, const Body& body) {
+    if (tile == 3) {
+        body(std::integral_constant<int, 3>{});
+    } else {
+        body(std::integral_constant<int, 4>{});
+    }
+}
+
+/// A strip of one map with its border: pixels whose channels lie side by side.
+template <class T>
+class WinogradGrid {
+  public:
+    WinogradGrid(const WinogradTiling& tiling, Index channels) : tiling_(tiling), channels_(channels) {}
+
+    Index size() const { return tiling_.grid_height() * row(); }
+    Index row() const { return tiling_.grid_width() * channels_; }
+
+    /// Zeros for the columns outside the map.
+    void clear_border(T* grid) const {
+        for (Index r = 0; r < tiling_.grid_height(); ++r, grid += row()) {
+            std::fill_n(grid, channels_, T(0));
+            std::fill(grid + (tiling_.width + 1) * channels_, grid + row(), T(0));
+        }
+    }
+
+    /// Fills the rest, in a grid with a clear border, with a strip.
+    void fill(Index strip_number, const MapRows<T>& rows, T* grid) const {
+        const WinogradStrip strip(tiling_, strip_number);
+        for (Index r = 0; r < tiling_.grid_height(); ++r) {
+            const Index map_row = strip.first_row + r - 1;
+            T* to = grid + r * row() + channels_;
+            if (map_row >= 0 && map_row < tiling_.height) {
+                rows(strip.image, map_row, to);
+            } else {
+                std::fill_n(to, tiling_.width * channels_, T(0));
+            }
+        }
+    }
+
+  private:
+    WinogradTiling tiling_;
+    Index channels_;
+};
+
+/// Transformed tiles of a block, [point][tile][channel].
+template <class T>
+class WinogradTiles {
+  public:
+    WinogradTiles(const WinogradTiling& tiling, Index channels)
+        : tiling_(tiling),
+          channels_(channels),
+          row_(spread_row<T>(panel_width<T>(channels) *
+                             ((channels + panel_width<T>(channels) - 1) / panel_width<T>(channels)))),
+          stride_(spread_point<T>(tiling.block_tiles() * row_)) {}
+
+    Index size() const { return tiling_.points() * stride_; }
+    Index row() const { return row_; }
+    T* at(T* tiles, Index k) const { return tiles + k * stride_; }
+
+    /// Tiles as columns of a product that sums over their channels.
+    Columns<T> tiles(const T* tiles, Index k) const { return {tiles + k * stride_, row_, 0, 1}; }
+    /// Channels as columns of a product that sums over the tiles.
+    Columns<T> channels(const T* tiles, Index k) const { return {tiles + k * stride_, 1, 0, row_}; }
+
+    /// The tiles of the block's strip s out of its grid.
+    void input(const T* grid, Index s, T* tiles) const {
+        const Index grid_row = tiling_.grid_width() * channels_;
+        with_tile(tiling_.tile, [&](auto m) {
+            for_each_tile(s, [&](Index row, Index column, Index tile) {
+                winograd::input<m>(grid + m * (row * grid_row + column * channels_), grid_row, channels_,
+                                   tiles + tile * row_, stride_);
+            });
+        });
+    }
+
+    /// Transforms the block's strip s back into its place in the maps.
+    void output(const T* tiles, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
+                T* maps) const {
+        const Index map_row = tiling_.width * channels_;
+        T* corner = maps + (strip.image * tiling_.height + strip.first_row) * map_row;
+        with_tile(tiling_.tile, [&](auto m) {
+            for_each_tile(s, [&](Index row, Index column, Index tile) {
+                const winograd::OutputTile<T> to{corner + m * (row * map_row + column * channels_), map_row,
+                                                 std::min<Index>(m, strip.pixel_rows - m * row),
+                                                 std::min<Index>(m, tiling_.width - m * column), finish.bias};
+                const T* from = tiles + tile * row_;
+                switch (finish.kind) {
+                    case Finish::overwrite:
+                        return winograd::output<m, Finish::overwrite>(from, stride_, channels_, to);
+                    case Finish::accumulate:
+                        return winograd::output<m, Finish::accumulate>(from, stride_, channels_, to);
+                    case Finish::bias_relu:
+                        return winograd::output<m, Finish::bias_relu>(from, stride_, channels_, to);
+                }
+            });
+        });
+    }
+
+  private:
+    template <class Body>
+    void for_each_tile(Index s, const Body& body) const {
+        Index tile = s * tiling_.strip_tiles();
+        for (Index row = 0; row < tiling_.strip_rows; ++row) {
+            for (Index column = 0; column < tiling_.columns; ++column) body(row, column, tile++);
+        }
+    }
+
+    WinogradTiling tiling_;
+    Index channels_;
+    Index row_, stride_;
+};
+
+/// Transformed gradients of a block's outputs, packed as the side of a product that the SIMD lanes run over:
+/// [point][panel][tile][channel of the panel].
+template <class T>
+class WinogradPackedTiles {
+  public:
+    WinogradPackedTiles(const WinogradTiling& tiling, Index channels)
+        : tiling_(tiling),
+          channels_(channels),
+          width_(panel_width<T>(channels)),
+          panel_(tiling.block_tiles() * width_),
+          stride_(spread_point<T>((channels + width_ - 1) / width_ * panel_)) {}
+
+    Index size() const { return tiling_.points() * stride_; }
+
+    /// The tiles of the block's strip s out of the grid of dy.
+    void output_gradient(const T* grid, Index s, T* packed) const {
+        const Index grid_row = tiling_.grid_width() * channels_;
+        Index tile = s * tiling_.strip_tiles();
+        with_tile(tiling_.tile, [&](auto m) {
+            for (Index row = 0; row < tiling_.strip_rows; ++row) {
+                for (Index column = 0; column < tiling_.columns; ++column, ++tile) {
+                    winograd::output_gradient<m>(
+                        grid + (m * row + 1) * grid_row + (m * column + 1) * channels_, grid_row, channels_,
+                        packed, stride_, winograd::Panels{width_, panel_, tile});
+                }
+            }
+        });
+    }
+
+    /// sums[k] (+)= V[k]^T packed[k] over the first `tiles` tiles.
+    void multiply(const T* packed, Index k, const Columns<T>& v, Index in, Index tiles, T* sums,
+                  Index sums_row, bool accumulate) const {
+        for (Index first = 0; first < channels_; first += width_) {
+            multiply_panel(width_ / lanes<T>, Sum{1, tiles}, packed + k * stride_ + first / width_ * panel_,
+                           v, in, sums + first, sums_row, width_, accumulate);
+        }
+    }
+
+  private:
+    WinogradTiling tiling_;
+    Index channels_;
+    Index width_, panel_, stride_;
+};
+
+/// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels.
+template <class T>
+class WinogradWeights {
+  public:
+    WinogradWeights(Index in, Index out, Index points)
+        : in_(in),
+          out_(out),
+          points_(points),
+          width_(panel_width<T>(out)),
+          panel_(in * width_),
+          stride_(spread_point<T>(panels() * panel_)) {}
+
+    Index size() const { return points_ * stride_; }
+
+    /// From weights (3,3,in,out).
+    template <int M>
+    void transform(Cpu& ctx, const T* weight, T* transformed) const {
+        clear_beyond(transformed);
+        const Index pieces = chunks_for(in_);
+        ctx.parallel(pieces, [&](Index piece) {
+            const auto [first, last] = part_of(in_, pieces, piece);
+            for (Index i = first; i < last; ++i) {
+                winograd::weight<M>(weight + i * out_, in_ * out_, out_, transformed, stride_,
+                                    winograd::Panels{width_, panel_, i});
+            }
+        });
+    }
+
+    /// From weights (3,3,out,in), turned round: of the convolution that takes dy to dx.
+    template <int M>
+    void transform_turned(Cpu& ctx, const T* weight, T* transformed) const {
+        clear_beyond(transformed);
+        ctx.parallel(panels(), [&](Index panel) {
+            constexpr Index run = 16,
+                            widest = 4 * lanes<T>;   // inputs at a time; channels of a panel at the most
+            alignas(64) T turned[9 * run * widest];  // [tap][input][channel]
+            const Index first = panel * width_, channels = std::min(width_, out_ - first);
+            for (Index i = 0; i < in_; i += run) {
+                const Index inputs = std::min(run, in_ - i);
+                for (Index tap = 0; tap < 9; ++tap) {
+                    const T* from = weight + ((8 - tap) * out_ + first) * in_ + i;
+                    T* to = turned + tap * run * widest;
+                    for (Index c = 0; c < channels; ++c, from += in_) {
+                        for (Index j = 0; j < inputs; ++j) to[j * widest + c] = from[j];
+                    }
+                }
+                for (Index j = 0; j < inputs; ++j) {
+                    winograd::weight<M>(turned + j * widest, run * widest, channels,
+                                        transformed + panel * panel_, stride_,
+                                        winograd::Panels{width_, panel_, i + j});
+                }
+            }
+        });
+    }
+
+    /// out[k] = tiles U[k]
+    void multiply(const T* transformed, Index k, const Columns<T>& tiles, Index count, T* out,
+                  Index out_row) const {
+        for (Index panel = 0; panel < panels(); ++panel) {
+            multiply_panel(width_ / lanes<T>, Sum{1, in_}, transformed + k * stride_ + panel * panel_, tiles,
+                           count, out + panel * width_, out_row, width_, false);
+        }
+    }
+
+  private:
+    Index panels() const { return (out_ + width_ - 1) / width_; }
+    /// The last panel's channels beyond the last one are zeros.
+    void clear_beyond(T* transformed) const {
+        if (out_ % width_ == 0) return;
+        for (Index k = 0; k < points_; ++k)
+            std::fill_n(transformed + k * stride_ + (panels() - 1) * panel_, panel_, T(0));
+    }
+
+    Index in_, out_, points_;
+    Index width_, panel_, stride_;
+};
+
+}  // namespace daf::cpu

@@ -1,0 +1,108 @@
+#pragma once
+// How Winograd's convolution cuts a batch of maps: into tiles, strips of tile rows, and blocks of strips whose
+// transformed tiles exist at one time. A function of the shapes and the count alone.
+#include <daf/cpu/convolution_parts.hpp>
+
+namespace daf::cpu {
+
+/// Elements from a row of `channels` to the next: an odd number of cache lines, so that rows spread over a cache's sets.
+template <class T>
+constexpr Index spread_row(Index channels) {
+    constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+    return ((channels + line - 1) / line | 1) * line;
+}
+
+/// Elements from a point's values to the next point's: a cache line more than whole pages, for the same reason.
+template <class T>
+constexpr Index spread_point(Index elements) {
+    constexpr Index line = 64 / static_cast<Index>(sizeof(T)), page = 64 * line;
+    return (elements + page - 1) / page * page + line;
+}
+
+/// What a pass keeps of a block.
+struct WinogradTraffic {
+    Index tile_channels;   // of all its transformed tiles, together
+    Index map_channels;    // of the widest map
+    Index weight_tensors;  // that it reads or adds to once a block
+    Index element;         // bytes
+};
+
+struct WinogradTiling {
+    Index height, width, count;  // of the maps
+    Index tile;                  // M: outputs along a tile's side
+    Index rows, columns;         // tiles of an image
+    Index strip_rows;            // tile rows of a strip; divides `rows`
+    Index block_strips;
+    Index chunks;  // groups of blocks that may run at the same time
+
+    static constexpr WinogradTiling of(const ConvolutionSize& size, Index count,
+                                       const WinogradTraffic& traffic);
+
+    constexpr Index points() const { return (tile + 2) * (tile + 2); }
+    constexpr Index strips_of_image() const { return rows / strip_rows; }
+    constexpr Index strips() const { return count * strips_of_image(); }
+    constexpr Index strip_tiles() const { return strip_rows * columns; }
+    constexpr Index block_tiles() const { return block_strips * strip_tiles(); }
+    constexpr Index blocks() const { return (strips() + block_strips - 1) / block_strips; }
+    /// Of a strip with a border of one pixel, and of zeros where the last tiles reach over the map.
+    constexpr Index grid_width() const { return columns * tile + 2; }
+    constexpr Index grid_height() const { return strip_rows * tile + 2; }
+
+    /// Strips of the block-th block.
+    constexpr Range strips_of(Index block) const {
+        return {block * block_strips, std::min((block + 1) * block_strips, strips())};
+    }
+};
+
+/// A strip's place in its image.
+struct WinogradStrip {
+    Index image;
+    Index first_row, pixel_rows;  // of the map
+
+    constexpr WinogradStrip(const WinogradTiling& tiling, Index strip)
+        : image(strip / tiling.strips_of_image()),
+          first_row(strip % tiling.strips_of_image() * tiling.strip_rows * tiling.tile),
+          pixel_rows(std::min(tiling.strip_rows * tiling.tile, tiling.height - first_row)) {}
+};
+
+/// M, the side of the tiles that take the fewest multiplications: 4, or 3 where that wastes less (6x6 and 3x3 maps).
+constexpr Index winograd_tile(Index height, Index width) {
+    const auto multiplications = [&](Index m) {
+        return ((height + m - 1) / m) * ((width + m - 1) / m) * (m + 2) * (m + 2);
+    };
+    return multiplications(3) < multiplications(4) ? 3 : 4;
+}
+
+constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count,
+                                            const WinogradTraffic& traffic) {
+    constexpr Index smallest = Index{3} << 17, largest = Index{64} << 20;  // bytes of a block
+    constexpr Index grid_bytes = Index{3} << 18;
+    WinogradTiling t{};
+    t.height = size.height;
+    t.width = size.width;
+    t.count = count;
+    t.tile = winograd_tile(size.height, size.width);
+    t.rows = (t.height + t.tile - 1) / t.tile;
+    t.columns = (t.width + t.tile - 1) / t.tile;
+    // A block's tiles are written and read again, its weights are read once a block. Both take the same time where
+    // they are about equally large; a small block stays in the nearest caches.
+    const Index weight_bytes = t.points() * size.in * size.features * traffic.element;
+    const Index tile_bytes = t.points() * traffic.tile_channels * traffic.element;
+    const Index most_tiles = std::max<Index>(std::clamp(2 * weight_bytes, smallest, largest) / tile_bytes, 1);
+    t.strip_rows = 1;
+    for (Index rows = 2; rows <= t.rows; ++rows) {
+        const Index grid = (rows * t.tile + 2) * t.grid_width() * traffic.map_channels * traffic.element;
+        if (t.rows % rows == 0 && rows * t.columns <= most_tiles && grid <= grid_bytes) t.strip_rows = rows;
+    }
+    const Index strips = std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
+    const Index blocks = (t.strips() + strips - 1) / strips;
+    t.block_strips = (t.strips() + blocks - 1) / blocks;  // nearly equal blocks
+    // Threads take whole blocks where there are many and their weights stay in a core's cache; elsewhere they share
+    // each block's steps, so that the weights are read once for all.
+    constexpr Index near_bytes = Index{5} << 19, fewest_blocks = 8;
+    const bool spread = traffic.weight_tensors * weight_bytes <= near_bytes && t.blocks() >= fewest_blocks;
+    t.chunks = spread ? chunks_for(t.blocks()) : 1;
+    return t;
+}
+
+}  // namespace daf::cpu
