@@ -119,7 +119,7 @@ TEST_CASE("config: what is written is read back, to the last bit") {
     CHECK(texts_of(daf_cnn::read_config(folder / "config.json")) == texts_of(config));
 }
 
-TEST_CASE("config: a resumed run may change epochs and threads alone") {
+TEST_CASE("config: a resumed run may change epochs, threads and when it saves alone") {
     TrainConfig stored, now;
     stored.lr = 0.02;
     now.epochs = 99;
@@ -134,6 +134,7 @@ TEST_CASE("config: a resumed run may change epochs and threads alone") {
           "for that");
     // Every other option is refused.
     daf_cnn::for_each_option(now, [&](const daf_cnn::Option& option, auto&) {
-        CHECK(option.free_on_resume == (option.name == "epochs" || option.name == "threads"));
+        CHECK(option.free_on_resume ==
+              (option.name == "epochs" || option.name == "threads" || option.name == "save-every"));
     });
 }
