@@ -60,8 +60,7 @@ class Canvas {
     /// At most five of the values, the largest and the smallest among them.
     static std::vector<double> distinct(std::vector<double> values) {
         std::ranges::sort(values);
-        const auto again = std::ranges::unique(values);
-        values.erase(again.begin(), again.end());
+        values.erase(std::unique(values.begin(), values.end()), values.end());
         constexpr std::size_t most = 5;
         if (values.size() <= most) return values;
         std::vector<double> kept;
