@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/data.hpp"
-#include "run_program.hpp"
+#include "runs.hpp"
 #include "training/first_centres.hpp"
 #include "training/trained_network.hpp"
 
@@ -62,7 +62,7 @@ TEST_CASE("finetune: the sfew recipe, the Triplet-Centre loss alone, and the nea
     CHECK(config["weights"] == weights.string());
 
     // The objective is lambda times the Triplet-Centre loss, and the second linear layer stays.
-    for (const json& line : daf_test::timeless_metrics_of(folder / "run"))
+    for (const json& line : daf_test::metrics_of(folder / "run"))
         CHECK(line["loss"].get<double>() == doctest::Approx(0.013 * line["tc"].get<double>()));
     const auto before = daf::read_safetensors(weights);
     const auto after = daf::read_safetensors(folder / "run/last.safetensors");

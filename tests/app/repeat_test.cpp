@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "run_program.hpp"
+#include "runs.hpp"
 
 namespace {
 
@@ -54,7 +54,7 @@ TEST_CASE("repeat: what stands beside --config replaces the file's value and not
     expected["optimizer"] = "sgd";
     expected["epochs"] = 2;
     CHECK(config_of(folder / "sgd") == expected);
-    CHECK(daf_test::timeless_metrics_of(folder / "sgd").size() == 2);
+    CHECK(daf_test::metrics_of(folder / "sgd").size() == 2);
 }
 
 TEST_CASE("repeat: what cannot be repeated is told by file and entry, and no run is made") {

@@ -10,7 +10,6 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -125,29 +124,6 @@ inline Outcome train(const std::filesystem::path& run, const std::vector<std::st
     std::vector<std::string> arguments{"train", "--run", run, "--limit", "64", "--batch", "32"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return daf_cnn(arguments);
-}
-
-/// The lines of a run's metrics.jsonl, without the time that each took.
-inline std::vector<nlohmann::json> timeless_metrics_of(const std::filesystem::path& run) {
-    std::ifstream lines(run / "metrics.jsonl");
-    std::vector<nlohmann::json> parsed;
-    for (std::string line; std::getline(lines, line);) {
-        parsed.push_back(nlohmann::json::parse(line));
-        parsed.back().erase("seconds");
-        parsed.back().erase("data_wait");
-    }
-    return parsed;
-}
-
-/// Same checkpoints, to the bit, and same metrics.
-inline void check_same_run(const std::filesystem::path& a, const std::filesystem::path& b) {
-    for (const char* file : {"last.safetensors", "best.safetensors"}) {
-        CAPTURE(file);
-        CHECK(std::filesystem::file_size(a / file) > 1'000'000);
-        CHECK((content_of(a / file) == content_of(b / file)));
-    }
-    CHECK_FALSE(timeless_metrics_of(a).empty());
-    CHECK(timeless_metrics_of(a) == timeless_metrics_of(b));
 }
 
 /// One line on standard error that begins as every message of the program does, and holds `part`.
