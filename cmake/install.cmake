@@ -1,6 +1,8 @@
-# cmake --install: the headers, and what find_package(daf) and pkg-config need to find them. Nothing in it
-# depends on the machine or on where the prefix stands, so it all lies under include/ and share/.
+# cmake --install: the headers, and what find_package(daf) and pkg-config need to find them (component daf). Nothing of
+# that depends on the machine or on where the prefix stands, so it all lies under include/ and share/. The program
+# daf-cnn is a component of its own (examples/daf_cnn/CMakeLists.txt).
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME daf)
 
 install(DIRECTORY include/daf DESTINATION include FILES_MATCHING PATTERN "*.hpp")
 

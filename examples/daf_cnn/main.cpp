@@ -12,6 +12,7 @@
 #include <string>
 
 #include "command/commands.hpp"
+#include "command/help.hpp"
 #include "command/option.hpp"
 #include "command/text.hpp"
 #include "training/stop.hpp"
@@ -37,9 +38,8 @@ int complain(const std::string& what, Status status) {
 }
 
 /// "train, eval or bench": every command.
-std::string names_of(const CLI::App& program) {
+std::string names_of(const std::vector<const CLI::App*>& commands) {
     std::string names;
-    const auto commands = program.get_subcommands([](const CLI::App*) { return true; });
     for (std::size_t i = 0; i < commands.size(); ++i) {
         names += i == 0 ? "" : i + 1 == commands.size() ? " or " : ", ";
         names += commands[i]->get_name();
@@ -51,12 +51,21 @@ int run(int argc, char** argv) {
     CLI::App program{"Faces' expressions by DAF-CNN: 3D attention and Triplet-Centre loss"};
     program.name("daf-cnn");
     program.require_subcommand(0, 1);
-    program.set_version_flag("--version", std::string(daf::version_string));
-    const std::map<std::string, daf_cnn::Command> commands{{"train", daf_cnn::add_train(program)},
-                                                           {"finetune", daf_cnn::add_finetune(program)},
-                                                           {"eval", daf_cnn::add_eval(program)},
-                                                           {"bench", daf_cnn::add_bench(program)},
-                                                           {"faces", daf_cnn::add_faces(program)}};
+    program.set_version_flag("--version", std::string(daf::version_string), "print the version and exit");
+    bool manual = false, completion = false;  // for the installation: no one asks for them by hand
+    program.add_flag("--man", manual)->group("");
+    program.add_flag("--bash-completion", completion)->group("");
+    program.footer(
+        "daf-cnn COMMAND --help lists what a command takes. Exit status: 0 done, 1 the\n"
+        "work failed, 2 bad use, 130 stopped by a signal after saving.");
+    daf_cnn::use_help_format(program);
+    // In the order of --help.
+    const std::map<std::string, daf_cnn::Command> commands{
+        {"train", daf_cnn::add_train(program)},     {"finetune", daf_cnn::add_finetune(program)},
+        {"ablate", daf_cnn::add_ablate(program)},   {"eval", daf_cnn::add_eval(program)},
+        {"predict", daf_cnn::add_predict(program)}, {"faces", daf_cnn::add_faces(program)},
+        {"bench", daf_cnn::add_bench(program)}};
+    daf_cnn::place_help_flags(program);
     try {
         program.parse(argc, argv);
     } catch (const CLI::Success& wanted) {  // --help, --version
@@ -64,9 +73,13 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return complain(std::string(error.what()) + " (daf-cnn --help says more)", bad_use);
     }
+    if (manual) std::cout << daf_cnn::manual_page(program);
+    if (completion) std::cout << daf_cnn::bash_completion(program);
     const auto chosen = program.get_subcommands();
+    if (chosen.empty() && (manual || completion)) return done;
     if (chosen.empty()) {
-        throw daf_cnn::BadUse("expected a command: " + names_of(program) + " (daf-cnn --help says more)");
+        throw daf_cnn::BadUse("expected a command: " + names_of(daf_cnn::commands_of(program)) +
+                              " (daf-cnn --help says more)");
     }
     commands.at(chosen.front()->get_name())();
     if (!std::cout.flush()) return complain("cannot write to standard output", failed);

@@ -1,6 +1,5 @@
 #pragma once
 // Runs the real program as a user does, and keeps what it said.
-#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>

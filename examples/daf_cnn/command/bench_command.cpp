@@ -89,6 +89,9 @@ Command add_bench(CLI::App& program) {
     add_option(*app, Option{"threads", Interval{1, 256}, "threads", "all cores"}, request->threads, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object with every iteration's time"},
                request->json, given);
+    app->footer(
+        "Example:\n"
+        "  daf-cnn bench --preset paper --batch 32 --mode infer");
     return [request] { bench(*request); };
 }
 

@@ -36,7 +36,7 @@ void add_option(CLI::App& app, const Option& option, T& value, Given& given) {
     } else {
         const std::string standard =
             option.default_note.empty() ? text_of(value) : std::string(option.default_note);
-        if (!standard.empty() && standard != no_value) help += " (" + standard + ")";
+        if (!standard.empty() && standard != no_value) help += " [" + standard + "]";
         app.add_option_function<std::string>(name, read, help)
             ->type_name(placeholder_of(option))
             ->group(std::string(option.group));

@@ -13,7 +13,9 @@ using Command = std::function<void()>;
 
 Command add_train(CLI::App& program);
 Command add_finetune(CLI::App& program);
+Command add_ablate(CLI::App& program);
 Command add_eval(CLI::App& program);
+Command add_predict(CLI::App& program);
 Command add_bench(CLI::App& program);
 Command add_faces(CLI::App& program);
 

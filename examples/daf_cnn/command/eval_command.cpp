@@ -106,11 +106,11 @@ Command add_eval(CLI::App& program) {
     Given& given = request->given;
     add_option(*app, Option{"weights", AnyText{"FILE"}, "a checkpoint; it says which preset it is"},
                request->weights, given);
-    add_option(
-        *app,
-        Option{"data", AnyText{"FOLDER|FILE.csv"},
-               "'generated', images as FOLDER/train|val|test/CLASS/IMAGE, or a file in FER2013's CSV layout"},
-        request->data, given);
+    add_option(*app,
+               Option{"data", AnyText{"generated|FOLDER|FILE.csv"},
+                      "faces drawn by the program, images as FOLDER/train|val|test/CLASS/IMAGE, or a file in "
+                      "FER2013's CSV layout"},
+               request->data, given);
     add_option(*app, Option{"skip-bad", AnyText{}, "leave out images that cannot be read, and say how many"},
                request->skip_bad, given);
     add_option(*app, Option{"data-seed", any_seed, "which faces are generated"}, request->data_seed, given);
@@ -124,6 +124,10 @@ Command add_eval(CLI::App& program) {
         *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
         request->threads, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object"}, request->json, given);
+    app->footer(
+        "Examples:\n"
+        "  daf-cnn eval --weights runs/first/best.safetensors --split test\n"
+        "  daf-cnn eval --weights runs/fer/best.safetensors --data fer2013.csv --json");
     return [request] { evaluate(*request); };
 }
 

@@ -101,6 +101,10 @@ Command add_faces(CLI::App& program) {
                request->limit, given);
     add_option(*app, Option{"data-seed", any_seed, "which faces"}, request->data_seed, given);
     add_option(*app, Option{"force", AnyText{}, "replace files that exist"}, request->force, given);
+    app->footer(
+        "Examples:\n"
+        "  daf-cnn faces --out faces.pgm\n"
+        "  daf-cnn faces --csv faces.csv --limit 1000");
     return [request] {
         check(*request);
         if (!request->out.empty()) write_sheet(*request);

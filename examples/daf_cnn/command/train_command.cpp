@@ -7,7 +7,6 @@
 #include "command/commands.hpp"
 #include "training/judging.hpp"
 #include "training/run.hpp"
-#include "training/settings.hpp"
 #include "training/stop.hpp"
 #include "training/trained_network.hpp"
 
@@ -43,14 +42,13 @@ void follow_weights(TrainConfig& config, const Given& given) {
 /// What the run is to do: from the command line, from another run's config.json, or from its own.
 TrainConfig settled(const Request& request, const RunFolder& folder) {
     if (request.resume) {
-        folder.check_resumable();
         TrainConfig config = request.config;
         make_paths_absolute(config);
-        return resumed(read_config<TrainConfig>(folder.config()), config, request.given);
+        return resumed(read_config(folder.config()), config, request.given);
     }
     TrainConfig config = request.config;
     if (request.repeat) {
-        config = repeated(read_config<TrainConfig>(*request.repeat), config, request.given);
+        config = repeated(read_config(*request.repeat), config, request.given);
     } else {
         complete(config, request.given);
         follow_weights(config, request.given);
@@ -66,23 +64,24 @@ TrainConfig settled(const Request& request, const RunFolder& folder) {
 void train(const Request& request) {
     if (request.run.empty())
         throw BadUse("--run: expected a folder for the run's files, but was given none; add --run DIR");
-    const StopAtOnce stop;  // but in Training::run
     if (request.resume && request.repeat) {
         throw BadUse("--config: --resume goes on by the run's own config.json; leave one of the two out");
     }
+    const StopAtOnce stop;  // but in Training::run
     const RunFolder folder(request.run);
-    if (!request.resume) folder.check_new();
+    const Begin begin = request.resume ? Begin::where_it_stopped : Begin::anew;
+    const std::optional<RunLock> lock = claim(folder, begin);
     const TrainConfig config = settled(request, folder);
     daf::Cpu cpu(daf::Threads{config.threads});
     const Splits data = load_run_data(cpu, config);
-    const Judgement best =
-        run_training(cpu, config, folder, data, request.resume ? Begin::where_it_stopped : Begin::anew);
+    const Judgement best = run_training(cpu, config, folder, data, begin);
     std::cout << "\nthe best epoch's model on the validation images:\n"
               << confusion_text(best.confusion) << "validation accuracy " << share_text(best.accuracy())
               << '\n';
 }
 
-Command add(CLI::App& program, const char* name, const char* description, Request defaults) {
+Command add(CLI::App& program, const char* name, const char* description, const char* footer,
+            Request defaults) {
     CLI::App* app = program.add_subcommand(name, description);
     const auto request = std::make_shared<Request>(std::move(defaults));
     const auto add_run_option = [&](const Option& option, auto& value) {
@@ -91,9 +90,11 @@ Command add(CLI::App& program, const char* name, const char* description, Reques
     add_run_option(
         Option{"run", AnyText{"DIR"}, "folder for the run's files; must not exist, except with --resume"},
         request->run);
-    add_run_option(Option{"resume", AnyText{},
-                          "go on with the run in DIR; only --epochs and --threads may differ from its own"},
-                   request->resume);
+    add_run_option(
+        Option{
+            "resume", AnyText{},
+            "go on with the run in DIR; only --epochs, --threads and --save-every may differ from its own"},
+        request->resume);
     add_run_option(Option{"config", AnyText{"FILE"},
                           "repeat the run that wrote this config.json, to the same bits; options beside it "
                           "replace the file's, and nothing else follows from them"},
@@ -101,13 +102,22 @@ Command add(CLI::App& program, const char* name, const char* description, Reques
     for_each_option(request->config, [&](const Option& option, auto& value) {
         add_option(*app, option, value, request->given);
     });
+    app->footer(footer);
     return [request] { train(*request); };
 }
 
 }  // namespace
 
 Command add_train(CLI::App& program) {
-    return add(program, "train", "Train a network; its files go to --run DIR", {});
+    return add(program, "train", "Train a network; its files go to --run DIR",
+               "The folder then holds config.json, metrics.jsonl, best.safetensors and\n"
+               "last.safetensors. Ctrl-C saves and stops; --resume goes on to the same bits.\n\n"
+               "Examples:\n"
+               "  daf-cnn train --epochs 5 --batch 64 --run runs/first\n"
+               "  daf-cnn train --run runs/first --resume --epochs 10\n"
+               "  daf-cnn train --preset half --data fer2013.csv --epochs 60 --run runs/fer\n"
+               "  daf-cnn train --config runs/fer/config.json --seed 2 --run runs/fer-2",
+               {});
 }
 
 Command add_finetune(CLI::App& program) {
@@ -116,7 +126,16 @@ Command add_finetune(CLI::App& program) {
     request.config.objective = "tc";
     request.config.recipe = "sfew";
     request.config.first_centres = "means";
-    return add(program, "finetune", "Train on from a checkpoint by the Triplet-Centre loss alone", request);
+    return add(program, "finetune", "Train on from a checkpoint by the Triplet-Centre loss alone",
+               "The paper's protocol for SFEW (section 4.3.2): a network that has learned a large\n"
+               "set by softmax goes on with a small one; the Triplet-Centre loss replaces\n"
+               "softmax, and the nearest centre classifies. Preset and attention are those of\n"
+               "the checkpoint.\n\n"
+               "Examples:\n"
+               "  daf-cnn train --objective softmax --data fer2013.csv --run runs/pre\n"
+               "  daf-cnn finetune --weights runs/pre/best.safetensors --data sfew.csv \\\n"
+               "      --run runs/sfew",
+               request);
 }
 
 }  // namespace daf_cnn

@@ -5,21 +5,11 @@
 
 #include "command/text.hpp"
 #include "training/judging.hpp"
-#include "training/run_lock.hpp"
-#include "training/settings.hpp"
 #include "training/training.hpp"
 
 namespace daf_cnn {
 
 namespace {
-
-void check_batch(const TrainConfig& config, const Splits& data) {
-    const std::size_t images = data.train.size();
-    if (images >= static_cast<std::size_t>(config.batch)) return;
-    throw BadUse(
-        formatted("--batch: expected at most the %zu training images that there are (%s), but was given '%d'",
-                  images, data.train.source.c_str(), config.batch));
-}
 
 std::string megabytes(Index bytes) {
     return formatted("%.0f MB", static_cast<double>(bytes) / 1e6);
@@ -45,9 +35,28 @@ void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNet
 
 }  // namespace
 
+std::optional<RunLock> claim(const RunFolder& folder, Begin begin) {
+    if (begin == Begin::anew) {
+        folder.check_new();
+        return std::nullopt;
+    }
+    folder.check_resumable();
+    std::optional<RunLock> lock(folder.path());
+    folder.remove_leftovers();
+    return lock;
+}
+
 Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config) {
     return load_data(cpu, config.data_source(), preset_named(config.preset).side,
                      {Split::train, Split::validation});
+}
+
+void check_batch(const TrainConfig& config, const Splits& data) {
+    const std::size_t images = data.train.size();
+    if (images >= static_cast<std::size_t>(config.batch)) return;
+    throw BadUse(
+        formatted("--batch: expected at most the %zu training images that there are (%s), but was given '%d'",
+                  images, data.train.source.c_str(), config.batch));
 }
 
 Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, const Splits& data,
@@ -57,8 +66,6 @@ Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder
     std::optional<RunLock> lock;
     Training training(cpu, config, folder, *network, data);
     if (begin == Begin::where_it_stopped) {
-        lock.emplace(folder.path());
-        folder.remove_leftovers();
         training.resume();
     } else {
         training.start();

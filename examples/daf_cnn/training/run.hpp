@@ -3,6 +3,7 @@
 #include <daf/cpu/context.hpp>
 
 #include "training/run_folder.hpp"
+#include "training/run_lock.hpp"
 #include "training/train_config.hpp"
 
 namespace daf_cnn {
@@ -10,12 +11,18 @@ namespace daf_cnn {
 /// Whether a run begins or goes on from the files in its folder.
 enum class Begin { anew, where_it_stopped };
 
+/// Before a run's configuration is settled. Anew: throws BadUse if the folder is there. Otherwise: the lock on a folder
+/// that holds a run, what a killed program left in it removed.
+std::optional<RunLock> claim(const RunFolder& folder, Begin begin);
+
 /// What a run learns from and is judged by.
 Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config);
 
+/// Throws BadUse for fewer training images than a batch has.
+void check_batch(const TrainConfig& config, const Splits& data);
+
 /// Trains until `config.epochs` are done, its files in `folder` and its progress on standard output, and returns how the
-/// best epoch's model does on the validation images. Throws BadUse for fewer training images than a batch has, and what
-/// Training throws.
+/// best epoch's model does on the validation images. Begin as in claim(). Throws what check_batch and Training throw.
 Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, const Splits& data,
                        Begin begin);
 

@@ -39,31 +39,14 @@ Settings settings_of(Config& config) {
 /// Gives `to` the values that `from` has for the options named; both are settings of one configuration's type.
 void overwrite(const Settings& to, const Settings& from, const Given& named);
 
-void write_settings(const std::filesystem::path& path, const Settings& settings);
-void read_settings(const std::filesystem::path& path, const Settings& settings);
-void resume_settings(const Settings& stored, const Settings& command_line, const Given& given);
-
 /// Whole or not at all.
-template <class Config>
-void write_config(const std::filesystem::path& path, Config config) {
-    write_settings(path, settings_of(config));
-}
+void write_settings(const std::filesystem::path& path, const Settings& settings);
 
 /// An entry that is missing has the value that Option::formerly states; without such a value, and for entries of
 /// unknown names, throws daf::FormatError that names the file and the entry. Or daf::FileError.
-template <class Config>
-Config read_config(const std::filesystem::path& path) {
-    Config config;
-    read_settings(path, settings_of(config));
-    return config;
-}
+void read_settings(const std::filesystem::path& path, const Settings& settings);
 
-/// What a resumed run was started with; the command line may repeat it, and change what is free on resume. Throws
-/// BadUse that names the option which contradicts.
-template <class Config>
-Config resumed(Config stored, Config command_line, const Given& given) {
-    resume_settings(settings_of(stored), settings_of(command_line), given);
-    return stored;
-}
+/// Gives `stored` what is given and free on resume. Throws BadUse that names the option which contradicts.
+void resume_settings(const Settings& stored, const Settings& command_line, const Given& given);
 
 }  // namespace daf_cnn

@@ -107,7 +107,7 @@ void complete(TrainConfig& config, const Given& given) {
     check(config, given);
 }
 
-TrainConfig repeated(const TrainConfig& stored, const TrainConfig& command_line, const Given& given) {
+TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& given) {
     if (given.contains("recipe") && command_line.recipe != stored.recipe) {
         throw BadUse(
             "--recipe: it stands for --batch, --margin and --lambda, which --config has already; give "
@@ -115,10 +115,24 @@ TrainConfig repeated(const TrainConfig& stored, const TrainConfig& command_line,
     }
     Given taken = given;
     taken.insert("threads");
-    TrainConfig config = stored, other = command_line;
-    overwrite(settings_of(config), settings_of(other), taken);
-    make_paths_absolute(config);
-    check(config, given);
+    overwrite(settings_of(stored), settings_of(command_line), taken);
+    make_paths_absolute(stored);
+    check(stored, given);
+    return stored;
+}
+
+TrainConfig resumed(TrainConfig stored, TrainConfig command_line, const Given& given) {
+    resume_settings(settings_of(stored), settings_of(command_line), given);
+    return stored;
+}
+
+void write_config(const std::filesystem::path& path, TrainConfig config) {
+    write_settings(path, settings_of(config));
+}
+
+TrainConfig read_config(const std::filesystem::path& path) {
+    TrainConfig config;
+    read_settings(path, settings_of(config));
     return config;
 }
 

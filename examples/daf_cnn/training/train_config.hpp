@@ -65,10 +65,19 @@ void complete(TrainConfig& config, const Given& given);
 /// Files by their absolute paths, so that a run is resumed from any folder.
 void make_paths_absolute(TrainConfig& config);
 
+/// Takes what a resumed run was started with; the command line may repeat it, and change what is free on
+/// resume. Throws BadUse that names the option which contradicts.
+TrainConfig resumed(TrainConfig stored, TrainConfig command_line, const Given& given);
+
+/// Whole or not at all.
+void write_config(const std::filesystem::path& path, TrainConfig config);
+/// Throws daf::FileError or daf::FormatError that names the file and the entry.
+TrainConfig read_config(const std::filesystem::path& path);
+
 /// The configuration of a run that repeats another one: `stored` in full, except what the command line gives, and
 /// the number of threads, which belongs to the machine. Nothing else follows from what is given: a run by another
 /// optimizer keeps the stored rate. Throws BadUse for options that cannot act together.
-TrainConfig repeated(const TrainConfig& stored, const TrainConfig& command_line, const Given& given);
+TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& given);
 
 /// visit(Option, member) for every option, in the order of --help and config.json.
 template <class Config, class Visit>
@@ -95,17 +104,16 @@ void for_each_option(Config& config, Visit&& visit) {
                "on them",
                {},
                true}
-            .formerly("0"),
+            .formerly("10"),
         config.save_every);
     run(Option{"recipe", Choice{{"fer2013", "sfew"}},
                "the paper's batch, margin and lambda for that data set", "sfew for a folder of images"},
         config.recipe);
 
     const auto data = under("Data");
-    data(Option{"data", AnyText{"FOLDER|FILE.csv"},
-                "'generated' for faces drawn by the program, images as FOLDER/train|val|test/CLASS/IMAGE, or "
-                "a file "
-                "in FER2013's CSV layout"},
+    data(Option{"data", AnyText{"generated|FOLDER|FILE.csv"},
+                "faces drawn by the program, images as FOLDER/train|val|test/CLASS/IMAGE, or a file in "
+                "FER2013's CSV layout"},
          config.data);
     data(Option{"data-seed", any_seed, "which faces are generated"}, config.data_seed);
     data(Option{"limit", Interval{1, 1e9}, "the first N images of each split",
@@ -157,12 +165,12 @@ void for_each_option(Config& config, Visit&& visit) {
                 "Eq 13; softmax alone; or the Triplet-Centre loss alone, where the nearest centre classifies"}
              .formerly("joint"),
          config.objective);
-    loss(Option{"margin", not_negative, "m of the Triplet-Centre loss (Eq 8)", "by the recipe: 11 or 13"},
+    loss(Option{"margin", not_negative, "m of the Triplet-Centre loss, Eq 8", "by the recipe: 11 or 13"},
          config.margin);
-    loss(Option{"lambda", not_negative, "weight of the Triplet-Centre loss (Eq 13)",
+    loss(Option{"lambda", not_negative, "weight of the Triplet-Centre loss, Eq 13",
                 "by the recipe: 0.007 or 0.013"},
          config.lambda);
-    loss(Option{"alpha", not_negative, "rate of the centres' update (Eq 12)"}, config.alpha);
+    loss(Option{"alpha", not_negative, "rate of the centres' update, Eq 12"}, config.alpha);
     loss(Option{"tc-reduction", Choice{{"sum", "mean"}}, "how a batch's Triplet-Centre losses become one"},
          config.tc_reduction);
     loss(Option{"centre-update", Choice{{"eq12", "gradient"}},
@@ -170,7 +178,9 @@ void for_each_option(Config& config, Visit&& visit) {
          config.centre_update);
 
     const auto optimizer = under("Optimizer");
-    optimizer(Option{"optimizer", Choice{{"adam", "sgd"}}, "sgd has Nesterov's momentum"}, config.optimizer);
+    optimizer(Option{"optimizer", Choice{{"adam", "sgd"}},
+                     "what moves the parameters; sgd with Nesterov's momentum"},
+              config.optimizer);
     optimizer(Option{"lr", positive, "the first learning rate", "0.001; sgd: 0.01"}, config.lr);
     optimizer(
         Option{"lr-floor", not_negative, "the rate never drops below it", "0.00001 or less: at most --lr"},
@@ -182,7 +192,7 @@ void for_each_option(Config& config, Visit&& visit) {
               config.patience);
     optimizer(Option{"lr-factor", Interval{0, 1, false, false}, "what the rate is then multiplied by"},
               config.lr_factor);
-    optimizer(Option{"threshold", Interval{0, 1}, "what counts as a rise"}, config.threshold);
+    optimizer(Option{"threshold", Interval{0, 1}, "what counts as a rise", "0.0005"}, config.threshold);
 }
 
 }  // namespace daf_cnn

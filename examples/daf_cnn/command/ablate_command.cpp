@@ -1,0 +1,154 @@
+#include <CLI/CLI.hpp>
+#include <daf/io/file.hpp>
+#include <iostream>
+#include <memory>
+
+#include "command/command_line.hpp"
+#include "command/commands.hpp"
+#include "command/text.hpp"
+#include "training/ablation.hpp"
+#include "training/judging.hpp"
+#include "training/run.hpp"
+#include "training/settings.hpp"
+#include "training/stop.hpp"
+
+namespace daf_cnn {
+
+namespace {
+
+struct Request {
+    AblationConfig config;
+    Given given;
+    std::string run;
+    bool resume = false;
+};
+
+/// From the command line, or from the ablation's own config.json.
+AblationConfig settled(const Request& request, const RunFolder& folder) {
+    AblationConfig config = request.config;
+    if (!request.resume) {
+        complete(config.training, request.given);
+        return config;
+    }
+    AblationConfig stored;
+    read_settings(folder.config(), settings_of(stored));
+    make_paths_absolute(config.training);
+    resume_settings(settings_of(stored), settings_of(config), request.given);
+    return stored;
+}
+
+/// The best accuracy of a run that has done all its epochs.
+std::optional<double> finished(const RunFolder& run, int epochs) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(run.last(), ignored)) return std::nullopt;
+    const daf::CheckpointInfo info = daf::checkpoint_info(daf::open_checkpoint(run.last()));
+    if (info.epoch < epochs) return std::nullopt;
+    return info.schedule.best_accuracy;
+}
+
+/// A run that is there must be the one that belongs there: only what is free on resume may differ.
+void check_belongs(const RunFolder& run, TrainConfig wanted) {
+    TrainConfig found = read_config(run.config());
+    Given all;
+    for (const Setting& setting : settings_of(wanted)) all.insert(std::string(setting.option.name));
+    try {
+        resumed(found, wanted, all);
+    } catch (const BadUse& contradiction) {
+        throw daf::MismatchError(run.config().string() + ": another run than this ablation's: " +
+                                 contradiction.what() + ", or move the folder away");
+    }
+}
+
+double accuracy_of(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& run, const Splits& data) {
+    std::error_code ignored;
+    // A folder without config.json was left before its run began.
+    const bool there = std::filesystem::exists(run.config(), ignored);
+    std::optional<RunLock> lock;
+    if (there) {
+        lock = claim(run, Begin::where_it_stopped);
+        check_belongs(run, config);
+        if (const auto accuracy = finished(run, config.epochs)) {
+            std::cout << "kept: " << run.path().string() << std::endl;
+            return *accuracy;
+        }
+    }
+    return run_training(cpu, config, run, data, there ? Begin::where_it_stopped : Begin::anew).accuracy();
+}
+
+Accuracies train_all(daf::Cpu& cpu, const AblationConfig& config, const RunFolder& folder,
+                     const Splits& data) {
+    Accuracies accuracies;
+    const std::size_t runs = variants.size() * static_cast<std::size_t>(config.seeds);
+    std::size_t number = 0;
+    // Seed by seed: stopped early, it has something to compare.
+    for (int seed = 0; seed < config.seeds; ++seed) {
+        for (std::size_t v = 0; v < variants.size(); ++v) {
+            const TrainConfig one = config.of(variants[v], seed);
+            const std::string name = "seed-" + std::to_string(one.seed);
+            std::cout << formatted("\n== run %zu of %zu: %s, seed %llu\n", ++number, runs,
+                                   std::string(variants[v].name).c_str(),
+                                   static_cast<unsigned long long>(one.seed));
+            accuracies[v].push_back(
+                accuracy_of(cpu, one, RunFolder(folder.path() / variants[v].folder / name), data));
+            std::cout << "validation accuracy " << share_text(accuracies[v].back()) << std::endl;
+        }
+    }
+    return accuracies;
+}
+
+void ablate(const Request& request) {
+    if (request.run.empty())
+        throw BadUse("--run: expected a folder for the runs, but was given none; add --run DIR");
+    const StopAtOnce stop;  // but in Training::run
+    const RunFolder folder(request.run);
+    const Begin begin = request.resume ? Begin::where_it_stopped : Begin::anew;
+    std::optional<RunLock> lock = claim(folder, begin);
+    AblationConfig config = settled(request, folder);
+    daf::Cpu cpu(daf::Threads{config.training.threads});
+    const Splits data = load_run_data(cpu, config.training);
+    check_batch(config.training, data);
+    if (begin == Begin::anew) {
+        folder.create();
+        lock.emplace(folder.path());
+    }
+    write_settings(folder.config(), settings_of(config));
+    try {
+        const Accuracies accuracies = train_all(cpu, config, folder, data);
+        daf::write_atomically(folder.path() / "ablation.json",
+                              [&](daf::FileWriter& file) { file.write(ablation_json(config, accuracies)); });
+        std::cout << '\n' << ablation_text(config, accuracies);
+    } catch (const Stopped& stopped) {
+        throw Stopped(stopped.without_command,
+                      "daf-cnn ablate --run " + shell_word(folder.path().string()) + " --resume");
+    }
+}
+
+}  // namespace
+
+Command add_ablate(CLI::App& program) {
+    CLI::App* app =
+        program.add_subcommand("ablate", "Train the four variants of the paper's Table 1 and compare them");
+    const auto request = std::make_shared<Request>();
+    const auto add = [&](const Option& option, auto& value) {
+        add_option(*app, option, value, request->given);
+    };
+    add(Option{"run", AnyText{"DIR"}, "folder for the runs' folders; must not exist, except with --resume"}
+            .in("Run"),
+        request->run);
+    add(
+        Option{
+            "resume", AnyText{},
+            "go on with the ablation in DIR: finished runs are kept; only --seeds, --epochs, --threads and "
+            "--save-every may differ from its own"}
+            .in("Run"),
+        request->resume);
+    for_each_option(request->config, add);
+    app->footer(
+        "The folder then holds a run in VARIANT/seed-N each, and ablation.json.\n\n"
+        "Examples:\n"
+        "  daf-cnn ablate --data fer2013.csv --epochs 60 --seeds 3 --run runs/table-1\n"
+        "  daf-cnn ablate --run runs/table-1 --resume --seeds 5");
+    return [request] { ablate(*request); };
+}
+
+}  // namespace daf_cnn
