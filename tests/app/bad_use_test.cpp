@@ -79,7 +79,7 @@ TEST_CASE("bad use: exit status 2, naming the option, what was given and what is
         {{"train", "--run", run, "--augment", "on", "--flip", "yes"}, "--flip: expected on or off"},
         {{"train", "--run", run, "--augment", "on", "--rotate", "181"},
          "--rotate: expected a number in [0, 180], but was given '181'"},
-        {{"train", "--run", run, "--augment", "on", "--zoom", "1"}, "--zoom: expected a number in [0, 0.9]"},
+        {{"train", "--run", run, "--augment", "on", "--zoom", "1"}, "--zoom: expected a number in [0, 1)"},
         {{"train", "--run", run, "--augment", "on", "--shift", "-0.1"},
          "--shift: expected a number in [0, 1]"},
         {{"train", "--run", run, "--augment", "on", "--light", "2"}, "--light: expected a number in [0, 1]"},

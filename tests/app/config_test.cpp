@@ -180,9 +180,8 @@ TEST_CASE("config: a resumed run may change epochs, threads and how often it sav
           "for that");
     // Every other option is refused.
     daf_cnn::for_each_option(now, [&](const daf_cnn::Option& option, auto&) {
-        const bool is_free =
-            option.name == "epochs" || option.name == "threads" || option.name == "save-every";
-        CHECK(option.free_on_resume == is_free);
+        CHECK(option.free_on_resume ==
+              (option.name == "epochs" || option.name == "threads" || option.name == "save-every"));
     });
 }
 

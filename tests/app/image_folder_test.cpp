@@ -297,7 +297,7 @@ TEST_CASE("image folder: the program trains and judges on one, and tells what it
     const std::string config = daf_test::content_of(run + "/config.json");
     CHECK(contains(config, "\"recipe\": \"sfew\""));
     CHECK(contains(config, "\"skip-bad\": true"));
-    CHECK(contains(config, "\"margin\": 13.0"));
+    CHECK(contains(config, "\"margin\": 13,"));
 
     const std::vector<std::string> eval{"eval",    "--weights", run + "/best.safetensors", "--data", root,
                                         "--split", "test"};

@@ -104,7 +104,7 @@ void for_each_option(Config& config, Visit&& visit) {
                "on them",
                {},
                true}
-            .formerly("0"),
+            .formerly("10"),
         config.save_every);
     run(Option{"recipe", Choice{{"fer2013", "sfew"}},
                "the paper's batch, margin and lambda for that data set", "sfew for a folder of images"},
@@ -133,7 +133,7 @@ void for_each_option(Config& config, Visit&& visit) {
         config.flip);
     augmentation(Option{"rotate", Interval{0, 180}, "turn by up to so many degrees, each way"}.formerly("10"),
                  config.rotate);
-    augmentation(Option{"zoom", Interval{0, 0.9}, "scale by 1 - Z to 1 + Z"}.formerly("0.2"), config.zoom);
+    augmentation(Option{"zoom", share_below_one, "scale by 1 - Z to 1 + Z"}.formerly("0.2"), config.zoom);
     augmentation(
         Option{"shift", Interval{0, 1}, "shift by up to this share of the side, along x and y"}.formerly(
             "0.1"),
