@@ -165,7 +165,7 @@ TEST_CASE("help: bash completes commands, options, their words, files and folder
     CHECK(offered({"train", "--epochs", "3", "--optimizer", "s"}) == Words{"sgd"});
     CHECK(offered({"train", "--preset", "=", "li"}) == Words{"lite"});
     CHECK(offered({"train", "--preset", "="}) == Words{"paper", "half", "lite"});
-    CHECK(offered({"train", "--margin", ""}).empty());  // a number
+    CHECK(offered({"train", "--margin", ""}).empty());                     // a number
     CHECK(offered({"train", "--resume", "--pres"}) == Words{"--preset"});  // a flag takes none
 
     const ScratchFolder folder;
