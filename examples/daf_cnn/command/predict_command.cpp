@@ -162,7 +162,7 @@ Command add_predict(CLI::App& program) {
         "Without --skip-bad, an image that cannot be read stops it before anything is\nprinted.\n\n"
         "Examples:\n"
         "  daf-cnn predict --weights runs/fer/best.safetensors photos/*.jpg\n"
-        "  daf-cnn predict --weights runs/fer/best.safetensors --format csv *.png >faces.csv");
+        "  daf-cnn predict --weights runs/fer/best.safetensors --format csv a.png >a.csv");
     return [request] { predict(*request); };
 }
 

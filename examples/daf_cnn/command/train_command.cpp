@@ -99,7 +99,8 @@ Command add(CLI::App& program, const char* name, const char* description, const 
                           "repeat the run that wrote this config.json, to the same bits; options beside it "
                           "replace the file's, and nothing else follows from them"},
                    request->repeat);
-    for_each_option(request->config, [&](const Option& option, auto& value) {
+    for_each_option(request->config, [&](Option option, auto& value) {
+        if (request->needs_weights && option.name == "weights") option.default_note = "required";
         add_option(*app, option, value, request->given);
     });
     app->footer(footer);
@@ -127,8 +128,8 @@ Command add_finetune(CLI::App& program) {
     request.config.recipe = "sfew";
     request.config.first_centres = "means";
     return add(program, "finetune", "Train on from a checkpoint by the Triplet-Centre loss alone",
-               "The paper's protocol for SFEW (section 4.3.2): a network that has learned a large\n"
-               "set by softmax goes on with a small one; the Triplet-Centre loss replaces\n"
+               "The paper's protocol for SFEW (section 4.3.2): a network that has learned a\n"
+               "large set by softmax goes on with a small one; the Triplet-Centre loss replaces\n"
                "softmax, and the nearest centre classifies. Preset and attention are those of\n"
                "the checkpoint.\n\n"
                "Examples:\n"
