@@ -104,6 +104,7 @@ TEST_CASE(
             const auto batch = feeder.next();
             std::atomic<int> work{0};
             for (int round = 0; round < 20; ++round) cpu.parallel(4, [&](daf::Index) { ++work; });
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
             CHECK(copy(batch) == step);  // still whole although the next one is being prepared
         }
         for (int first = 0; first < 8; ++first) {

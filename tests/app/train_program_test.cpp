@@ -46,7 +46,7 @@ TEST_CASE("train: a run leaves its configuration, metrics and checkpoints, and e
             REQUIRE(lines[i].contains(key));
             CHECK(lines[i][key].is_number());
         }
-        CHECK(lines[i].size() == 10);
+        CHECK(lines[i].size() == 11);
         CHECK(lines[i]["epoch"] == i + 1);
         CHECK(lines[i]["loss"].get<double>() ==
               doctest::Approx(lines[i]["softmax"].get<double>() + 0.007 * lines[i]["tc"].get<double>()));
