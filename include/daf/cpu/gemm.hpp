@@ -145,13 +145,17 @@ void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_co
         n -= count;
     };
     while (n >= widest) run(std::integral_constant<int, widest>{});
-    if constexpr (widest > 6) {
-        if (n >= 6) run(std::integral_constant<int, 6>{});
-    }
-    if constexpr (widest > 3) {
-        if (n >= 3) run(std::integral_constant<int, 3>{});
-    }
-    while (n >= 1) run(std::integral_constant<int, 1>{});
+    const auto run_if_fits = [&](auto count) {
+        if constexpr (count < widest) {
+            if (n >= count) run(count);
+        }
+    };
+    run_if_fits(std::integral_constant<int, 8>{});
+    run_if_fits(std::integral_constant<int, 6>{});
+    run_if_fits(std::integral_constant<int, 4>{});
+    run_if_fits(std::integral_constant<int, 3>{});
+    run_if_fits(std::integral_constant<int, 2>{});
+    run_if_fits(std::integral_constant<int, 1>{});
 }
 
 }  // namespace detail
