@@ -95,7 +95,7 @@ inline void unroll(const Body& body) {
 template <class T, int Packets, int Count>
 [[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column,
                                           Index rows, bool accumulate) {
-    constexpr Index width = Packets * lanes<T>;
+    constexpr Index width = Packets * lanes<T>, ahead = 8;
     // Three columns share a pointer: one index register times 0, 1 or 2 reaches them all.
     constexpr int groups = (Count + 2) / 3;
     Packet<T> acc[Count][Packets];
@@ -105,6 +105,9 @@ template <class T, int Packets, int Count>
         const T* group[groups];
         unroll<groups>([&](auto g) { group[g] = b.data + o * b.outer + 3 * g * b.column; });
         for (Index i = 0; i < sum.inner; ++i, a += width) {
+            // What the caches would fetch too late: the panel streams past, and B's rows may be far apart.
+            unroll<Packets>([&](auto p) { __builtin_prefetch(a + ahead * width + p * lanes<T>); });
+            unroll<groups>([&](auto g) { __builtin_prefetch(group[g] + ahead * b.inner); });
             Packet<T> rows_of_a[Packets];
             unroll<Packets>([&](auto p) { rows_of_a[p] = packet::ploadu<Packet<T>>(a + p * lanes<T>); });
             unroll<Count>([&](auto j) {
@@ -145,13 +148,17 @@ void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_co
         n -= count;
     };
     while (n >= widest) run(std::integral_constant<int, widest>{});
-    if constexpr (widest > 6) {
-        if (n >= 6) run(std::integral_constant<int, 6>{});
-    }
-    if constexpr (widest > 3) {
-        if (n >= 3) run(std::integral_constant<int, 3>{});
-    }
-    while (n >= 1) run(std::integral_constant<int, 1>{});
+    const auto run_if_fits = [&](auto count) {
+        if constexpr (count < widest) {
+            if (n >= count) run(count);
+        }
+    };
+    run_if_fits(std::integral_constant<int, 8>{});
+    run_if_fits(std::integral_constant<int, 6>{});
+    run_if_fits(std::integral_constant<int, 4>{});
+    run_if_fits(std::integral_constant<int, 3>{});
+    run_if_fits(std::integral_constant<int, 2>{});
+    run_if_fits(std::integral_constant<int, 1>{});
 }
 
 }  // namespace detail

@@ -7,22 +7,40 @@
 
 namespace daf::cpu::winograd {
 
-/// Mat in Mat^T of one packet of channels. load(row, column) gives `in`, store(row, column, packet) takes the result.
-template <class Mat, class P, class Load, class Store>
-inline void transform(const Load& load, const Store& store) {
+/// What a transform reads or writes: element (row, column) at data + row * rows + column * columns.
+template <class T>
+struct Square {
+    T* data;
+    Index rows, columns;
+};
+
+/// Mat in Mat^T of one packet of channels. load(pointer) gives a packet of `in`; store(pointer, row, column, packet) takes
+/// one of `out`. Pointers advance by one step at a time: few registers, whatever the number of elements.
+template <class Mat, class P, class T, class Load, class Store>
+inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     using cpu::detail::unroll;
-    P middle[Mat::rows][Mat::columns];
-    unroll<Mat::columns>([&](auto column) {
-        P in[Mat::columns], out[Mat::rows];
-        unroll<Mat::columns>([&](auto row) { in[row] = load(row, column); });
-        apply<Mat>(in, out);
-        unroll<Mat::rows>([&](auto row) { middle[row][column] = out[row]; });
+    P middle[Mat::columns][Mat::rows];
+    unroll<Mat::columns>([&](auto row) {
+        P values[Mat::columns];
+        unroll<Mat::columns>([&](auto column) { values[column] = load(in.data + column * in.columns); });
+        apply<Mat>(values, middle[row]);
+        in.data += in.rows;
     });
-    unroll<Mat::rows>([&](auto row) {
-        P out[Mat::rows];
-        apply<Mat>(middle[row], out);
-        unroll<Mat::rows>([&](auto column) { store(row, column, out[column]); });
+    unroll<Mat::rows>([&](auto column) {
+        P values[Mat::columns], results[Mat::rows];
+        unroll<Mat::columns>([&](auto row) { values[row] = middle[row][column]; });
+        apply<Mat>(values, results);
+        unroll<Mat::rows>([&](auto row) { store(out.data + row * out.rows, row, column, results[row]); });
+        out.data += out.columns;
     });
+}
+
+/// The same between memory and memory.
+template <class Mat, class P, class T>
+inline void transform(Square<const T> in, Square<T> out) {
+    transform<Mat, P>(
+        in, out, [](const T* at) { return packet::ploadu<P>(at); },
+        [](T* at, Index, Index, const P& value) { packet::pstoreu(at, value); });
 }
 
 /// Where a transformed tile goes when it is the packed side of a product: channel c in panel c / width.
@@ -33,17 +51,17 @@ struct Panels {
     constexpr Index at(Index c) const { return c / width * stride + row * width + c % width; }
 };
 
+/// The M+2 x M+2 points of a transformed tile.
+template <int M, class T>
+constexpr Square<T> square_of_points(T* data, Index stride) {
+    return {data, points<M> * stride, stride};
+}
+
 /// v = B^T x B. x: M+2 x M+2 pixels of a grid whose rows are `grid_row` elements long.
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void input(const T* x, Index grid_row, Index channels, T* v, Index stride) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        transform<matrix::Input<M>, P>(
-            [&](Index row, Index column) {
-                return packet::ploadu<P>(x + row * grid_row + column * channels + c);
-            },
-            [&](Index row, Index column, P value) {
-                packet::pstoreu(v + (row * points<M> + column) * stride + c, value);
-            });
+        transform<matrix::Input<M>, P, T>({x + c, grid_row, channels}, square_of_points<M>(v + c, stride));
     });
 }
 
@@ -52,14 +70,8 @@ template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void output_gradient(const T* dy, Index grid_row, Index channels, T* w,
                                                      Index stride, const Panels& panels) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        T* to = w + panels.at(c);
-        transform<matrix::Transposed<matrix::Output<M>>, P>(
-            [&](Index row, Index column) {
-                return packet::ploadu<P>(dy + row * grid_row + column * channels + c);
-            },
-            [&](Index row, Index column, P value) {
-                packet::pstoreu(to + (row * points<M> + column) * stride, value);
-            });
+        transform<matrix::Transposed<matrix::Output<M>>, P, T>({dy + c, grid_row, channels},
+                                                               square_of_points<M>(w + panels.at(c), stride));
     });
 }
 
@@ -80,16 +92,16 @@ template <int M, Finish F, bool Whole, class T>
     for_each_packet<T>(channels, [&]<class P>(Index c) {
         P bias = packet::pset1<P>(T(0));
         if constexpr (F == Finish::bias_relu) bias = packet::ploadu<P>(tile.bias + c);
-        transform<matrix::Output<M>, P>(
-            [&](Index row, Index column) {
-                return packet::ploadu<P>(m + (row * points<M> + column) * stride + c);
-            },
-            [&](Index row, Index column, P value) {
+        transform<matrix::Output<M>, P, T>(
+            square_of_points<M>(m + c, stride), {tile.y + c, tile.row, channels},
+            [](const T* at) { return packet::ploadu<P>(at); },
+            [&](T* at, Index row, Index column, P value) {
                 if (!Whole && (row >= tile.rows || column >= tile.columns)) return;
-                T* to = tile.y + row * tile.row + column * channels + c;
-                if constexpr (F == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(to));
+                // A store that misses the caches waits for its line: ask for a later tile's now.
+                if constexpr (Whole) __builtin_prefetch(at + 4 * M * channels, 1);
+                if constexpr (F == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(at));
                 if constexpr (F == Finish::bias_relu) value = rectified(packet::padd(value, bias));
-                packet::pstoreu(to, value);
+                packet::pstoreu(at, value);
             });
     });
 }
@@ -106,17 +118,13 @@ void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile)
     }
 }
 
-/// u = G w G^T. w: 3 x 3 taps, tap by tap `tap` elements apart (negative for turned weights).
+/// u = G w G^T. w: 3 x 3 taps, tap by tap `tap` elements apart.
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void weight(const T* w, Index tap, Index channels, T* u, Index stride,
                                             const Panels& panels) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        T* to = u + panels.at(c);
-        transform<matrix::Weight<M>, P>(
-            [&](Index row, Index column) { return packet::ploadu<P>(w + (3 * row + column) * tap + c); },
-            [&](Index row, Index column, P value) {
-                packet::pstoreu(to + (row * points<M> + column) * stride, value);
-            });
+        transform<matrix::Weight<M>, P, T>({w + c, 3 * tap, tap},
+                                           square_of_points<M>(u + panels.at(c), stride));
     });
 }
 
@@ -125,16 +133,15 @@ template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void weight_gradient(const T* du, Index stride, Index copies, Index copy,
                                                      Index channels, T* dw, Index tap) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        transform<matrix::Transposed<matrix::Weight<M>>, P>(
-            [&](Index row, Index column) {
-                const T* at = du + (row * points<M> + column) * stride + c;
+        transform<matrix::Transposed<matrix::Weight<M>>, P, T>(
+            square_of_points<M>(du + c, stride), {dw + c, 3 * tap, tap},
+            [&](const T* at) {
                 P sum = packet::ploadu<P>(at);
                 for (Index i = 1; i < copies; ++i) sum = packet::padd(sum, packet::ploadu<P>(at + i * copy));
                 return sum;
             },
-            [&](Index row, Index column, P value) {
-                T* to = dw + (3 * row + column) * tap + c;
-                packet::pstoreu(to, packet::padd(packet::ploadu<P>(to), value));
+            [](T* at, Index, Index, const P& value) {
+                packet::pstoreu(at, packet::padd(packet::ploadu<P>(at), value));
             });
     });
 }
