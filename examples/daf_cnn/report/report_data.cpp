@@ -203,7 +203,7 @@ double RunReport::data_wait() const {
 RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points, DataCache& cache) {
     check_run(folder);
     RunReport report(folder);
-    report.config = read_config<TrainConfig>(folder.config());
+    report.config = read_config(folder.config());
     report.epochs = folder.epochs();
     const TrainedNetwork trained = load_trained(cpu, folder.best(), batch_size);
     FaceNetwork& network = *trained.network;
