@@ -7,11 +7,13 @@
 
 namespace daf::cpu {
 
+/// Whether a pass has to transform its weights first.
+enum class Weights { transformed_now, transformed_before };
+
 /// Winograd where it should take less time: both algorithms' multiplications are counted, and what they do beside them in
 /// multiplications that would take as long. The transforms cost some for each transformed value; the weights cost their
 /// way through memory, which for a single image of many channels is more than the product. The direct product works on
 /// rows of pixels, and the shorter they are the fewer of its accumulators are in use.
-enum class Weights { transformed_now, transformed_before };
 template <class T>
 constexpr bool winograd_pays(const ConvolutionSize& size, Index count, Weights weights) {
     constexpr double for_value = 8;                  // a value of a transformed tile, written and read again
