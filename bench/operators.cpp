@@ -2,6 +2,8 @@
 // they need at least.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
 #include <daf/daf.hpp>
 #include <vector>
 
@@ -98,6 +100,58 @@ void backward(benchmark::State& state) {
     report<Op>(state, bench.count, 2);
 }
 
+/// Multiplications and additions a second that one core can do at the most: independent FMAs on its registers.
+double fused_multiply_add_peak() {
+    namespace packet = daf::cpu::packet;
+    using P = daf::cpu::Packet<float>;
+    constexpr int accumulators = 12, rounds = 1 << 16;
+    double best = 0;
+    for (int repeat = 0; repeat < 20; ++repeat) {
+        P factor = packet::pset1<P>(0.5f), sums[accumulators];
+        benchmark::DoNotOptimize(factor);
+        for (P& sum : sums) sum = factor;
+        const auto start = std::chrono::steady_clock::now();
+        for (int i = 0; i < rounds; ++i) {
+            daf::cpu::detail::unroll<accumulators>(
+                [&](auto j) { sums[j] = packet::pmadd(sums[j], factor, factor); });
+        }
+        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+        for (P& sum : sums) benchmark::DoNotOptimize(sum);
+        best = std::max(best, 2.0 * accumulators * rounds * daf::cpu::lanes<float> / taken.count());
+    }
+    return best;
+}
+
+/// A layer's convolution forced to one algorithm, on one core. "of peak": multiplications that the direct algorithm would
+/// make, as a share of what the core can do; with Winograd's 4 x 4 tiles it may reach 4.
+template <class Op, daf::Convolution Algorithm, bool Backward>
+void convolution(benchmark::State& state) {
+    Bench<Op> bench(1, state.range(0));
+    bench.cpu.set_convolution(Algorithm);
+    bench.forward();
+    const double peak = fused_multiply_add_peak();
+    for (auto _ : state) Backward ? bench.backward() : bench.forward();
+    report<Op>(state, bench.count, Backward ? 2 : 1);
+    const auto images = static_cast<double>(bench.count * static_cast<Index>(state.iterations()));
+    state.counters["of peak"] =
+        benchmark::Counter(images * operations<Op> * (Backward ? 2 : 1) / peak, benchmark::Counter::kIsRate);
+}
+
+#define DAF_BENCH_CONVOLUTION(BATCH, ...)                                               \
+    BENCHMARK(convolution<__VA_ARGS__, daf::Convolution::direct, false>)->Arg(BATCH);   \
+    BENCHMARK(convolution<__VA_ARGS__, daf::Convolution::winograd, false>)->Arg(BATCH); \
+    BENCHMARK(convolution<__VA_ARGS__, daf::Convolution::direct, true>)->Arg(BATCH);    \
+    BENCHMARK(convolution<__VA_ARGS__, daf::Convolution::winograd, true>)->Arg(BATCH)
+
+DAF_BENCH_CONVOLUTION(64, daf::Conv2d<Shape<48, 48, 16>, 16>);
+DAF_BENCH_CONVOLUTION(64, daf::Conv2d<Shape<24, 24, 32>, 32>);
+DAF_BENCH_CONVOLUTION(8, daf::Conv2d<Shape<96, 96, 64>, 64>);
+DAF_BENCH_CONVOLUTION(8, daf::Conv2d<Shape<48, 48, 128>, 128>);
+DAF_BENCH_CONVOLUTION(32, daf::Conv2d<Shape<24, 24, 256>, 256>);
+DAF_BENCH_CONVOLUTION(32, daf::Conv2d<Shape<12, 12, 512>, 512>);
+DAF_BENCH_CONVOLUTION(32, daf::Conv2d<Shape<6, 6, 512>, 512>);
+DAF_BENCH_CONVOLUTION(64, daf::Conv2d<Shape<3, 3, 256>, 256>);
+
 #define DAF_BENCH(...)                   \
     BENCHMARK(forward<__VA_ARGS__>)      \
         ->ArgNames({"threads", "batch"}) \
@@ -111,12 +165,6 @@ void backward(benchmark::State& state) {
         ->UseRealTime()
 
 DAF_BENCH(daf::Conv2d<Shape<48, 48, 1>, 16>);
-DAF_BENCH(daf::Conv2d<Shape<48, 48, 16>, 16>);
-DAF_BENCH(daf::Conv2d<Shape<24, 24, 32>, 32>);
-DAF_BENCH(daf::Conv2d<Shape<12, 12, 64>, 64>);
-DAF_BENCH(daf::Conv2d<Shape<6, 6, 128>, 128>);
-DAF_BENCH(daf::Conv2d<Shape<24, 24, 256>, 256>);
-DAF_BENCH(daf::Conv2d<Shape<12, 12, 512>, 512>);
 DAF_BENCH(daf::ConvBnRelu<Shape<48, 48, 16>, 16>);
 DAF_BENCH(daf::ConvBnRelu<Shape<12, 12, 512>, 512>);
 DAF_BENCH(daf::BatchNorm<Shape<48, 48, 16>>);

@@ -77,7 +77,6 @@ std::vector<daf::cpu::ConvolutionSize> layers(Index side, std::initializer_list<
 
 TEST_CASE("conv by Winograd keeps every promise on maps of any shape") {
     daf_test::conform<daf::Conv2d<Shape<5, 7, 3>, 4>>({}, by_winograd());
-    daf_test::conform<daf::Conv2d<Shape<6, 6, 16>, 32>>({}, by_winograd());
     daf_test::conform<daf::Conv2d<Shape<3, 3, 5>, 19, 3, 1, daf::Bias::per_channel>>({}, by_winograd());
     daf_test::conform<daf::Conv2d<Shape<1, 2, 2>, 3>>({}, by_winograd());
 }
@@ -85,7 +84,6 @@ TEST_CASE("conv by Winograd keeps every promise on maps of any shape") {
 TEST_CASE("conv + BN + ReLU by Winograd keeps every promise") {
     daf_test::conform<daf::ConvBnRelu<Shape<8, 12, 16>, 24>>({}, by_winograd());
     daf_test::conform<daf::ConvBnRelu<Shape<6, 6, 8>, 33>>({}, by_winograd());
-    daf_test::conform<daf::ConvBnRelu<Shape<3, 3, 17>, 9>>({}, by_winograd());
 }
 
 TEST_CASE("blocks of tiles that are spread over the threads give the same bits as on one") {

@@ -214,5 +214,8 @@ TEST_CASE("threads share an Inference, each with its own context and workspace")
         });
     }
     for (auto& t : threads) t.join();
-    for (const auto& mine : got) CHECK(mine == want);
+    for (const auto& mine : got) {
+        CHECK(mine == got[0]);
+        CHECK(daf_test::relative_difference(mine, want) <= 1e-5);  // folding rounds anew
+    }
 }

@@ -7,19 +7,23 @@
 
 namespace daf::cpu {
 
+/// Whether a pass has to transform its weights first.
+enum class Weights { transformed_now, transformed_before };
+
 /// Winograd where it should take less time: both algorithms' multiplications are counted, and what they do beside them in
 /// multiplications that would take as long. The transforms cost some for each transformed value; the weights cost their
-/// way through memory, which for a single image of many channels is more than the product.
-enum class Weights { transformed_now, transformed_before };
+/// way through memory, which for a single image of many channels is more than the product. The direct product works on
+/// rows of pixels, and the shorter they are the fewer of its accumulators are in use.
 template <class T>
 constexpr bool winograd_pays(const ConvolutionSize& size, Index count, Weights weights) {
     constexpr double for_value = 8;                  // a value of a transformed tile, written and read again
-    constexpr double for_weight = 10.0 * sizeof(T);  // a weight that a product reads
+    constexpr double for_weight = 15.0 * sizeof(T);  // a weight that a product reads
     // a weight that is transformed first
     const double for_transform = weights == Weights::transformed_now ? 20.0 * sizeof(T) : 0.0;
     const double channels = static_cast<double>(size.in * size.features);
     const double pixels = static_cast<double>(count * size.out_area());
-    const double direct = channels * 9 * (pixels + for_weight);
+    const double short_rows = 1 + 3.0 / static_cast<double>(size.width);
+    const double direct = channels * 9 * (pixels * short_rows + for_weight);
     const Index tile = winograd_tile(size.height, size.width);
     const double points = static_cast<double>((tile + 2) * (tile + 2));
     const double tiles =

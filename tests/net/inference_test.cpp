@@ -1,0 +1,131 @@
+#include <doctest/doctest.h>
+
+#include "support/allocations.hpp"
+#include "support/tiny_network.hpp"
+#include "support/workbench.hpp"
+
+using daf::Index;
+using daf::Shape;
+namespace layer = daf::layer;
+
+namespace {
+
+/// Layers that go direct and by Winograd, and operators that a kernel prepares nothing for.
+using Net = daf::Sequence<Shape<12, 12, 2>, layer::ConvBnRelu<16>, layer::ConvBnRelu<32>, layer::MaxPool<2>,
+                          layer::ConvBnRelu<20>, layer::DualAttention<4, 3>, layer::Dropout, layer::Linear<5>,
+                          layer::Relu>;
+
+template <class T>
+std::vector<T> noise(Index count, std::uint64_t seed) {
+    daf::RandomSequence random(daf::Stream{daf::Seed{seed}});
+    std::vector<T> values(static_cast<std::size_t>(count));
+    for (T& v : values) v = static_cast<T>(random.normal());
+    return values;
+}
+
+/// A model whose running statistics have moved and whose scales and shifts are not their first values.
+template <class T>
+struct Trained {
+    static constexpr Index largest = 20;
+    daf::Cpu cpu{daf::Threads{2}};
+    daf::Model<Net, daf::Cpu, T> model{cpu, daf::max_batch(largest), daf::Seed{3}};
+    std::vector<T> x = noise<T>(largest * Shape<12, 12, 2>::size, 5);
+
+    Trained() {
+        const std::vector<T> moved = noise<T>(daf::parameter_count<Net>, 6);
+        const Index trained = daf::parameter_segments<Net>.trained();
+        for (Index i = 0; i < trained; ++i) model.parameters()[static_cast<std::size_t>(i)] += moved[i] / 10;
+        for (int step = 0; step < 3; ++step) model.forward_train(images(largest));
+    }
+    auto images(Index count) const { return daf::batch_of<Shape<12, 12, 2>>(x).slice(0, count); }
+    std::vector<T> expected(Index count) {
+        const auto y = model.forward(images(count));
+        return {y.data(), y.data() + y.size()};
+    }
+};
+
+template <class T>
+void check_same_as_the_model(daf::Convolution algorithm, double tolerance) {
+    Trained<T> trained;
+    trained.cpu.set_convolution(daf::Convolution::direct);
+    for (const Index usual : {1, 20}) {
+        daf::Cpu cpu(daf::Threads{2});
+        cpu.set_convolution(algorithm);
+        const daf::Inference<Net, daf::Cpu, T> net(cpu, trained.model.parameters(), daf::max_batch(usual));
+        auto workspace = net.workspace(cpu, daf::max_batch(20));
+        for (const Index count : {1, 3, 20}) {
+            INFO("prepared for ", usual, ", given ", count);
+            const auto y = net(cpu, workspace, trained.images(count));
+            const std::vector<T> got(y.data(), y.data() + y.size());
+            CHECK(daf_test::relative_difference(got, trained.expected(count)) <= tolerance);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("inference gives what the model gives, whatever the algorithm and the batch it was prepared for") {
+    for (const auto algorithm :
+         {daf::Convolution::automatic, daf::Convolution::direct, daf::Convolution::winograd}) {
+        check_same_as_the_model<float>(algorithm, 2e-5);
+        check_same_as_the_model<double>(algorithm, 1e-13);
+    }
+}
+
+TEST_CASE("inference has the same bits on any number of threads") {
+    Trained<float> trained;
+    std::vector<float> first;
+    for (const int threads : {1, 2, 3, 8}) {
+        daf::Cpu cpu(daf::Threads{threads});
+        const daf::Inference<Net, daf::Cpu> net(cpu, trained.model.parameters(), daf::max_batch(20));
+        auto workspace = net.workspace(cpu, daf::max_batch(20));
+        std::vector<float> all;
+        for (const Index count : {1, 20}) {
+            const auto y = net(cpu, workspace, trained.images(count));
+            all.insert(all.end(), y.data(), y.data() + y.size());
+        }
+        if (first.empty()) first = all;
+        CHECK(all == first);
+    }
+}
+
+TEST_CASE("inference is a snapshot, and allocates nothing once it has run") {
+    Trained<float> trained;
+    const daf::Inference<Net, daf::Cpu> net(trained.cpu, trained.model.parameters());
+    auto workspace = net.workspace(trained.cpu, daf::max_batch(20));
+    const auto expected = trained.expected(20);
+    for (float& value : trained.model.parameters()) value = 7;
+    const auto y = net(trained.cpu, workspace, trained.images(20));
+    CHECK(daf_test::relative_difference(std::vector<float>(y.data(), y.data() + y.size()), expected) <= 2e-5);
+    const long before = daf_test::allocations();
+    net(trained.cpu, workspace, trained.images(20));
+    net(trained.cpu, workspace, trained.images(1));
+    CHECK(daf_test::allocations() == before);
+}
+
+TEST_CASE("inference refuses parameters of another network and batches beyond its workspace") {
+    daf::Cpu cpu(daf::Threads{1});
+    Trained<float> trained;
+    const std::vector<float> few(3);
+    using Snapshot = daf::Inference<Net, daf::Cpu>;
+    CHECK_THROWS_AS(Snapshot(cpu, std::span(few)), daf::ArgumentError);
+    const Snapshot net(cpu, trained.model.parameters());
+    auto workspace = net.workspace(cpu, daf::max_batch(2));
+    CHECK_THROWS_WITH_AS(net(cpu, workspace, trained.images(3)),
+                         "Workspace: made for batches of 1 to 2 images, but given 3", daf::ArgumentError);
+}
+
+TEST_CASE("an operator that was prepared by itself checks its batches") {
+    using Op = daf::ConvBnRelu<Shape<4, 4, 2>, 3>;
+    daf::Cpu cpu(daf::Threads{1});
+    const std::vector<float> slab = noise<float>(daf::parameter_count<Op>, 1), x = noise<float>(64, 2);
+    std::vector<float> y(96);
+    const auto parameters = daf::bind<Op>(std::span(slab));
+    const daf::Prepared<Op, float, daf::Cpu> prepared(cpu, Op{}, parameters, 1);
+    const auto in = daf::batch_of<Op::Input>(x);
+    const auto out = daf::batch_of<Op::Output>(y);
+    CHECK_THROWS_WITH_AS(prepared.forward(cpu, in, out.slice(0, 1)),
+                         "conv_bn_relu: y must hold 2 images as x does, but holds 1", daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(prepared.forward(cpu, in.slice(0, 0), out),
+                         "conv_bn_relu: the batch is empty: expected at least one image", daf::ArgumentError);
+}
