@@ -30,9 +30,10 @@ class View {
     constexpr View() = default;
     constexpr explicit View(T* data) : data_(data) {}
     /// A writable view is also a readable one.
-    constexpr operator View<S, const T, Space>() const requires(!std::is_const_v<T>) {
-        return View<S, const T, Space>(data_);
-    }
+    template <class U>
+    requires(!std::is_same_v<U, T> && std::is_same_v<const U, T>)  //
+        constexpr View(View<S, U, Space> writable)
+        : data_(writable.data()) {}
 
     constexpr T* data() const { return data_; }
     constexpr T& operator[](Index i) const { return data_[i]; }
@@ -55,9 +56,10 @@ class Batch {
     constexpr Batch() = default;
     constexpr Batch(T* data, Index count) : data_(data), count_(count) {}
     /// A writable batch is also a readable one.
-    constexpr operator Batch<S, const T, Space>() const requires(!std::is_const_v<T>) {
-        return {data_, count_};
-    }
+    template <class U>
+    requires(!std::is_same_v<U, T> && std::is_same_v<const U, T>)  //
+        constexpr Batch(Batch<S, U, Space> writable)
+        : data_(writable.data()), count_(writable.count()) {}
 
     constexpr T* data() const { return data_; }
     constexpr Index count() const { return count_; }
