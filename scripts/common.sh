@@ -47,7 +47,8 @@ missing_packages() {
     command -v cmake >/dev/null || echo cmake
     command -v ninja >/dev/null || echo ninja-build
     command -v pkg-config >/dev/null || echo pkg-config
-    for package in libeigen3-dev libcli11-dev nlohmann-json3-dev doctest-dev libbenchmark-dev; do
+    for package in libeigen3-dev libcli11-dev nlohmann-json3-dev doctest-dev libbenchmark-dev \
+        libboost-context-dev; do
         installed "$package" || echo "$package"
     done
 }
