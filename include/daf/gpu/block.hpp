@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <daf/core/host_device.hpp>
 #include <daf/core/shape.hpp>
+#include <limits>
 
 namespace daf::gpu {
 
@@ -63,6 +64,10 @@ DAF_HOST_DEVICE T warp_sum(const B& block, T value) {
     for (unsigned mask = warp_size / 2; mask > 0; mask /= 2) value += block.shuffle_xor(value, mask);
     return value;
 }
+
+// std::numeric_limits has functions, which a kernel may not call; these are constants.
+inline constexpr double minus_infinity = -std::numeric_limits<double>::infinity();
+inline constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
 
 template <class T>
 DAF_HOST_DEVICE bool is_nan(T value) {

@@ -1,0 +1,126 @@
+#include <daf/cpu/reduction.hpp>
+#include <daf/cpu/softmax_cross_entropy.hpp>
+#include <daf/cpu/triplet_centre_loss.hpp>
+#include <daf/gpu/reduction.hpp>
+#include <daf/gpu/softmax_cross_entropy.hpp>
+#include <daf/gpu/triplet_centre_loss.hpp>
+#include <daf/reference/reduction.hpp>
+#include <daf/reference/softmax_cross_entropy.hpp>
+#include <daf/reference/triplet_centre_loss.hpp>
+
+#include "../support/losses.hpp"
+#include "support/conform_on_fibers.hpp"
+
+using daf::CentreUpdate;
+using daf::Shape;
+using daf::SoftmaxCrossEntropy;
+using daf::TripletCentreLoss;
+using daf_test::HostGpu;
+using daf_test::LossCase;
+
+namespace {
+
+template <class Op>
+void conform_both(double margin, daf_test::Promise promise = {}) {
+    daf_test::conform_on_fibers<Op>({.margin = margin, .centre_update = CentreUpdate::exact_gradient},
+                                    promise);
+    promise.parameters_follow_gradient = false;
+    daf_test::conform_on_fibers<Op>({.margin = margin}, promise);
+}
+
+}  // namespace
+
+TEST_CASE("softmax cross-entropy's kernels keep every promise") {
+    daf_test::conform_on_fibers<SoftmaxCrossEntropy<Shape<1>>>();
+    daf_test::conform_on_fibers<SoftmaxCrossEntropy<Shape<7>>>();
+    daf_test::conform_on_fibers<SoftmaxCrossEntropy<Shape<65>>>();
+}
+
+TEST_CASE("softmax cross-entropy's kernels survive large logits and pass a NaN on") {
+    HostGpu gpu;
+    using Op = SoftmaxCrossEntropy<Shape<3>>;
+    LossCase<Op, HostGpu, float> loss(gpu, {}, {1e4f, 1e4f, -1e4f, 0.0f, 3e38f, -3e38f}, {0, 1});
+    loss.pass();
+    CHECK(loss.y[0] == doctest::Approx(std::log(2.0)));
+    CHECK(loss.y[1] == 0);
+    for (daf::Index at = 0; at < 3; ++at) {
+        LossCase<Op, HostGpu, float> broken(gpu, {}, {1, 2, 3}, {2});
+        broken.x[at] = std::numeric_limits<float>::quiet_NaN();
+        broken.pass();
+        CHECK(std::isnan(broken.y[0]));
+        for (const float slope : broken.slopes()) CHECK(std::isnan(slope));
+    }
+}
+
+TEST_CASE("Triplet-Centre loss's kernels keep every promise") {
+    conform_both<TripletCentreLoss<Shape<1>, 2>>(0.5);
+    conform_both<TripletCentreLoss<Shape<7>, 7>>(2);
+    conform_both<TripletCentreLoss<Shape<1, 2, 3>, 5>>(2);
+    conform_both<TripletCentreLoss<Shape<128>, 11>>(11, {.batches = {18}, .seeds = {1}});
+    conform_both<TripletCentreLoss<Shape<16>, 300>>(11, {.batches = {40}, .seeds = {1}});
+}
+
+TEST_CASE("equally near centres: the first is the nearest, whichever warp sees it") {
+    HostGpu gpu;
+    using Op = TripletCentreLoss<Shape<1>, 9>;
+    LossCase<Op, HostGpu> loss(gpu, {.margin = 10}, {0, 0}, {0, 1});
+    loss.set_centres({-1, 1, 1, -1, 1, 1, 1, 1, 1});
+    loss.pass();
+    CHECK(loss.saved().nearest.data()[0] == 1);
+    CHECK(loss.saved().nearest.data()[1] == 0);
+    CHECK(loss.slopes() == std::vector<double>{2, -2});
+}
+
+TEST_CASE("a NaN in any centre or embedding shows in the losses") {
+    HostGpu gpu;
+    using Op = TripletCentreLoss<Shape<2>, 7>;
+    for (daf::Index j = 0; j < 7; ++j) {
+        daf_test::Workbench<Op, float, HostGpu> bench(gpu, {}, 3, 1);
+        bench.slab[2 * j] = std::numeric_limits<float>::quiet_NaN();
+        bench.forward_train();
+        for (daf::Index i = 0; i < 3; ++i) CHECK(std::isnan(bench.y[i]));
+    }
+    daf_test::Workbench<Op, float, HostGpu> bench(gpu, {}, 3, 1);
+    bench.x[2] = std::numeric_limits<float>::quiet_NaN();
+    bench.forward_train();
+    CHECK_FALSE(std::isnan(bench.y[0]));
+    CHECK(std::isnan(bench.y[1]));
+    CHECK(bench.saved().active.data()[1] == 0);
+}
+
+TEST_CASE("Eq 12 moves the centres as the reference does, to the same bits under any schedule") {
+    using Op = TripletCentreLoss<Shape<40>, 7>;
+    const auto moved = [](auto& ctx) {
+        daf_test::Workbench<Op, double, std::remove_reference_t<decltype(ctx)>> bench(ctx, {}, 30, 6);
+        bench.forward_train();
+        bench.backward(daf::skip);
+        daf::update_centres(ctx, bench.op, bench.parameters(), bench.gradients(), 0.3);
+        CHECK(bench.edges_whole());
+        return bench.slab.copy();
+    };
+    daf::Reference reference;
+    const auto want = moved(reference);
+    HostGpu first(1);
+    const auto got = moved(first);
+    CHECK(daf_test::relative_difference(got, want) < 1e-12);
+    for (const std::uint64_t seed : {2, 3}) {
+        HostGpu other(seed);
+        CHECK(moved(other) == got);
+    }
+}
+
+TEST_CASE("the reduction adds in double and in the batch's order: the Cpu's bits") {
+    using One = Shape<1>;
+    std::vector<float> y(1000);
+    daf::RandomSequence random(daf::Stream{daf::Seed{3}});
+    for (float& v : y) v = static_cast<float>(random.normal());
+    y[0] = 1e8f;
+    HostGpu gpu;
+    daf::Cpu cpu(daf::Threads{1});
+    for (const auto how : {daf::Reduction::sum, daf::Reduction::mean}) {
+        CHECK(daf::reduce(gpu, how, daf::batch_of<One>(y)) == daf::reduce(cpu, how, daf::batch_of<One>(y)));
+        std::vector<float> dy(300);
+        daf::fill_weights(gpu, how, daf::batch_of<One>(dy), 0.6);
+        CHECK(dy == std::vector<float>(300, how == daf::Reduction::sum ? 0.6f : 0.002f));
+    }
+}
