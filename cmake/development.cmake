@@ -41,8 +41,10 @@ elseif(DAF_SANITIZE STREQUAL "thread")
 elseif(DAF_SANITIZE)
     message(FATAL_ERROR "DAF_SANITIZE is '${DAF_SANITIZE}', but must be empty, address or thread")
 endif()
-list(JOIN sanitizer_flags "," sanitizer_flags_of_nvcc)
-target_compile_options(daf_development INTERFACE
-    "$<$<COMPILE_LANGUAGE:CXX>:${sanitizer_flags}>"
-    "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${sanitizer_flags}>>:-Xcompiler=${sanitizer_flags_of_nvcc}>")
+if(sanitizer_flags)
+    list(JOIN sanitizer_flags "," flags_of_host_compiler)
+    target_compile_options(daf_development INTERFACE
+        "$<$<COMPILE_LANGUAGE:CXX>:${sanitizer_flags}>"
+        "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${flags_of_host_compiler}>")
+endif()
 target_link_options(daf_development INTERFACE ${sanitizer_flags})

@@ -45,18 +45,32 @@ class Gpu {
         gpu::check_cuda(cudaMemsetAsync(data, 0, bytes_of<T>(count), stream_), "cudaMemsetAsync");
     }
 
-    /// A copy of x in the GPU's memory, which lives as long as the batch returned or a copy of it.
+    /// Between two places of the GPU's memory, in the stream's order.
+    template <class T>
+    void copy(T* to, const T* from, Index count) const {
+        queue_copy(to, from, bytes_of<T>(count), cudaMemcpyDeviceToDevice);
+    }
+    /// From host memory, which may be reused at once.
+    template <class T>
+    void copy_in(T* to, const T* from_host, Index count) const {
+        queue_copy(to, from_host, bytes_of<T>(count), cudaMemcpyHostToDevice);
+        wait();
+    }
+
+    /// A copy of x in the GPU's memory, which lives as long as what is returned: keep it in an `auto`,
+    /// not in a Batch.
     template <AnyShape S, class T>
     OwnedBatch<S, T, Device, DeviceMemory> upload(Batch<S, T, Host> x) const {
         DeviceMemory memory = allocate(static_cast<Index>(bytes_of<T>(x.size())));
-        copy(memory.data(), x.data(), bytes_of<T>(x.size()), cudaMemcpyHostToDevice);
+        copy_in(memory.as<std::remove_const_t<T>>(), x.data(), x.size());
         return {std::move(memory), x.count()};
     }
     /// A copy of x in host memory, complete when the call returns.
     template <AnyShape S, class T>
     OwnedBatch<S, std::remove_const_t<T>, Host, HostMemory> download(Batch<S, T, Device> x) const {
         HostMemory memory(static_cast<Index>(bytes_of<T>(x.size())));
-        copy(memory.data(), x.data(), bytes_of<T>(x.size()), cudaMemcpyDeviceToHost);
+        queue_copy(memory.data(), x.data(), bytes_of<T>(x.size()), cudaMemcpyDeviceToHost);
+        wait();
         return {std::move(memory), x.count()};
     }
 
@@ -78,10 +92,9 @@ class Gpu {
         return static_cast<std::size_t>(count) * sizeof(T);
     }
     void use_device() const { gpu::check_cuda(cudaSetDevice(device_), "cudaSetDevice"); }
-    /// The host's side may be reused at once.
-    void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) const {
+    void queue_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) const {
+        if (bytes == 0) return;
         gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_), "cudaMemcpyAsync");
-        wait();
     }
 
     int device_;

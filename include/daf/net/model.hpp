@@ -37,7 +37,7 @@ class Model {
           largest_(largest.count),
           parameters_(ctx.allocate(parameter_count<Seq> * element)),
           gradients_(ctx.allocate(gradient_count<Seq> * element)) {
-        initialise<Seq>(parameters_.template as<T>(), seed);
+        initialise<Seq>(ctx, parameters_.template as<T>(), seed);
         bound_parameters_ = bind_all_parameters<Seq, T, Space>(parameters_.template as<T>());
         bound_gradients_ = bind_all_gradients<Seq, T, Space>(gradients_.template as<T>());
         zero_gradients();
@@ -114,11 +114,11 @@ class Inference {
     using Space = typename Backend::Space;
     using InferenceWorkspace = Workspace<Seq, T, Backend, Mode::eval>;
 
-    /// Copies the parameters. Throws ArgumentError unless they are parameter_count<Seq> elements.
+    /// Copies the parameters, which lie in the backend's memory. Throws ArgumentError unless they are parameter_count<Seq> elements.
     Inference(const Backend& ctx, std::span<const T> parameters, Seq net = {})
         : net_(net), memory_(ctx.allocate(parameter_count<Seq> * static_cast<Index>(sizeof(T)))) {
         detail::check_count("Inference: parameters", parameter_count<Seq>, parameters.size());
-        std::copy(parameters.begin(), parameters.end(), memory_.template as<T>());
+        ctx.copy(memory_.template as<T>(), parameters.data(), parameter_count<Seq>);
         parameters_ = bind_all_parameters<Seq, const T, Space>(memory_.template as<const T>());
     }
 

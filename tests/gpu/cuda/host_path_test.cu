@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <daf/daf.cuh>
+#include <daf/net/layers.hpp>
+#include <daf/net/model.hpp>
 #include <daf/reference/dropout.hpp>
 #include <daf/reference/dual_attention.hpp>
 #include <daf/reference/flatten.hpp>
@@ -105,11 +107,10 @@ std::vector<std::vector<float>> training_step(Backend& ctx) {
         std::span(sums.batch().data(), static_cast<std::size_t>(daf::gradient_count<Loss>)));
     const auto loss_memory = ctx.allocate(daf::saved_bytes<Loss, float>(images));
     const auto loss_saved = daf::bind_saved<Loss, float, Space>(loss_memory.data(), images);
-    const daf::Labels<Space> wanted = labels;
-    daf::forward<daf::train>(ctx, Loss{}, e.batch(), losses.batch(), centre_params, loss_saved, wanted);
+    daf::forward<daf::train>(ctx, Loss{}, e.batch(), losses.batch(), centre_params, loss_saved, labels);
     daf::fill_weights(ctx, daf::Reduction::mean, dlosses.batch());
     daf::backward(ctx, Loss{}, e.batch(), losses.batch(), dlosses.batch(), daf::overwrite(de.batch()),
-                  centre_params, centre_sums, loss_saved, wanted);
+                  centre_params, centre_sums, loss_saved, labels);
 
     daf::backward(ctx, daf::Dropout<Map>{0.3}, kept.batch(), e.batch(), de.batch(),
                   daf::overwrite(dkept.batch()), {}, {}, {}, draw);
@@ -143,6 +144,34 @@ TEST_CASE("the same code on Reference and on Gpu gives the same training step, a
     }
     CHECK(runtime_figures().allocations == 0);
     CHECK(runtime_figures().streams == 0);
+}
+
+TEST_CASE("a Model on a Gpu starts from the same parameters and gives the same maps") {
+    using Net = daf::Sequence<Map, daf::layer::DualAttention<4, 3>, daf::layer::Relu>;
+    const std::vector<float> maps = numbers(images * Map::size, 1), slopes = numbers(images * Map::size, 2);
+    const auto run = [&](auto& ctx) {
+        using Backend = std::remove_reference_t<decltype(ctx)>;
+        daf::Model<Net, Backend> model(ctx, daf::max_batch(images), daf::Seed{7});
+        const auto x = ctx.upload(daf::batch_of<Map>(maps));
+        const auto dy = ctx.upload(daf::batch_of<Map>(slopes));
+        const auto y = ctx.download(model.forward(x));
+        model.forward_train(x);
+        model.backward(x, dy);
+        constexpr Index size = daf::parameter_count<Net>;
+        const daf::Batch<Shape<size>, float, typename Backend::Space> slab(model.gradients().data(), 1);
+        const auto gradients = ctx.download(slab);
+        const daf::Inference<Net, Backend> snapshot(ctx, model.parameters());
+        auto workspace = snapshot.workspace(ctx, daf::max_batch(images));
+        const auto again = ctx.download(snapshot(ctx, workspace, x));
+        CHECK(std::vector<float>(again.data(), again.data() + again.size()) ==
+              std::vector<float>(y.data(), y.data() + y.size()));
+        std::vector<float> all(y.data(), y.data() + y.size());
+        all.insert(all.end(), gradients.data(), gradients.data() + size);
+        return all;
+    };
+    daf::Reference reference;
+    daf::Gpu gpu;
+    CHECK(difference(run(gpu), run(reference)) < 2e-5);
 }
 
 TEST_CASE("upload copies, download brings back, and copies of the batch share its memory") {
@@ -186,7 +215,7 @@ TEST_CASE("labels that are no classes give NaN losses and no gradient, and touch
     const std::vector<float> logits = numbers(9, 1);
     const std::vector<std::int32_t> classes{1, 3, -1};
     const auto x = gpu.upload(daf::batch_of<Shape<3>>(logits));
-    const daf::Labels<daf::Device> labels = gpu.upload(daf::labels_of(classes));
+    const auto labels = gpu.upload(daf::labels_of(classes));
     Buffer<daf::Gpu, Shape<1>> y(gpu, 3);
     daf::forward<daf::eval>(gpu, Softmax{}, x, y.batch(), {}, {}, labels);
     CHECK(std::isfinite(y.values()[0]));

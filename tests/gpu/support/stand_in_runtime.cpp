@@ -119,11 +119,13 @@ cudaError_t cudaFree(void* at) {
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
     if (device().lost != cudaSuccess) return device().lost;
-    const void* on_device = kind == cudaMemcpyHostToDevice ? to : from;
-    if (kind != cudaMemcpyHostToDevice && kind != cudaMemcpyDeviceToHost) {
+    const bool from_host = kind == cudaMemcpyHostToDevice, to_host = kind == cudaMemcpyDeviceToHost;
+    if (!from_host && !to_host && kind != cudaMemcpyDeviceToDevice) {
         return device().fail(cudaErrorInvalidMemcpyDirection);
     }
-    if (!device().holds(on_device, bytes)) return device().fail(cudaErrorInvalidValue);
+    if ((!to_host && !device().holds(to, bytes)) || (!from_host && !device().holds(from, bytes))) {
+        return device().fail(cudaErrorInvalidValue);
+    }
     ++device().figures.copies;
     stream->queue.push_back([=] { std::memcpy(to, from, bytes); });
     return cudaSuccess;
