@@ -7,6 +7,14 @@
 
 namespace daf_test {
 
+/// For operators whose kernels take many turns.
+inline Promise few_batches() {
+    Promise promise;
+    promise.batches = {1, 7};
+    promise.seeds = {1};
+    return promise;
+}
+
 /// All promises of an operator on HostGpu, and that its bits do not depend on the order in which threads run.
 template <class Op>
 void conform_on_fibers(Op op = {}, const Promise& promise = {}) {

@@ -1,60 +1,28 @@
-#include <daf/gpu/channel_attention.hpp>
 #include <daf/gpu/dual_attention.hpp>
-#include <daf/gpu/spatial_attention.hpp>
-#include <daf/reference/channel_attention.hpp>
 #include <daf/reference/dual_attention.hpp>
-#include <daf/reference/spatial_attention.hpp>
 
 #include "support/conform_on_fibers.hpp"
 
 using daf::Arrangement;
-using daf::ChannelAttention;
 using daf::DualAttention;
 using daf::Hidden;
 using daf::Shape;
-using daf::SpatialAttention;
 using daf_test::conform_on_fibers;
 using daf_test::HostGpu;
 
-namespace {
-
-daf_test::Promise few() {
-    daf_test::Promise promise;
-    promise.batches = {1, 7};
-    promise.seeds = {1};
-    return promise;
-}
-
-}  // namespace
-
-TEST_CASE("channel attention's kernels keep every promise") {
-    conform_on_fibers<ChannelAttention<Shape<5, 7, 6>, 2>>({}, few());
-    conform_on_fibers<ChannelAttention<Shape<1, 1, 8>, 8>>({}, few());
-    conform_on_fibers<ChannelAttention<Shape<4, 3, 39>, 3, Hidden::sigmoid>>({}, few());
-    conform_on_fibers<ChannelAttention<Shape<3, 4, 20>, 4, Hidden::identity>>({}, few());
-    // Wider than a block. Its gates are close to 0 or 1, where 1 - s has few digits in float.
-    daf_test::Promise wide = few();
-    wide.float_tolerance = 1e-4;
-    conform_on_fibers<ChannelAttention<Shape<1, 2, 300>, 2>>({}, wide);
-}
-
-TEST_CASE("spatial attention's kernels keep every promise") {
-    conform_on_fibers<SpatialAttention<Shape<5, 7, 6>, 3>>({}, few());
-    conform_on_fibers<SpatialAttention<Shape<1, 1, 1>, 1>>({}, few());
-    conform_on_fibers<SpatialAttention<Shape<2, 9, 37>, 7>>({}, few());
-    conform_on_fibers<SpatialAttention<Shape<17, 16, 2>, 3>>({}, {.batches = {4}, .seeds = {1}});
-}
-
 TEST_CASE("dual attention's kernels keep every promise in each arrangement") {
-    conform_on_fibers<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::channel_first>>({}, few());
-    conform_on_fibers<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::spatial_first>>({}, few());
-    conform_on_fibers<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::parallel>>({}, few());
+    conform_on_fibers<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::channel_first>>(
+        {}, daf_test::few_batches());
+    conform_on_fibers<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::spatial_first>>(
+        {}, daf_test::few_batches());
+    conform_on_fibers<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::parallel>>({},
+                                                                                  daf_test::few_batches());
     conform_on_fibers<DualAttention<Shape<4, 2, 39>, 3, 7, Arrangement::channel_first, Hidden::sigmoid>>(
-        {}, few());
+        {}, daf_test::few_batches());
 }
 
 TEST_CASE("dual attention's kernels keep them at the size of the network `lite`") {
-    conform_on_fibers<DualAttention<Shape<3, 3, 128>>>({}, few());
+    conform_on_fibers<DualAttention<Shape<3, 3, 128>>>({}, daf_test::few_batches());
 }
 
 namespace {
