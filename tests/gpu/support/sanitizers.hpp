@@ -68,7 +68,7 @@ inline void arrive([[maybe_unused]] Stack& here, [[maybe_unused]] Stack& from) {
 }
 
 /// In its scope, allocations and the C library's accesses are the scheduler's own: nobody races with them.
-class Unseen {
+class [[maybe_unused]] Unseen {
   public:
 #if defined(DAF_TEST_TSAN)
     Unseen() {
@@ -80,7 +80,7 @@ class Unseen {
         AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
     }
 #else
-    Unseen() {}  // not defaulted: an object of it is then no unused variable
+    Unseen() = default;
 #endif
     Unseen(const Unseen&) = delete;
     Unseen& operator=(const Unseen&) = delete;

@@ -127,13 +127,13 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
         return device().fail(cudaErrorInvalidValue);
     }
     ++device().figures.copies;
-    stream->queue.push_back([=] { std::memcpy(to, from, bytes); });
+    stream->queue.emplace_back([=] { std::memcpy(to, from, bytes); });
     return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
     if (device().lost != cudaSuccess) return device().lost;
     if (!device().holds(to, bytes)) return device().fail(cudaErrorInvalidValue);
-    stream->queue.push_back([=] { std::memset(to, value, bytes); });
+    stream->queue.emplace_back([=] { std::memset(to, value, bytes); });
     return cudaSuccess;
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
@@ -183,7 +183,7 @@ cudaError_t cudaLaunchKernel(const void* address, dim3 blocks, dim3 threads, voi
     const auto* bytes = static_cast<const std::byte*>(arguments[0]);
     const auto argument = std::make_shared<std::vector<std::byte>>(bytes, bytes + kernel.bytes);
     const bool breaks = std::exchange(device().break_next, false);
-    stream->queue.push_back([=] {
+    stream->queue.emplace_back([=] {
         if (breaks) {
             device().lost = cudaErrorIllegalAddress;
             return;
@@ -194,6 +194,7 @@ cudaError_t cudaLaunchKernel(const void* address, dim3 blocks, dim3 threads, voi
 }
 
 // What nvcc writes into every unit with kernels refers to these.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 void** __cudaRegisterFatBinary(void*) {
     static void* handle = nullptr;
     return &handle;
@@ -217,4 +218,5 @@ cudaError_t __cudaPopCallConfiguration(dim3*, dim3*, std::size_t*, void*) {
 unsigned __cudaPushCallConfiguration(dim3, dim3, std::size_t, CUstream_st*) {
     return 1;
 }
+// NOLINTEND(bugprone-reserved-identifier)
 }
