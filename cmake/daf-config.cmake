@@ -2,3 +2,12 @@ include(CMakeFindDependencyMacro)
 find_dependency(Eigen3 3.4 NO_MODULE)
 find_dependency(Threads)
 include(${CMAKE_CURRENT_LIST_DIR}/daf-targets.cmake)
+
+# find_package(daf COMPONENTS cuda) asks for daf::cuda.
+if("cuda" IN_LIST daf_FIND_COMPONENTS)
+    find_dependency(CUDAToolkit 12)
+    if(NOT TARGET daf::cuda)
+        include(${CMAKE_CURRENT_LIST_DIR}/daf-cuda.cmake)
+    endif()
+    set(daf_cuda_FOUND TRUE)
+endif()

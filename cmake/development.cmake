@@ -12,11 +12,15 @@ endif()
 
 add_library(daf_warnings INTERFACE)
 target_compile_options(daf_warnings INTERFACE
-    -Wall -Wextra -Wconversion -Wshadow $<$<BOOL:${DAF_WERROR}>:-Werror>)
+    "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wshadow;$<$<BOOL:${DAF_WERROR}>:-Werror>>"
+    # A kernel that spills registers or keeps arrays in local memory is slow: that is a warning too.
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wconversion,-Wshadow;-Xptxas=-warn-spills,-warn-lmem-usage>"
+    "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${DAF_WERROR}>>:-Xcompiler=-Werror;-Werror=all-warnings>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 misfires here in std::string (GCC bug 105651), in its own AVX-512 intrinsics (105593) and in instrumented
     # code. clang++ and the sanitizers watch for the real thing; tests/consumer compiles the library without these.
-    target_compile_options(daf_warnings INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+    target_compile_options(daf_warnings INTERFACE
+        "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict;-Wno-maybe-uninitialized>")
 endif()
 
 add_library(daf_development INTERFACE)
@@ -26,7 +30,7 @@ if(DAF_NATIVE)
     include(CheckCXXCompilerFlag)
     check_cxx_compiler_flag(-march=native DAF_HAS_MARCH_NATIVE)
     if(DAF_HAS_MARCH_NATIVE)
-        target_compile_options(daf_development INTERFACE -march=native)
+        target_compile_options(daf_development INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-march=native>")
     endif()
 endif()
 
@@ -37,5 +41,10 @@ elseif(DAF_SANITIZE STREQUAL "thread")
 elseif(DAF_SANITIZE)
     message(FATAL_ERROR "DAF_SANITIZE is '${DAF_SANITIZE}', but must be empty, address or thread")
 endif()
-target_compile_options(daf_development INTERFACE ${sanitizer_flags})
+if(sanitizer_flags)
+    list(JOIN sanitizer_flags "," flags_of_host_compiler)
+    target_compile_options(daf_development INTERFACE
+        "$<$<COMPILE_LANGUAGE:CXX>:${sanitizer_flags}>"
+        "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${flags_of_host_compiler}>")
+endif()
 target_link_options(daf_development INTERFACE ${sanitizer_flags})

@@ -48,7 +48,7 @@ missing_packages() {
     command -v ninja >/dev/null || echo ninja-build
     command -v pkg-config >/dev/null || echo pkg-config
     for package in libeigen3-dev libcli11-dev nlohmann-json3-dev libopencv-core-dev libopencv-imgproc-dev \
-        libopencv-imgcodecs-dev doctest-dev libbenchmark-dev; do
+        libopencv-imgcodecs-dev doctest-dev libbenchmark-dev libboost-context-dev; do
         installed "$package" || echo "$package"
     done
 }

@@ -20,12 +20,13 @@ struct Layer {
     std::vector<std::string_view> sees;
 };
 
-const std::array<Layer, 7>& layers() {
-    static const std::array<Layer, 7> table{{
+const std::array<Layer, 8>& layers() {
+    static const std::array<Layer, 8> table{{
         {"core", {"core"}},
         {"ops", {"core", "ops"}},
         {"reference", {"core", "ops", "reference"}},
         {"cpu", {"core", "ops", "cpu"}},
+        {"gpu", {"core", "ops", "gpu"}},
         {"io", {"core", "io"}},
         {"net", {"core", "ops", "net", "io"}},
         {"train", {"core", "ops", "net", "io", "train"}},
@@ -39,12 +40,22 @@ std::string_view folder_of(std::string_view header) {
     return slash == std::string_view::npos ? std::string_view{} : header.substr(0, slash);
 }
 
-/// What is wrong with a library header of `folder` including `target`; empty if nothing is.
-std::string include_problem(std::string_view folder, const std::string& target, bool quoted) {
+/// Headers and sources that only a CUDA compiler reads.
+bool is_cuda(std::string_view path) {
+    return path.ends_with(".cuh") || path.ends_with(".cu");
+}
+
+/// What is wrong with the library header `header` including `target`; empty if nothing is.
+std::string include_problem(std::string_view header, const std::string& target, bool quoted) {
+    const std::string_view folder = folder_of(header);
     if (quoted) return "the library includes as <daf/...> and <standard>, not \"" + target + "\"";
     if (target.starts_with("Eigen/") || target.starts_with("unsupported/Eigen/")) {
         return folder == "cpu" ? "" : "Eigen belongs to cpu/ alone";
     }
+    if (target.starts_with("cuda")) {
+        return folder == "gpu" && is_cuda(header) ? "" : "CUDA belongs to the .cuh headers of gpu/ alone";
+    }
+    if (is_cuda(target) && !is_cuda(header)) return "a .hpp must not include <" + target + ">: it needs nvcc";
     if (!target.starts_with("daf/")) {
         const bool system = target.find('/') == std::string::npos || target.starts_with("sys/");
         return system ? "" : "the library depends on Eigen alone, not on <" + target + ">";
@@ -63,7 +74,11 @@ std::string library_line_problem(std::string_view header, const std::string& lin
     static const std::regex include(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
     std::smatch match;
     if (std::regex_search(line, match, include)) {
-        return include_problem(folder_of(header), match[2], match[1] == "\"");
+        return include_problem(header, match[2], match[1] == "\"");
+    }
+    static const std::regex cuda(R"(\b(__global__|__device__|__shared__|threadIdx|cuda[A-Z]\w*)\b)");
+    if (!is_cuda(header) && header != "core/host_device.hpp" && std::regex_search(line, cuda)) {
+        return "CUDA's words belong to the .cuh headers of gpu/";
     }
     if (line.find("Eigen::internal") != std::string::npos && header != "cpu/gemm.hpp") {
         return "Eigen::internal appears in cpu/gemm.hpp alone";
@@ -79,7 +94,7 @@ bool is_example(std::string_view path) {
 }
 
 bool is_cpp(std::string_view path) {
-    return path.ends_with(".hpp") || path.ends_with(".cpp");
+    return path.ends_with(".hpp") || path.ends_with(".cpp") || is_cuda(path);
 }
 
 std::string content(const std::filesystem::path& file) {

@@ -25,6 +25,7 @@ TEST_CASE("includes go downwards") {
     CHECK(include("core/x.hpp", "daf/core/y.hpp").empty());
     CHECK(include("ops/x.hpp", "daf/core/y.hpp").empty());
     CHECK(include("cpu/x.hpp", "daf/ops/x.hpp").empty());
+    CHECK(include("gpu/x.hpp", "daf/ops/x.hpp").empty());
     CHECK(include("io/x.hpp", "daf/core/y.hpp").empty());
     CHECK(include("net/x.hpp", "daf/io/y.hpp").empty());
     CHECK(include("train/x.hpp", "daf/net/y.hpp").empty());
@@ -37,6 +38,8 @@ TEST_CASE("includes go downwards") {
     CHECK(include("reference/x.hpp", "daf/cpu/x.hpp").size() == 1);
     CHECK(include("cpu/x.hpp", "daf/reference/x.hpp").size() == 1);
     CHECK(include("cpu/x.hpp", "daf/net/x.hpp").size() == 1);
+    CHECK(include("cpu/x.hpp", "daf/gpu/x.hpp").size() == 1);
+    CHECK(include("gpu/x.hpp", "daf/cpu/x.hpp").size() == 1);
     CHECK(include("net/x.hpp", "daf/cpu/x.hpp").size() == 1);
     CHECK(include("net/x.hpp", "daf/train/x.hpp").size() == 1);
     CHECK(include("train/x.hpp", "daf/reference/x.hpp").size() == 1);
@@ -63,12 +66,29 @@ TEST_CASE("third parties stay where they belong") {
           Found{"include/daf/cpu/winograd.hpp:2: Eigen::internal appears in cpu/gemm.hpp alone"});
 }
 
+TEST_CASE("CUDA stays where it belongs") {
+    const std::string runtime = "#include <cuda_runtime.h>\n", kernel = "__global__ void run();\n";
+    CHECK(broken_rules("include/daf/gpu/x.cuh", runtime + kernel).empty());
+    CHECK(broken_rules("include/daf/daf.cuh", "#include <daf/gpu/x.cuh>\n").empty());
+    CHECK(broken_rules("include/daf/gpu/x.hpp", runtime) ==
+          Found{"include/daf/gpu/x.hpp:1: CUDA belongs to the .cuh headers of gpu/ alone"});
+    CHECK(broken_rules("include/daf/core/x.cuh", runtime).size() == 1);
+    CHECK(broken_rules("include/daf/gpu/x.hpp", "#include <daf/gpu/y.cuh>\n") ==
+          Found{"include/daf/gpu/x.hpp:1: a .hpp must not include <daf/gpu/y.cuh>: it needs nvcc"});
+    CHECK(broken_rules("include/daf/gpu/x.hpp", "\n" + kernel) ==
+          Found{"include/daf/gpu/x.hpp:2: CUDA's words belong to the .cuh headers of gpu/"});
+    CHECK(broken_rules("include/daf/gpu/x.cuh", "#include <Eigen/Core>\n").size() == 1);
+    CHECK(broken_rules("include/daf/gpu/x.cuh", "#include <daf/cpu/x.hpp>\n").size() == 1);
+}
+
 TEST_CASE("sources stay short") {
     const auto lines = [](std::size_t count) { return std::string(count, '\n'); };
     CHECK(broken_rules("tests/x_test.cpp", lines(400)).empty());
     CHECK(broken_rules("tests/x_test.cpp", lines(401)) ==
           Found{"tests/x_test.cpp:401: the file has more than 400 lines"});
     CHECK(broken_rules("include/daf/core/x.hpp", lines(401)).size() == 1);
+    CHECK(broken_rules("include/daf/gpu/x.cuh", lines(401)).size() == 1);
+    CHECK(broken_rules("tests/gpu/x.cu", lines(401)).size() == 1);
     CHECK(broken_rules("docs/x.md", lines(401)).empty());
 }
 

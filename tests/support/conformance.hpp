@@ -147,19 +147,20 @@ void check_allocates_nothing(Backend& ctx, Op op, Index count) {
     CHECK(allocations() - before == 0);
 }
 
-template <class Op, class T>
-void check_same_bits_at_any_thread_count(Op op, Index count, const Promise& promise) {
+/// Contexts made in several ways, make(way), give the same bits.
+template <class Op, class T, class Make>
+void check_same_bits(Op op, Index count, const char* what, std::initializer_list<int> ways,
+                     const Make& make) {
     Result first;
-    for (const int threads : {1, 2, 3, 8}) {
-        daf::Cpu cpu(daf::Threads{threads});
-        cpu.set_convolution(promise.convolution);
-        Workbench<Op, T, daf::Cpu> bench(cpu, op, count, 5);
+    for (const int way : ways) {
+        auto ctx = make(way);
+        Workbench<Op, T, decltype(ctx)> bench(ctx, op, count, 5);
         const Result result = run(bench);
-        if (threads == 1) {
+        if (way == *ways.begin()) {
             first = result;
             continue;
         }
-        INFO("threads ", threads);
+        INFO(what, " ", way);
         CHECK(result.y == first.y);
         CHECK(result.dx == first.dx);
         CHECK(result.gradients == first.gradients);
@@ -217,9 +218,14 @@ void conform(Op op = {}, const Promise& promise = {}) {
         daf::Cpu cpu(daf::Threads{2});
         cpu.set_convolution(promise.convolution);
         conform_on(cpu, op, promise, false);
+        const auto with_threads = [&](int threads) {
+            daf::Cpu some(daf::Threads{threads});
+            some.set_convolution(promise.convolution);
+            return some;
+        };
         for (const Index count : promise.batches) {
-            check_same_bits_at_any_thread_count<Op, float>(op, count, promise);
-            check_same_bits_at_any_thread_count<Op, double>(op, count, promise);
+            check_same_bits<Op, float>(op, count, "threads", {1, 2, 3, 8}, with_threads);
+            check_same_bits<Op, double>(op, count, "threads", {1, 2, 3, 8}, with_threads);
         }
     }
 }

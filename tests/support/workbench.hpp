@@ -1,5 +1,8 @@
 #pragma once
 // Everything that one operator needs to run once on one backend, in buffers whose edges are watched.
+#include <sanitizer/asan_interface.h>  // without the sanitizer its macros are nothing
+
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <daf/core/entry.hpp>
@@ -10,14 +13,16 @@ namespace daf_test {
 
 using daf::Index;
 
-/// Elements between two canaries. 64-byte aligned.
+/// Elements between two canaries, which AddressSanitizer lets nobody touch. 64-byte aligned.
 template <class T>
 class Guarded {
   public:
     explicit Guarded(Index count) : count_(count), memory_(bytes() + 2 * edge + 64, std::byte{canary}) {
         const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
         offset_ = static_cast<std::size_t>((64 - address % 64) % 64) + edge;
+        close_edges();
     }
+    ~Guarded() { open_edges(); }
     Guarded(const Guarded&) = delete;
     Guarded& operator=(const Guarded&) = delete;
 
@@ -33,16 +38,23 @@ class Guarded {
         for (Index i = 0; i < count_; ++i) data()[i] = value;
     }
     bool edges_whole() {
-        for (std::size_t i = 0; i < offset_; ++i) {
-            if (memory_[i] != std::byte{canary}) return false;
-        }
-        for (std::size_t i = offset_ + bytes(); i < memory_.size(); ++i) {
-            if (memory_[i] != std::byte{canary}) return false;
-        }
-        return true;
+        open_edges();
+        const auto whole = [&](std::size_t first, std::size_t last) {
+            return std::all_of(memory_.data() + first, memory_.data() + last,
+                               [](std::byte b) { return b == std::byte{canary}; });
+        };
+        const bool both = whole(0, offset_) && whole(offset_ + bytes(), memory_.size());
+        close_edges();
+        return both;
     }
 
   private:
+    void close_edges() {
+        ASAN_POISON_MEMORY_REGION(memory_.data(), offset_);
+        ASAN_POISON_MEMORY_REGION(memory_.data() + offset_ + bytes(), memory_.size() - offset_ - bytes());
+    }
+    void open_edges() { ASAN_UNPOISON_MEMORY_REGION(memory_.data(), memory_.size()); }
+
     static constexpr std::size_t edge = 256;
     static constexpr unsigned char canary = 0xA5;
     std::size_t bytes() const { return static_cast<std::size_t>(count_) * sizeof(T); }

@@ -65,7 +65,7 @@ struct include_kernel {
     static_assert(
         sizeof(Folder*) == 0,
         "daf: this backend's kernel of Op is missing: include <daf/Folder/Header.hpp>, named here, or "
-        "<daf/daf.hpp>");
+        "<daf/daf.hpp> (for folder::gpu: <daf/daf.cuh>)");
 };
 
 namespace detail {

@@ -22,6 +22,16 @@ class HostContext {
         std::fill_n(data, count, T(0));
     }
 
+    /// Between two places of the context's memory, and from host memory into it: here the same.
+    template <class T>
+    void copy(T* to, const T* from, Index count) const {
+        std::copy_n(from, count, to);
+    }
+    template <class T>
+    void copy_in(T* to, const T* from_host, Index count) const {
+        copy(to, from_host, count);
+    }
+
     /// Free: host memory is where the context works already.
     template <AnyShape S, class T>
     Batch<S, T, Host> upload(Batch<S, T, Host> x) const {

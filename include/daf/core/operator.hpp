@@ -187,20 +187,20 @@ inline void check_count(const char* what, Index expected, std::size_t given) {
 }
 }  // namespace detail
 
-/// The caller's memory as the parameters of Op, [decayed | undecayed | state].
-template <Operator Op, class T>
+/// The caller's memory as the parameters of Op, [decayed | undecayed | state]. bind<Op, Device> for a GPU's.
+template <Operator Op, class Space = Host, class T>
 auto bind(std::span<T> slab) {
     detail::check_count("bind: parameters", parameter_count<Op>, slab.size());
     SegmentCursor<T> cursor(slab.data(), parameter_segments<Op>);
-    return bind_parameters<Op>(cursor);
+    return bind_parameters<Op, T, Space>(cursor);
 }
 
 /// The caller's memory as the gradients of Op's parameters, [decayed | undecayed | sums].
-template <Operator Op, class T>
+template <Operator Op, class Space = Host, class T>
 auto bind_gradients(std::span<T> slab) {
     detail::check_count("bind_gradients", gradient_count<Op>, slab.size());
     SegmentCursor<T> cursor(slab.data(), gradient_segments<Op>);
-    return bind_gradients<Op>(cursor);
+    return bind_gradients<Op, T, Space>(cursor);
 }
 
 /// A read-only look at bound parameters.

@@ -10,7 +10,6 @@
 //   };
 //
 // and for every other one a copy of the parameters is kept.
-#include <algorithm>
 #include <daf/core/entry.hpp>
 
 namespace daf {
@@ -27,8 +26,8 @@ class PlainPrepared {
         : op_(op), memory_(ctx.allocate(parameter_count<Op> * static_cast<Index>(sizeof(T)))) {
         const std::span<T> slab(memory_.template as<T>(), static_cast<std::size_t>(parameter_count<Op>));
         auto bound = bind<Op>(slab);
-        for_each_pair(bound, parameters, [](const auto&, auto& to, const auto& from) {
-            std::copy_n(from.data(), from.size(), to.data());
+        for_each_pair(bound, parameters, [&](const auto&, auto& to, const auto& from) {
+            ctx.copy(to.data(), from.data(), from.size());
         });
         parameters_ = parameters_as<ParametersOf<Op, const T, Space>>(bound);
     }

@@ -1,9 +1,10 @@
 #pragma once
 // Counter-based random numbers: a draw is a pure function of where it stands, so the same numbers come out
 // whatever the number of threads, ranks or devices, and a backward pass draws its forward's mask again.
-#include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <daf/core/host_device.hpp>
 #include <numbers>
 
 namespace daf {
@@ -20,10 +21,16 @@ struct Stream {
     std::uint32_t layer = 0;
 };
 
-using RandomBlock = std::array<std::uint32_t, 4>;
+/// Four words. (std::array's operators do not exist in a GPU's kernels.)
+struct RandomBlock {
+    std::uint32_t words[4];
+
+    DAF_HOST_DEVICE constexpr std::uint32_t operator[](std::size_t i) const { return words[i]; }
+    friend constexpr bool operator==(const RandomBlock&, const RandomBlock&) = default;
+};
 
 /// Philox 4x32-10 (Salmon et al. 2011): four 32-bit words for a (64-bit key, 128-bit counter).
-constexpr RandomBlock philox(std::uint64_t key, RandomBlock counter) {
+DAF_HOST_DEVICE constexpr RandomBlock philox(std::uint64_t key, RandomBlock counter) {
     auto k0 = static_cast<std::uint32_t>(key);
     auto k1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
@@ -38,12 +45,12 @@ constexpr RandomBlock philox(std::uint64_t key, RandomBlock counter) {
 }
 
 /// The block-th four words of one sample in a stream.  sample: its global position, not its place in a shard.
-constexpr RandomBlock draw(const Stream& stream, std::uint32_t sample, std::uint32_t block) {
+DAF_HOST_DEVICE constexpr RandomBlock draw(const Stream& stream, std::uint32_t sample, std::uint32_t block) {
     return philox(stream.seed.value, {block, sample, stream.layer, stream.step});
 }
 
 /// A word as a number in [0, 1), exact in float: the upper 24 bits.
-constexpr float unit_interval(std::uint32_t word) {
+DAF_HOST_DEVICE constexpr float unit_interval(std::uint32_t word) {
     return static_cast<float>(word >> 8) * 0x1p-24f;
 }
 

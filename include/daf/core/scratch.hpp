@@ -10,7 +10,9 @@
 
 namespace daf {
 
-class ScratchArena {
+/// Scratch in one kind of memory: HostMemory, or a GPU's.
+template <class Memory>
+class BasicScratchArena {
   public:
     /// Makes `bytes` available above what open frames hold. Only an arena without open frames may grow.
     void reserve(Index bytes) {
@@ -20,7 +22,7 @@ class ScratchArena {
                         " bytes inside another one whose scratch_bytes did not count them");
         }
         memory_ = {};  // before the new one: never both at once
-        memory_ = HostMemory(bytes);
+        memory_ = Memory(bytes);
     }
 
     Index capacity() const { return memory_.size(); }
@@ -28,8 +30,9 @@ class ScratchArena {
     std::span<std::byte> memory() const { return {memory_.data(), static_cast<std::size_t>(memory_.size())}; }
 
   private:
-    friend class ScratchFrame;
-    HostMemory memory_;
+    template <class>
+    friend class BasicScratchFrame;
+    Memory memory_;
     Index used_ = 0;
 };
 
@@ -39,12 +42,14 @@ constexpr Index scratch_size(Index count) {
     return align_up(count * static_cast<Index>(sizeof(T)));
 }
 
-class ScratchFrame {
+/// Pieces of an arena, given back when the frame ends.
+template <class Memory>
+class BasicScratchFrame {
   public:
-    explicit ScratchFrame(ScratchArena& arena) : arena_(arena), start_(arena.used_) {}
-    ScratchFrame(const ScratchFrame&) = delete;
-    ScratchFrame& operator=(const ScratchFrame&) = delete;
-    ~ScratchFrame() { arena_.used_ = start_; }
+    explicit BasicScratchFrame(BasicScratchArena<Memory>& arena) : arena_(arena), start_(arena.used_) {}
+    BasicScratchFrame(const BasicScratchFrame&) = delete;
+    BasicScratchFrame& operator=(const BasicScratchFrame&) = delete;
+    ~BasicScratchFrame() { arena_.used_ = start_; }
 
     /// Room for `count` elements, 64-byte aligned, holding anything.
     template <class T>
@@ -53,24 +58,28 @@ class ScratchFrame {
         if (arena_.used_ + bytes > arena_.memory_.size()) {
             throw Error("scratch: a kernel took more than its scratch_bytes said");
         }
-        T* at = arena_.memory_.as<T>(arena_.used_);
+        T* at = arena_.memory_.template as<T>(arena_.used_);
         arena_.used_ += bytes;
         return at;
     }
 
   private:
-    ScratchArena& arena_;
+    BasicScratchArena<Memory>& arena_;
     Index start_;
 };
 
+using ScratchArena = BasicScratchArena<HostMemory>;
+using ScratchFrame = BasicScratchFrame<HostMemory>;
+
 /// Where a forward kernel writes what Op saves: the caller's memory, or in eval, where nothing is kept, scratch of
 /// saved_bytes<Op, T>(count).
-template <Operator Op, Mode M, class T, class Space>
-SavedOf<Op, T, Space> saved_or_scratch(const ForwardCall<Op, M, T, Space>& call, ScratchFrame& frame) {
+template <Operator Op, Mode M, class T, class Space, class Memory>
+SavedOf<Op, T, Space> saved_or_scratch(const ForwardCall<Op, M, T, Space>& call,
+                                       BasicScratchFrame<Memory>& frame) {
     if constexpr (M == Mode::train) {
         return call.saved;
     } else {
-        return bind_saved<Op, T, Space>(frame.take<std::byte>(saved_bytes<Op, T>(call.count())),
+        return bind_saved<Op, T, Space>(frame.template take<std::byte>(saved_bytes<Op, T>(call.count())),
                                         call.count());
     }
 }

@@ -19,6 +19,10 @@ struct Device {};
 template <class T>
 concept Real = std::is_same_v<T, float> || std::is_same_v<T, double>;
 
+/// T is const, and U the same without it.
+template <class U, class T>
+concept NonConstOf = std::is_same_v<const U, T> && !std::is_same_v<U, T>;
+
 /// One tensor of a static shape: a weight, a bias, a statistic.
 template <AnyShape S, class T, class Space = Host>
 class View {
@@ -30,9 +34,8 @@ class View {
     constexpr View() = default;
     constexpr explicit View(T* data) : data_(data) {}
     /// A writable view is also a readable one.
-    constexpr operator View<S, const T, Space>() const requires(!std::is_const_v<T>) {
-        return View<S, const T, Space>(data_);
-    }
+    template <NonConstOf<T> U>
+    constexpr View(View<S, U, Space> writable) : data_(writable.data()) {}
 
     constexpr T* data() const { return data_; }
     constexpr T& operator[](Index i) const { return data_[i]; }
@@ -55,9 +58,8 @@ class Batch {
     constexpr Batch() = default;
     constexpr Batch(T* data, Index count) : data_(data), count_(count) {}
     /// A writable batch is also a readable one.
-    constexpr operator Batch<S, const T, Space>() const requires(!std::is_const_v<T>) {
-        return {data_, count_};
-    }
+    template <NonConstOf<T> U>
+    constexpr Batch(Batch<S, U, Space> writable) : data_(writable.data()), count_(writable.count()) {}
 
     constexpr T* data() const { return data_; }
     constexpr Index count() const { return count_; }

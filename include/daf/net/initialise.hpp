@@ -1,4 +1,5 @@
 #pragma once
+#include <daf/core/memory.hpp>
 #include <daf/core/random.hpp>
 #include <daf/net/sequence.hpp>
 
@@ -27,6 +28,18 @@ void initialise(T* slab, Seed seed) {
             }
         });
     });
+}
+
+/// The same, in the memory of a context.
+template <OperatorList Net, class Backend, class T>
+void initialise(const Backend& ctx, T* slab, Seed seed) {
+    if constexpr (std::is_same_v<typename Backend::Space, Host>) {
+        initialise<Net>(slab, seed);
+    } else {
+        const HostMemory values(parameter_count<Net> * static_cast<Index>(sizeof(T)));
+        initialise<Net>(values.template as<T>(), seed);
+        ctx.copy_in(slab, values.template as<const T>(), parameter_count<Net>);
+    }
 }
 
 }  // namespace daf

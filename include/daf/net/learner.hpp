@@ -48,6 +48,10 @@ class Learner {
     using Images = Batch<typename Net::Input, const T, Space>;
     using Embeddings = Batch<typename Net::Embedding, T, Space>;
     using LogitsBatch = Batch<typename Net::Logits, T, Space>;
+    static_assert(
+        std::is_same_v<Space, Host>,
+        "daf: a Learner reads its losses in host memory, and has no Gpu yet: train a Model there, step by "
+        "step (docs/gpu.md)");
 
     struct Outputs {
         Embeddings embeddings;

@@ -38,7 +38,7 @@ class Model {
           largest_(largest.count),
           parameters_(ctx.allocate(parameter_count<Seq> * element)),
           gradients_(ctx.allocate(gradient_count<Seq> * element)) {
-        initialise<Seq>(parameters_.template as<T>(), seed);
+        initialise<Seq>(ctx, parameters_.template as<T>(), seed);
         bound_parameters_ = bind_all_parameters<Seq, T, Space>(parameters_.template as<T>());
         bound_gradients_ = bind_all_gradients<Seq, T, Space>(gradients_.template as<T>());
         zero_gradients();
@@ -116,8 +116,8 @@ class Inference {
     using Space = typename Backend::Space;
     using InferenceWorkspace = Workspace<Seq, T, Backend, Mode::eval>;
 
-    /// Takes what it needs of the parameters. usual: the batch that it should be fastest for.
-    /// Throws ArgumentError unless they are parameter_count<Seq> elements.
+    /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it should be
+    /// fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements.
     Inference(Backend& ctx, std::span<const T> parameters, MaxBatch usual = {1}, Seq net = {})
         : operators_(prepare(ctx, parameters, usual.count, net, std::make_index_sequence<Seq::length>{})) {}
 

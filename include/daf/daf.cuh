@@ -1,0 +1,16 @@
+#pragma once
+// Everything for the GPU, for a .cu file. Operators without a kernel here yet stop the compiler with the header's name.
+#include <daf/core/version.hpp>
+#include <daf/gpu/context.cuh>
+
+// Operators, one line each.
+#include <daf/gpu/channel_attention.hpp>
+#include <daf/gpu/dropout.hpp>
+#include <daf/gpu/dual_attention.hpp>
+#include <daf/gpu/flatten.hpp>
+#include <daf/gpu/optimizer.hpp>
+#include <daf/gpu/reduction.hpp>
+#include <daf/gpu/relu.hpp>
+#include <daf/gpu/softmax_cross_entropy.hpp>
+#include <daf/gpu/spatial_attention.hpp>
+#include <daf/gpu/triplet_centre_loss.hpp>

@@ -1,0 +1,105 @@
+#pragma once
+// The Gpu backend's context: one GPU, a stream of its own, and its scratch. One thread uses a context at a time; any
+// number of contexts live side by side.
+#include <daf/core/scratch.hpp>
+#include <daf/gpu/grid.hpp>
+#include <daf/gpu/memory.cuh>
+
+namespace daf {
+
+/// Which GPU, as CUDA counts them.
+struct DeviceNumber {
+    int value = 0;
+};
+
+class Gpu {
+  public:
+    using Space = Device;
+    using Memory = DeviceMemory;
+    using Folder = folder::gpu;
+
+    /// Throws CudaError where there is no such device or no driver for it.
+    explicit Gpu(DeviceNumber device = {}) : device_(device.value) {
+        gpu::check_cuda(cudaSetDevice(device_), "cudaSetDevice");
+        gpu::check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+    }
+    Gpu(const Gpu&) = delete;
+    Gpu& operator=(const Gpu&) = delete;
+    ~Gpu() { static_cast<void>(cudaStreamDestroy(stream_)); }
+
+    /// Scratch for what is to come; an operator's entry point asks for it by itself.
+    void reserve(Index bytes) {
+        use_device();
+        arena_.reserve(bytes);
+    }
+    /// Given back when the frame ends, though kernels may still wait to run: later ones come after them in the stream.
+    BasicScratchFrame<DeviceMemory> scratch() { return BasicScratchFrame<DeviceMemory>(arena_); }
+
+    Memory allocate(Index bytes) const {
+        use_device();
+        return DeviceMemory(bytes);
+    }
+    template <class T>
+    void zero(T* data, Index count) const {
+        if (count == 0) return;
+        gpu::check_cuda(cudaMemsetAsync(data, 0, bytes_of<T>(count), stream_), "cudaMemsetAsync");
+    }
+
+    /// Between two places of the GPU's memory, in the stream's order.
+    template <class T>
+    void copy(T* to, const T* from, Index count) const {
+        queue_copy(to, from, bytes_of<T>(count), cudaMemcpyDeviceToDevice);
+    }
+    /// From host memory, which may be reused at once.
+    template <class T>
+    void copy_in(T* to, const T* from_host, Index count) const {
+        queue_copy(to, from_host, bytes_of<T>(count), cudaMemcpyHostToDevice);
+        wait();
+    }
+
+    /// A copy of x in the GPU's memory, which lives as long as what is returned: keep it in an `auto`,
+    /// not in a Batch.
+    template <AnyShape S, class T>
+    OwnedBatch<S, T, Device, DeviceMemory> upload(Batch<S, T, Host> x) const {
+        DeviceMemory memory = allocate(static_cast<Index>(bytes_of<T>(x.size())));
+        copy_in(memory.as<std::remove_const_t<T>>(), x.data(), x.size());
+        return {std::move(memory), x.count()};
+    }
+    /// A copy of x in host memory, complete when the call returns.
+    template <AnyShape S, class T>
+    OwnedBatch<S, std::remove_const_t<T>, Host, HostMemory> download(Batch<S, T, Device> x) const {
+        HostMemory memory(static_cast<Index>(bytes_of<T>(x.size())));
+        queue_copy(memory.data(), x.data(), bytes_of<T>(x.size()), cudaMemcpyDeviceToHost);
+        wait();
+        return {std::move(memory), x.count()};
+    }
+
+    /// Returns when everything launched has run. Throws CudaError if something of it failed.
+    void wait() const { gpu::check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+
+    /// Queues a kernel; see GridBackend.
+    template <class Kernel>
+    void launch(Index blocks, const Kernel& kernel) const {
+        use_device();
+        gpu::launch(stream_, blocks, kernel);
+    }
+    /// What the context's work runs on, for those who add their own to it.
+    cudaStream_t stream() const { return stream_; }
+
+  private:
+    template <class T>
+    static std::size_t bytes_of(Index count) {
+        return static_cast<std::size_t>(count) * sizeof(T);
+    }
+    void use_device() const { gpu::check_cuda(cudaSetDevice(device_), "cudaSetDevice"); }
+    void queue_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) const {
+        if (bytes == 0) return;
+        gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_), "cudaMemcpyAsync");
+    }
+
+    int device_;
+    cudaStream_t stream_ = nullptr;
+    BasicScratchArena<DeviceMemory> arena_;
+};
+
+}  // namespace daf

@@ -1,0 +1,142 @@
+#pragma once
+#include <daf/gpu/channel_gate.hpp>
+#include <daf/gpu/spatial_gate.hpp>
+#include <daf/ops/dual_attention.hpp>
+
+namespace daf {
+
+namespace gpu {
+
+/// A block an image, both stages in one launch. The pass that applies the first gate pools for the second.
+template <class T>
+struct DualForward {
+    static constexpr unsigned threads = 256;
+    struct Shared {
+        double partial[threads];
+    };
+
+    Arrangement arrangement;
+    ChannelStage<T> channel;
+    SpatialStage<T> spatial;
+    const T* x;
+    T* y;
+
+    template <BlockContext B>
+    DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
+        const Index n = block.block(), channels = channel.channels, image = n * channel.positions * channels;
+        const T* from = x + image;
+        T* to = y + image;
+        const auto given = [=](Index p, Index c) { return from[p * channels + c]; };
+        if (arrangement == Arrangement::spatial_first) {
+            spatial.find_gate(block, n, given);
+            channel.find_gate(block, shared.partial, n,
+                              [=, this](Index p, Index c) { return given(p, c) * spatial.gate(n, p); });
+        } else {
+            const bool cascade = arrangement == Arrangement::channel_first;
+            channel.find_gate(block, shared.partial, n, given);
+            spatial.find_gate(block, n, [=, this](Index p, Index c) {
+                return cascade ? given(p, c) * channel.gate(n, c) : given(p, c);
+            });
+        }
+        for_each_element(block, channel.positions, channels, [=, this](Index p, Index c) {
+            to[p * channels + c] = given(p, c) * channel.gate(n, c) * spatial.gate(n, p);
+        });
+    }
+};
+
+/// The map between the two stages is computed again, not kept.
+template <class T>
+struct DualBackward {
+    static constexpr unsigned threads = 256;
+    using Shared = NothingShared;
+
+    Arrangement arrangement;
+    ChannelStage<T> channel;
+    SpatialStage<T> spatial;
+    const T *x, *dy;
+    Slopes<T> dx;  // null where it is not wanted
+
+    template <BlockContext B>
+    DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
+        const Index n = block.block(), channels = channel.channels, image = n * channel.positions * channels;
+        const T *from = x + image, *outer = dy + image;
+        const auto given = [=](Index p, Index c) { return from[p * channels + c]; };
+        const auto slope = [=](Index p, Index c) { return outer[p * channels + c]; };
+        const auto gated_slope = [=, this](Index p, Index c) { return slope(p, c) * spatial.gate(n, p); };
+        const auto after_channel = [=, this](Index p, Index c) { return given(p, c) * channel.gate(n, c); };
+        if (arrangement == Arrangement::channel_first) {
+            spatial.find_slopes(block, n,
+                                [=](Index p, Index c) { return after_channel(p, c) * slope(p, c); });
+            channel.find_slopes(block, n, given,
+                                [=, this](Index p, Index c) { return spatial.back(n, p, c, slope(p, c)); });
+            write(block, n, [=, this](Index p, Index c) {
+                return channel.back(n, p, c, spatial.back(n, p, c, slope(p, c)));
+            });
+        } else if (arrangement == Arrangement::spatial_first) {
+            channel.find_slopes(block, n, given, gated_slope);
+            spatial.find_slopes(block, n, [=, this](Index p, Index c) {
+                return given(p, c) * channel.back(n, p, c, slope(p, c));
+            });
+            write(block, n, [=, this](Index p, Index c) {
+                return spatial.back(n, p, c, channel.back(n, p, c, slope(p, c)));
+            });
+        } else {
+            spatial.find_slopes(block, n,
+                                [=](Index p, Index c) { return after_channel(p, c) * slope(p, c); });
+            channel.find_slopes(block, n, given, gated_slope);
+            write(block, n, [=, this](Index p, Index c) {
+                return channel.back(n, p, c, gated_slope(p, c)) + spatial.back(n, p, c, T(0));
+            });
+        }
+    }
+
+  private:
+    template <BlockContext B, class Slope>
+    DAF_HOST_DEVICE void write(const B& block, Index n, const Slope& slope) const {
+        if (dx.data == nullptr) return;
+        const Index channels = channel.channels, image = n * channel.positions * channels;
+        for_each_element(block, channel.positions, channels,
+                         [=, this](Index p, Index c) { dx.write(image + p * channels + c, slope(p, c)); });
+    }
+};
+
+}  // namespace gpu
+
+template <class In, Index Reduction, Index K, Arrangement A, Hidden H, GridBackend Backend>
+struct Kernel<DualAttention<In, Reduction, K, A, H>, Backend> {
+    using Op = DualAttention<In, Reduction, K, A, H>;
+    using Channel = typename Op::Channel;
+    using Spatial = typename Op::Spatial;
+
+    template <class T>
+    static Index scratch_bytes(const Backend&, Index count) {
+        return std::max(saved_bytes<Op, T>(count),
+                        gpu::ChannelStage<T>::template scratch_bytes<Channel>(count) +
+                            gpu::SpatialStage<T>::template scratch_bytes<Spatial>(count));
+    }
+
+    template <Mode M, class T, class Space>
+    static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
+        auto frame = ctx.scratch();
+        const auto saved = saved_or_scratch(call, frame);
+        ctx.launch(call.count(),
+                   gpu::DualForward<T>{A, gpu::ChannelStage<T>::of(Channel{}, call.params, saved),
+                                       gpu::SpatialStage<T>::of(Spatial{}, call.params, saved), call.x.data(),
+                                       call.y.data()});
+    }
+
+    template <class T, class Space>
+    static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
+        auto frame = ctx.scratch();
+        auto channel = gpu::ChannelStage<T>::of(Channel{}, call.params, call.saved);
+        auto spatial = gpu::SpatialStage<T>::of(Spatial{}, call.params, call.saved);
+        channel.take(frame, call.count());
+        spatial.take(frame, call.count());
+        ctx.launch(call.count(), gpu::DualBackward<T>{A, channel, spatial, call.x.data(), call.dy.data(),
+                                                      gpu::slopes_of(call.dx)});
+        gpu::add_channel_gradients(ctx, channel, call.dparams, call.count());
+        gpu::add_spatial_gradients(ctx, spatial, call.dparams, call.count());
+    }
+};
+
+}  // namespace daf

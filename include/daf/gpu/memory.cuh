@@ -1,0 +1,60 @@
+#pragma once
+// Memory of a GPU that somebody owns.
+#include <daf/core/operator.hpp>
+#include <daf/gpu/launch.cuh>
+#include <memory>
+
+namespace daf {
+
+/// A GPU's memory of a fixed size. Movable; views of it stay valid when it moves.
+class DeviceMemory {
+  public:
+    DeviceMemory() = default;
+    /// On the current device. Throws ArgumentError for a negative size, CudaError where there is not enough.
+    explicit DeviceMemory(Index bytes) : bytes_(allocate(bytes)), size_(bytes) {}
+    DeviceMemory(DeviceMemory&& other) noexcept
+        : bytes_(std::move(other.bytes_)), size_(std::exchange(other.size_, 0)) {}
+    DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+        bytes_ = std::move(other.bytes_);
+        size_ = std::exchange(other.size_, 0);
+        return *this;
+    }
+
+    std::byte* data() const { return bytes_.get(); }
+    Index size() const { return size_; }
+    template <class T>
+    T* as(Index offset = 0) const {
+        return reinterpret_cast<T*>(bytes_.get() + offset);
+    }
+
+  private:
+    static std::byte* allocate(Index bytes) {
+        if (bytes < 0)
+            throw ArgumentError("memory of " + std::to_string(bytes) + " bytes: expected 0 or more");
+        void* at = nullptr;
+        if (bytes == 0) return nullptr;
+        const std::string what = "cudaMalloc of " + std::to_string(bytes) + " bytes";
+        gpu::check_cuda(cudaMalloc(&at, static_cast<std::size_t>(bytes)), what.c_str());
+        return static_cast<std::byte*>(at);
+    }
+    struct Free {
+        // It waits for the kernels that may still use the memory.
+        void operator()(std::byte* p) const { static_cast<void>(cudaFree(p)); }
+    };
+    std::unique_ptr<std::byte, Free> bytes_;
+    Index size_ = 0;
+};
+
+/// A batch together with its memory, which its copies share: what upload and download return.
+template <AnyShape S, class T, class Space, class Memory>
+class OwnedBatch : public Batch<S, T, Space> {
+  public:
+    OwnedBatch(Memory memory, Index count)
+        : Batch<S, T, Space>(memory.template as<T>(), count),
+          memory_(std::make_shared<const Memory>(std::move(memory))) {}
+
+  private:
+    std::shared_ptr<const Memory> memory_;
+};
+
+}  // namespace daf

@@ -1,0 +1,45 @@
+// Every kernel of the library, in float and double, for every architecture: nvcc's and ptxas's warnings are errors here,
+// spilled registers and local memory among them.
+#include <daf/daf.cuh>
+
+namespace {
+
+template <class Op, class T>
+void both_passes(daf::Gpu& gpu) {
+    using namespace daf;
+    const Batch<typename Op::Input, T, Device> x, dx;
+    const Batch<typename Op::Output, T, Device> y, dy;
+    const ParametersOf<Op, T, Device> params;
+    const GradientsOf<Op, T, Device> dparams;
+    const SavedOf<Op, T, Device> saved;
+    const SideInput<Device> side;
+    forward<train>(gpu, Op{}, x, y, params, saved, side);
+    forward<eval>(gpu, Op{}, x, y, params, Nothing{}, side);
+    backward(gpu, Op{}, x, y, dy, overwrite(dx), params, dparams, saved, side);
+    if constexpr (LossWithCentres<Op>) update_centres(gpu, Op{}, params, dparams, 0.5);
+}
+
+template <class T>
+void every_kernel(daf::Gpu& gpu) {
+    using namespace daf;
+    using Map = Shape<6, 6, 512>;
+    both_passes<ChannelAttention<Map>, T>(gpu);
+    both_passes<SpatialAttention<Map>, T>(gpu);
+    both_passes<DualAttention<Map>, T>(gpu);
+    both_passes<Relu<Map>, T>(gpu);
+    both_passes<Flatten<Map>, T>(gpu);
+    both_passes<Dropout<Map>, T>(gpu);
+    both_passes<SoftmaxCrossEntropy<Shape<7>>, T>(gpu);
+    both_passes<TripletCentreLoss<Shape<512>, 7>, T>(gpu);
+    update(gpu, Optimizer{}, UpdateCall<T>{});
+    const Batch<Shape<1>, T, Device> losses;
+    reduce(gpu, Reduction::mean, losses, View<Shape<1>, double, Device>());
+    fill_weights(gpu, Reduction::mean, losses);
+}
+
+}  // namespace
+
+void every_kernel_in_every_type(daf::Gpu& gpu) {
+    every_kernel<float>(gpu);
+    every_kernel<double>(gpu);
+}

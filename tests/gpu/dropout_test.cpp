@@ -1,0 +1,31 @@
+#include <daf/cpu/dropout.hpp>
+#include <daf/gpu/dropout.hpp>
+#include <daf/reference/dropout.hpp>
+
+#include "support/conform_on_fibers.hpp"
+
+using daf::Dropout;
+using daf::Shape;
+
+TEST_CASE("dropout's kernels keep every promise") {
+    daf_test::conform_on_fibers<Dropout<Shape<5, 7, 3>>>();
+    daf_test::conform_on_fibers<Dropout<Shape<1>>>({.rate = 0.9});
+    daf_test::conform_on_fibers<Dropout<Shape<130>>>({.rate = 0});
+}
+
+TEST_CASE("dropout draws the mask of the Cpu") {
+    using S = Shape<71>;
+    const std::uint32_t step = 3;
+    const daf::Draw place{daf::Seed{42}, &step, 6, 1000};
+    const std::vector<float> ones(9 * S::size, 1.0f);
+    std::vector<float> on_cpu(ones.size()), on_gpu(ones.size());
+    daf::Cpu cpu(daf::Threads{1});
+    daf_test::HostGpu gpu;
+    const auto mask = [&](auto& ctx, std::vector<float>& y) {
+        daf::forward<daf::train>(ctx, Dropout<S>{0.25}, daf::batch_of<S>(ones), daf::batch_of<S>(y), {}, {},
+                                 place);
+    };
+    mask(cpu, on_cpu);
+    mask(gpu, on_gpu);
+    CHECK(on_gpu == on_cpu);
+}

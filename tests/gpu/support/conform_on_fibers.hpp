@@ -1,0 +1,30 @@
+#pragma once
+// What every operator promises, kept by its GPU kernels. One line tests it all, as in support/conformance.hpp:
+//
+//   TEST_CASE("relu") { daf_test::conform_on_fibers<daf::Relu<daf::Shape<5, 7, 3>>>(); }
+#include "../../support/conformance.hpp"
+#include "host_gpu.hpp"
+
+namespace daf_test {
+
+/// For operators whose kernels take many turns.
+inline Promise few_batches() {
+    Promise promise;
+    promise.batches = {1, 7};
+    promise.seeds = {1};
+    return promise;
+}
+
+/// All promises of an operator on HostGpu, and that its bits do not depend on the order in which threads run.
+template <class Op>
+void conform_on_fibers(Op op = {}, const Promise& promise = {}) {
+    HostGpu gpu;
+    conform_on(gpu, op, promise, false);
+    const auto scheduled = [](int seed) { return HostGpu(static_cast<std::uint64_t>(seed)); };
+    for (const Index count : promise.batches) {
+        check_same_bits<Op, float>(op, count, "schedule", {1, 2, 3, 4}, scheduled);
+        check_same_bits<Op, double>(op, count, "schedule", {1, 2, 3, 4}, scheduled);
+    }
+}
+
+}  // namespace daf_test

@@ -1,0 +1,29 @@
+#pragma once
+// A backend whose kernels are those of daf/gpu, run as fibers on the CPU, in host memory.
+#include <daf/core/host_context.hpp>
+#include <daf/gpu/grid.hpp>
+
+#include "fiber_grid.hpp"
+
+namespace daf_test {
+
+/// The fibers of the program: ThreadSanitizer makes each of them dear.
+inline FiberGrid& program_grid() {
+    static FiberGrid grid;
+    return grid;
+}
+
+class HostGpu : public daf::HostContext {
+  public:
+    using Folder = daf::folder::gpu;
+
+    /// The order in which fibers and blocks take turns follows from the seed.
+    explicit HostGpu(std::uint64_t seed = 1) { program_grid().seed(seed); }
+
+    template <class Kernel>
+    void launch(Index blocks, const Kernel& kernel) {
+        program_grid().launch(blocks, kernel);
+    }
+};
+
+}  // namespace daf_test
