@@ -48,6 +48,9 @@ struct Largest {
     P place;  // a number of T: positions are small, and so both fill the same lanes
 
     explicit Largest(const T* first) : value(packet::ploadu<P>(first)), place(packet::pset1<P>(T(0))) {}
+    /// As stored.
+    Largest(const T* values, const T* places)
+        : value(packet::ploadu<P>(values)), place(packet::ploadu<P>(places)) {}
 
     void meet(const T* x, Index at) {
         const P met = packet::ploadu<P>(x);
