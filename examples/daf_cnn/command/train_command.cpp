@@ -6,6 +6,7 @@
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
 #include "command/text.hpp"
+#include "processor/features.hpp"
 #include "training/judging.hpp"
 #include "training/training.hpp"
 
@@ -44,6 +45,14 @@ std::string megabytes(Index bytes) {
     return formatted("%.0f MB", static_cast<double>(bytes) / 1e6);
 }
 
+/// What this build uses of the processor, and what it leaves out.
+std::string instruction_sets() {
+    std::string text = Eigen::SimdInstructionSetsInUse();
+    const std::string unused = unused_features();
+    if (!unused.empty()) text += " (built without " + unused + "; -DDAF_NATIVE=ON uses all)";
+    return text;
+}
+
 void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNetwork& network,
                const Splits& data, int threads, int epochs_done) {
     std::cout << network.architecture() << ": " << network.parameter_count() << " parameters, images of "
@@ -55,8 +64,8 @@ void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNet
     const auto pixels = static_cast<Index>(data.train.images.size() + data.validation.images.size());
     std::cout << '\n'
               << "this machine: " << threads << (threads == 1 ? " thread, " : " threads, ")
-              << Eigen::SimdInstructionSetsInUse() << "; memory " << megabytes(network.bytes())
-              << " for batches of " << config.batch << ", " << megabytes(pixels) << " for the images\n"
+              << instruction_sets() << "; memory " << megabytes(network.bytes()) << " for batches of "
+              << config.batch << ", " << megabytes(pixels) << " for the images\n"
               << "run: " << folder.path().string();
     if (epochs_done > 0) std::cout << ", after " << epochs_done << " epochs";
     std::cout << std::endl;

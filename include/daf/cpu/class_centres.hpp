@@ -4,6 +4,7 @@
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/context.hpp>
 #include <daf/ops/class_centres.hpp>
+#include <functional>
 
 namespace daf::cpu {
 
@@ -39,7 +40,7 @@ void half_squared_distances(const T* a, const T* b, Index size, double (&out)[Ro
         }
         detail::unroll<Rows>([&](auto r) {
             detail::unroll<Columns>(
-                [&](auto c) { sum[r][c] += static_cast<double>(packet::predux(part[r][c])); });
+                [&](auto c) { sum[r][c] += static_cast<double>(fold_lanes<T>(part[r][c], std::plus<T>())); });
         });
     }
     for (Index r = 0; r < Rows; ++r) {
