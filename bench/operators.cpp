@@ -1,11 +1,16 @@
-// One operator at a time, at the shapes of the presets: forward and backward, with the arithmetic or the memory traffic
-// they need at least.
+// One operator at a time, at the shapes of the presets: inference, forward and backward, in GFLOP/s where arithmetic
+// counts and in GB/s where memory does, beside what the machine can do. A convolution's arithmetic is that of the plain
+// sum, so an algorithm that needs less of it may exceed the machine's peak.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <chrono>
 #include <daf/daf.hpp>
+#include <string>
+#include <thread>
 #include <vector>
+
+#include "table.hpp"
 
 namespace {
 
@@ -35,6 +40,11 @@ struct Bench {
         daf::forward<daf::train>(cpu, Op{}, daf::batch_of<typename Op::Input>(x),
                                  daf::batch_of<typename Op::Output>(y), daf::bind<Op>(std::span(slab)),
                                  saved(), side());
+    }
+    void infer() {
+        daf::forward<daf::eval>(
+            cpu, Op{}, daf::batch_of<typename Op::Input>(x), daf::batch_of<typename Op::Output>(y),
+            daf::read_only<Op, T>(daf::bind<Op>(std::span(slab))), daf::Nothing{}, side());
     }
     void backward() {
         daf::backward(cpu, Op{}, daf::batch_of<typename Op::Input>(x), daf::batch_of<typename Op::Output>(y),
@@ -72,114 +82,98 @@ constexpr double operations<daf::ConvBnRelu<In, F, K>> = operations<daf::Conv2d<
 template <class In, Index F, daf::Start S>
 constexpr double operations<daf::Linear<In, F, S>> = 2.0 * In::size* F;
 
+template <class S, Index K>
+constexpr double operations<daf::TripletCentreLoss<S, K>> = 3.0 * K* S::size;
+
+/// Of the backward pass: the gradients by x and by the parameters.
 template <class Op>
-void report(benchmark::State& state, Index count, double passes) {
-    const auto images = static_cast<double>(count * static_cast<Index>(state.iterations())) * passes;
-    if (operations < Op >> 0) {
-        state.counters["GFLOP/s"] =
-            benchmark::Counter(images * operations<Op> * 1e-9, benchmark::Counter::kIsRate);
+constexpr double backward_operations = 2 * operations<Op>;
+template <class S, Index K>
+constexpr double backward_operations<daf::TripletCentreLoss<S, K>> = 0;
+
+enum class Pass { inference, forward, backward };
+
+template <class Op>
+void report(benchmark::State& state, Index count, Pass pass) {
+    const bool back = pass == Pass::backward;
+    const double flop = static_cast<double>(count) * (back ? backward_operations<Op> : operations<Op>);
+    if (flop > 0) {
+        state.counters["flop"] = benchmark::Counter(flop, benchmark::Counter::kIsIterationInvariantRate);
     } else {
-        const double bytes = sizeof(float) * static_cast<double>(Op::Input::size + Op::Output::size);
-        state.counters["GB/s"] = benchmark::Counter(images * bytes * 1e-9, benchmark::Counter::kIsRate);
+        const Index floats = Op::Output::size + Op::Input::size * (back ? 2 : 1);
+        const auto bytes = static_cast<double>(count * floats) * sizeof(float);
+        state.counters["bytes"] = benchmark::Counter(bytes, benchmark::Counter::kIsIterationInvariantRate);
+        state.counters["size"] = bytes;
     }
 }
 
 template <class Op>
-void forward(benchmark::State& state) {
-    Bench<Op> bench(state.range(0), state.range(1));
-    for (auto _ : state) bench.forward();
-    report<Op>(state, bench.count, 1);
-}
-
-/// The gradient by x and by the parameters: twice forward's arithmetic.
-template <class Op>
-void backward(benchmark::State& state) {
-    Bench<Op> bench(state.range(0), state.range(1));
-    bench.forward();
-    for (auto _ : state) bench.backward();
-    report<Op>(state, bench.count, 2);
-}
-
-/// Multiplications and additions a second that one core can do at the most: independent FMAs on its registers.
-double fused_multiply_add_peak() {
-    namespace packet = daf::cpu::packet;
-    using P = daf::cpu::Packet<float>;
-    constexpr int accumulators = 12, rounds = 1 << 16;
-    double best = 0;
-    for (int repeat = 0; repeat < 20; ++repeat) {
-        P factor = packet::pset1<P>(0.5f), sums[accumulators];
-        benchmark::DoNotOptimize(factor);
-        for (P& sum : sums) sum = factor;
-        const auto start = std::chrono::steady_clock::now();
-        for (int i = 0; i < rounds; ++i) {
-            daf::cpu::detail::unroll<accumulators>(
-                [&](auto j) { sums[j] = packet::pmadd(sums[j], factor, factor); });
+void measure(benchmark::State& state, Pass pass, Index threads, Index images) {
+    Bench<Op> bench(threads, images);
+    if (pass == Pass::backward) bench.forward();
+    for (auto _ : state) {
+        switch (pass) {
+            case Pass::inference: bench.infer(); break;
+            case Pass::forward: bench.forward(); break;
+            case Pass::backward: bench.backward(); break;
         }
-        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-        for (P& sum : sums) benchmark::DoNotOptimize(sum);
-        best = std::max(best, 2.0 * accumulators * rounds * daf::cpu::lanes<float> / taken.count());
     }
-    return best;
+    report<Op>(state, images, pass);
 }
 
-/// A layer's convolution forced to one algorithm, on one core. "of peak": multiplications that the direct algorithm would
-/// make, as a share of what the core can do; with Winograd's 4 x 4 tiles it may reach 4.
-template <class Op, daf::Convolution Algorithm, bool Backward>
-void convolution(benchmark::State& state) {
-    Bench<Op> bench(1, state.range(0));
-    bench.cpu.set_convolution(Algorithm);
-    bench.forward();
-    const double peak = fused_multiply_add_peak();
-    for (auto _ : state) Backward ? bench.backward() : bench.forward();
-    report<Op>(state, bench.count, Backward ? 2 : 1);
-    const auto images = static_cast<double>(bench.count * static_cast<Index>(state.iterations()));
-    state.counters["of peak"] =
-        benchmark::Counter(images * operations<Op> * (Backward ? 2 : 1) / peak, benchmark::Counter::kIsRate);
+/// Every pass of one operator, on one thread and on all.
+template <class Op>
+void add(const std::string& name, Index images = 32) {
+    const std::pair<Pass, const char*> passes[] = {
+        {Pass::inference, "inference"}, {Pass::forward, "forward"}, {Pass::backward, "backward"}};
+    const auto cores = static_cast<Index>(std::thread::hardware_concurrency());
+    for (const auto& [pass, pass_name] : passes) {
+        for (Index threads = 1; threads <= cores; threads += std::max<Index>(cores - 1, 1)) {
+            const std::string full = name + "/" + pass_name + "/" + std::to_string(threads);
+            benchmark::RegisterBenchmark(full.c_str(),
+                                         [pass = pass, threads, images](benchmark::State& state) {
+                                             measure<Op>(state, pass, threads, images);
+                                         })
+                ->Unit(benchmark::kMillisecond)
+                ->UseRealTime()
+                ->MinTime(0.2);
+        }
+    }
 }
-
-#define DAF_BENCH_CONVOLUTION(BATCH, ...)                                               \
-    BENCHMARK(convolution<__VA_ARGS__, daf::Convolution::direct, false>)->Arg(BATCH);   \
-    BENCHMARK(convolution<__VA_ARGS__, daf::Convolution::winograd, false>)->Arg(BATCH); \
-    BENCHMARK(convolution<__VA_ARGS__, daf::Convolution::direct, true>)->Arg(BATCH);    \
-    BENCHMARK(convolution<__VA_ARGS__, daf::Convolution::winograd, true>)->Arg(BATCH)
-
-DAF_BENCH_CONVOLUTION(64, daf::Conv2d<Shape<48, 48, 16>, 16>);
-DAF_BENCH_CONVOLUTION(64, daf::Conv2d<Shape<24, 24, 32>, 32>);
-DAF_BENCH_CONVOLUTION(8, daf::Conv2d<Shape<96, 96, 64>, 64>);
-DAF_BENCH_CONVOLUTION(8, daf::Conv2d<Shape<48, 48, 128>, 128>);
-DAF_BENCH_CONVOLUTION(32, daf::Conv2d<Shape<24, 24, 256>, 256>);
-DAF_BENCH_CONVOLUTION(32, daf::Conv2d<Shape<12, 12, 512>, 512>);
-DAF_BENCH_CONVOLUTION(32, daf::Conv2d<Shape<6, 6, 512>, 512>);
-DAF_BENCH_CONVOLUTION(64, daf::Conv2d<Shape<3, 3, 256>, 256>);
-
-#define DAF_BENCH(...)                   \
-    BENCHMARK(forward<__VA_ARGS__>)      \
-        ->ArgNames({"threads", "batch"}) \
-        ->Args({1, 32})                  \
-        ->Args({2, 32})                  \
-        ->UseRealTime();                 \
-    BENCHMARK(backward<__VA_ARGS__>)     \
-        ->ArgNames({"threads", "batch"}) \
-        ->Args({1, 32})                  \
-        ->Args({2, 32})                  \
-        ->UseRealTime()
-
-DAF_BENCH(daf::Conv2d<Shape<48, 48, 1>, 16>);
-DAF_BENCH(daf::ConvBnRelu<Shape<48, 48, 16>, 16>);
-DAF_BENCH(daf::ConvBnRelu<Shape<12, 12, 512>, 512>);
-DAF_BENCH(daf::BatchNorm<Shape<48, 48, 16>>);
-DAF_BENCH(daf::Relu<Shape<48, 48, 16>>);
-DAF_BENCH(daf::MaxPool<Shape<48, 48, 16>, 2>);
-DAF_BENCH(daf::GlobalAveragePool<Shape<6, 6, 512>>);
-DAF_BENCH(daf::GlobalMaxPool<Shape<6, 6, 512>>);
-DAF_BENCH(daf::Linear<Shape<3, 3, 512>, 512>);
-DAF_BENCH(daf::Dropout<Shape<3, 3, 512>>);
-DAF_BENCH(daf::ChannelAttention<Shape<6, 6, 512>>);
-DAF_BENCH(daf::SpatialAttention<Shape<6, 6, 512>>);
-DAF_BENCH(daf::DualAttention<Shape<6, 6, 512>>);
-DAF_BENCH(daf::SoftmaxCrossEntropy<Shape<7>>);
-DAF_BENCH(daf::TripletCentreLoss<Shape<512>, 7>);
-DAF_BENCH(daf::CentreLoss<Shape<512>, 7>);
-DAF_BENCH(daf::IslandLoss<Shape<512>, 7>);
 
 }  // namespace
+
+int main(int argc, char** argv) {
+    add<daf::Conv2d<Shape<48, 48, 1>, 16>>("conv2d 48x48x1 to 16");
+    add<daf::Conv2d<Shape<48, 48, 16>, 16>>("conv2d 48x48x16 to 16");
+    add<daf::Conv2d<Shape<24, 24, 32>, 32>>("conv2d 24x24x32 to 32");
+    add<daf::Conv2d<Shape<12, 12, 64>, 64>>("conv2d 12x12x64 to 64");
+    add<daf::Conv2d<Shape<6, 6, 128>, 128>>("conv2d 6x6x128 to 128");
+    add<daf::Conv2d<Shape<24, 24, 256>, 256>>("conv2d 24x24x256 to 256");
+    add<daf::Conv2d<Shape<12, 12, 512>, 512>>("conv2d 12x12x512 to 512");
+    add<daf::Conv2d<Shape<6, 6, 512>, 512>>("conv2d 6x6x512 to 512");
+    add<daf::ConvBnRelu<Shape<48, 48, 16>, 16>>("conv_bn_relu 48x48x16 to 16");
+    add<daf::ConvBnRelu<Shape<12, 12, 512>, 512>>("conv_bn_relu 12x12x512 to 512");
+    add<daf::BatchNorm<Shape<48, 48, 16>>>("batch_norm 48x48x16");
+    add<daf::Relu<Shape<48, 48, 16>>>("relu 48x48x16");
+    add<daf::MaxPool<Shape<48, 48, 16>, 2>>("max_pool 48x48x16 by 2");
+    add<daf::GlobalAveragePool<Shape<6, 6, 512>>>("global_average_pool 6x6x512");
+    add<daf::GlobalMaxPool<Shape<6, 6, 512>>>("global_max_pool 6x6x512");
+    add<daf::Linear<Shape<3, 3, 512>, 512>>("linear 4608 to 512");
+    add<daf::Dropout<Shape<3, 3, 512>>>("dropout 3x3x512");
+    add<daf::Flatten<Shape<3, 3, 512>>>("flatten 3x3x512");
+    add<daf::ChannelAttention<Shape<6, 6, 512>>>("channel_attention 6x6x512");
+    add<daf::SpatialAttention<Shape<6, 6, 512>>>("spatial_attention 6x6x512");
+    add<daf::DualAttention<Shape<6, 6, 512>>>("dual_attention 6x6x512");
+    add<daf::SoftmaxCrossEntropy<Shape<7>>>("softmax_cross_entropy of 7", 128);
+    add<daf::TripletCentreLoss<Shape<512>, 7>>("triplet_centre_loss 512, 7 classes", 128);
+    add<daf::TripletCentreLoss<Shape<512>, 1000>>("triplet_centre_loss 512, 1000", 128);
+    add<daf::TripletCentreLoss<Shape<2048>, 7>>("triplet_centre_loss 2048, 7", 128);
+    add<daf::CentreLoss<Shape<512>, 7>>("centre_loss 512, 7 classes", 128);
+    add<daf::IslandLoss<Shape<512>, 7>>("island_loss 512, 7 classes", 128);
+
+    benchmark::Initialize(&argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+    daf_bench::Table table;
+    benchmark::RunSpecifiedBenchmarks(&table);
+}

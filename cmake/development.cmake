@@ -2,6 +2,7 @@
 # benchmarks. Never installed: whoever uses the library keeps their own flags.
 option(DAF_WERROR "Warnings are errors" ${PROJECT_IS_TOP_LEVEL})
 option(DAF_NATIVE "Use every instruction of this machine's processor (-march=native)" ${PROJECT_IS_TOP_LEVEL})
+set(DAF_ARCH "" CACHE STRING "In place of DAF_NATIVE: the processor to build for (-march), as x86-64-v3")
 set(DAF_SANITIZE "" CACHE STRING "Sanitizer: empty, address (with undefined) or thread")
 set_property(CACHE DAF_SANITIZE PROPERTY STRINGS "" address thread)
 
@@ -26,13 +27,16 @@ endif()
 add_library(daf_development INTERFACE)
 target_link_libraries(daf_development INTERFACE daf::daf daf_warnings)
 
-if(DAF_NATIVE)
+if(DAF_ARCH)
+    set(arch_flags -march=${DAF_ARCH})
+elseif(DAF_NATIVE)
     include(CheckCXXCompilerFlag)
     check_cxx_compiler_flag(-march=native DAF_HAS_MARCH_NATIVE)
     if(DAF_HAS_MARCH_NATIVE)
-        target_compile_options(daf_development INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-march=native>")
+        set(arch_flags -march=native)
     endif()
 endif()
+target_compile_options(daf_development INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${arch_flags}>")
 
 if(DAF_SANITIZE STREQUAL "address")
     set(sanitizer_flags -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)

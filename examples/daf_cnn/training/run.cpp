@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "command/text.hpp"
+#include "processor/features.hpp"
 #include "training/judging.hpp"
 #include "training/training.hpp"
 
@@ -13,6 +14,14 @@ namespace {
 
 std::string megabytes(Index bytes) {
     return formatted("%.0f MB", static_cast<double>(bytes) / 1e6);
+}
+
+/// What this build uses of the processor, and what it leaves out.
+std::string instruction_sets() {
+    std::string text = Eigen::SimdInstructionSetsInUse();
+    const std::string unused = unused_features();
+    if (!unused.empty()) text += " (built without " + unused + "; -DDAF_NATIVE=ON uses all)";
+    return text;
 }
 
 void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNetwork& network,
@@ -26,8 +35,8 @@ void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNet
     const auto pixels = static_cast<Index>(data.train.images.size() + data.validation.images.size());
     std::cout << '\n'
               << "this machine: " << threads << (threads == 1 ? " thread, " : " threads, ")
-              << Eigen::SimdInstructionSetsInUse() << "; memory " << megabytes(network.bytes())
-              << " for batches of " << config.batch << ", " << megabytes(pixels) << " for the images\n"
+              << instruction_sets() << "; memory " << megabytes(network.bytes()) << " for batches of "
+              << config.batch << ", " << megabytes(pixels) << " for the images\n"
               << "run: " << folder.path().string();
     if (!done.empty()) std::cout << ", after " << done;
     std::cout << std::endl;

@@ -16,7 +16,7 @@ struct Kernel<CentreLoss<S, K>, Cpu> {
 
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        const Index chunks = chunks_for(call.count(), D);
+        const Index chunks = chunks_for(call.count(), cpu::vectorised(D));
         ctx.parallel(chunks, [&](Index chunk) {
             const auto [first, last] = part_of(call.count(), chunks, chunk);
             for (Index i = first; i < last; ++i) {
@@ -37,12 +37,14 @@ struct Kernel<CentreLoss<S, K>, Cpu> {
         cpu::parallel_columns(ctx, call.count(), D, 2, [&](Range columns) {
             if (call.dx) write_dx(call, columns);
             if (exact) {
-                cpu::add_class_sums(
-                    own, columns, D, call.dparams.centres.data(),
-                    [=](Index i, Index j, Index d) { return dy[i] * (c[j * D + d] - e[i * D + d]); });
+                cpu::add_class_sums(own, columns, D, call.dparams.centres.data(),
+                                    [=]<class P>(Index i, Index j, Index d) {
+                                        return cpu::scaled_difference<P>(dy[i], c + j * D + d, e + i * D + d);
+                                    });
             } else {
-                cpu::add_class_sums(own, columns, D, call.dparams.own_sum.data(),
-                                    [=](Index i, Index, Index d) { return e[i * D + d]; });
+                cpu::add_class_sums(
+                    own, columns, D, call.dparams.own_sum.data(),
+                    [=]<class P>(Index i, Index, Index d) { return cpu::packet::ploadu<P>(e + i * D + d); });
             }
         });
     }

@@ -47,7 +47,7 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Cpu> {
                 const cpu::Rows<const T> x(call.x[n].data(), In::channels),
                     dy(call.dy[n].data(), In::channels);
                 const typename cpu::ChannelBackward<T>::Image channel(gates, chunk, n);
-                for (Index p = 0; p < In::area; ++p) channel.add(&x.at(p, 0), &dy.at(p, 0), T(1), T(0));
+                for (Index p = 0; p < In::area; ++p) channel.add(p, &x.at(p, 0), &dy.at(p, 0), T(1), T(0));
                 channel.close();
                 if (!call.dx) continue;
                 channel.to_pools();

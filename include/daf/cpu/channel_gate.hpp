@@ -60,12 +60,14 @@ template <class T>
 class ChannelForward {
   public:
     static Index scratch_bytes(const ChannelShape& shape, Index chunks) {
-        return scratch_size<double>(chunks * shape.channels) + scratch_size<T>(chunks * shape.hidden);
+        return RowSums<T>::scratch_bytes(chunks, shape.channels) + scratch_size<T>(chunks * shape.channels) +
+               scratch_size<T>(chunks * shape.hidden);
     }
 
     ChannelForward(const ChannelTensors<T>& tensors, Index chunks, ScratchFrame& scratch)
         : tensors_(tensors),
-          sums_(scratch.take<double>(chunks * tensors.shape.channels)),
+          sums_(chunks, tensors.shape.channels, scratch),
+          places_(scratch.take<T>(chunks * tensors.shape.channels)),
           hidden_sums_(scratch.take<T>(chunks * tensors.shape.hidden)) {}
 
     /// One image's gate. Images of a chunk follow one another.
@@ -73,38 +75,31 @@ class ChannelForward {
       public:
         Image(const ChannelForward& of, Index chunk, Index n)
             : tensors_(of.tensors_),
-              sums_(of.sums_ + chunk * tensors_.shape.channels),
+              sums_(of.sums_.cleared(chunk)),
+              places_(of.places_ + chunk * tensors_.shape.channels),
               hidden_sum_(of.hidden_sums_ + chunk * tensors_.shape.hidden),
-              n_(n) {
-            std::fill_n(sums_, tensors_.shape.channels, 0.0);
-        }
+              n_(n) {}
 
         /// Adds one row to both pools. Rows come in their order, from position 0 on.
-        void pool(const T* __restrict x, Index position) const {
-            const Index channels = tensors_.shape.channels;
-            double* __restrict sums = sums_;
-            T* __restrict largest = tensors_.largest_of(n_);
-            std::int32_t* __restrict argmax = tensors_.argmax_of(n_);
-            for (Index c = 0; c < channels; ++c) sums[c] += static_cast<double>(x[c]);
-            if (position == 0) {
-                std::copy_n(x, channels, largest);
-                std::fill_n(argmax, channels, 0);
-                return;
-            }
-            const auto here = static_cast<std::int32_t>(position);
-            for (Index c = 0; c < channels; ++c) {
-                const bool larger = x[c] > largest[c];
-                argmax[c] = larger ? here : argmax[c];
-                largest[c] = larger ? x[c] : largest[c];
-            }
+        void pool(const T* x, Index position) const {
+            T* largest = tensors_.largest_of(n_);
+            T* places = places_;
+            sums_.add(position, [&]<class P>(Index c) {
+                auto met = position == 0 ? Largest<T, P>(x + c) : Largest<T, P>(largest + c, places + c);
+                met.meet(x + c, position);
+                met.store(largest + c, places + c);
+                return packet::ploadu<P>(x + c);
+            });
         }
 
         /// After the last row: the gate.
         void close() const {
             const auto [positions, channels, hidden, activation] = tensors_.shape;
+            store_places(places_, channels, tensors_.argmax_of(n_));
             T* average = tensors_.average_of(n_);
+            const double* sums = sums_.close();
             for (Index c = 0; c < channels; ++c) {
-                average[c] = static_cast<T>(sums_[c] / static_cast<double>(positions));
+                average[c] = static_cast<T>(sums[c] / static_cast<double>(positions));
             }
             auto hidden_sum = row(hidden_sum_, hidden);
             hidden_sum.setZero();
@@ -132,15 +127,15 @@ class ChannelForward {
 
       private:
         const ChannelTensors<T>& tensors_;
-        double* sums_;
-        T* hidden_sum_;
+        RowSums<T> sums_;
+        T *places_, *hidden_sum_;
         Index n_;
     };
 
   private:
     ChannelTensors<T> tensors_;
-    double* sums_;
-    T* hidden_sums_;
+    RowSums<T> sums_;
+    T *places_, *hidden_sums_;  // of each chunk's image
 };
 
 /// From the gates' slopes to the pools' and to the net's gradients.
@@ -148,15 +143,16 @@ template <class T>
 class ChannelBackward {
   public:
     static Index scratch_bytes(const ChannelShape& shape, Index count, Index chunks) {
-        return scratch_size<double>(chunks * shape.channels) + scratch_size<T>(2 * chunks * shape.channels) +
-               scratch_size<T>(count * shape.channels) + scratch_size<T>(2 * count * shape.hidden) +
-               scratch_size<T>(count * shape.hidden) + scratch_size<T>(pieces * 2 * count);
+        return RowSums<T>::scratch_bytes(chunks, shape.channels) +
+               scratch_size<T>(2 * chunks * shape.channels) + scratch_size<T>(count * shape.channels) +
+               scratch_size<T>(2 * count * shape.hidden) + scratch_size<T>(count * shape.hidden) +
+               scratch_size<T>(pieces * 2 * count);
     }
 
     ChannelBackward(const ChannelTensors<T>& tensors, Index count, Index chunks, ScratchFrame& scratch)
         : tensors_(tensors),
           count_(count),
-          dgates_(scratch.take<double>(chunks * tensors.shape.channels)),
+          dgates_(chunks, tensors.shape.channels, scratch),
           dpools_(scratch.take<T>(2 * chunks * tensors.shape.channels)),
           da_(scratch.take<T>(count * tensors.shape.channels)),
           du_(scratch.take<T>(2 * count * tensors.shape.hidden)),
@@ -168,34 +164,34 @@ class ChannelBackward {
         Image(const ChannelBackward& of, Index chunk, Index n)
             : of_(of),
               tensors_(of.tensors_),
-              dgate_(of.dgates_ + chunk * tensors_.shape.channels),
+              dgate_(of.dgates_.cleared(chunk)),
               daverage_(of.dpools_ + 2 * chunk * tensors_.shape.channels),
               dlargest_(daverage_ + tensors_.shape.channels),
-              n_(n) {
-            std::fill_n(dgate_, tensors_.shape.channels, 0.0);
-        }
+              n_(n) {}
 
         auto gate() const {
             return row(static_cast<const T*>(tensors_.gate_of(n_)), tensors_.shape.channels);
         }
 
         /// One row's part of the gate's slope, where what the gate is multiplied with is x, and the slope of
-        /// their product dy * scale + offset.
-        void add(const T* __restrict x, const T* __restrict dy, T scale, T offset) const {
-            double* __restrict dgate = dgate_;
-            for (Index c = 0; c < tensors_.shape.channels; ++c) {
-                dgate[c] += static_cast<double>(x[c] * (dy[c] * scale + offset));
-            }
+        /// their product dy * scale + offset. Rows come in their order.
+        void add(Index position, const T* x, const T* dy, T scale, T offset) const {
+            dgate_.add(position, [=]<class P>(Index c) {
+                const P slope = packet::pmadd(packet::ploadu<P>(dy + c), packet::pset1<P>(scale),
+                                              packet::pset1<P>(offset));
+                return packet::pmul(packet::ploadu<P>(x + c), slope);
+            });
         }
-        void add(Index channel, T slope) const { dgate_[channel] += static_cast<double>(slope); }
+        void add_to(Index channel, T slope) const { dgate_.add_to(channel, slope); }
 
         /// After the last row: back through the net, as far as its weights.
         void close() const {
             const auto [positions, channels, hidden, activation] = tensors_.shape;
             T* da = of_.da_ + n_ * channels;
             const T* gate = tensors_.gate_of(n_);
+            const double* dgate = dgate_.close();
             for (Index c = 0; c < channels; ++c)
-                da[c] = static_cast<T>(dgate_[c]) * gate[c] * (T(1) - gate[c]);
+                da[c] = static_cast<T>(dgate[c]) * gate[c] * (T(1) - gate[c]);
 
             T* du = du_of(0);
             T* du_largest = du_of(1);
@@ -236,7 +232,7 @@ class ChannelBackward {
 
         const ChannelBackward& of_;
         const ChannelTensors<T>& tensors_;
-        double* dgate_;
+        RowSums<T> dgate_;
         T *daverage_, *dlargest_;
         Index n_;
     };
@@ -286,12 +282,12 @@ class ChannelBackward {
 
     ChannelTensors<T> tensors_;
     Index count_;
-    double* dgates_;  // (chunks, C): by the gate
-    T* dpools_;       // (chunks, 2, C)
-    T* da_;           // (count, C): by what the outer sigmoid is given
-    T* du_;           // (count, 2, C/r): by what the hidden activation is given
-    T* hidden_sums_;  // (count, C/r): what fc2.weight is multiplied with
-    T* columns_;      // (pieces, 2 count)
+    RowSums<T> dgates_;  // of each chunk's image: by the gate
+    T* dpools_;          // (chunks, 2, C)
+    T* da_;              // (count, C): by what the outer sigmoid is given
+    T* du_;              // (count, 2, C/r): by what the hidden activation is given
+    T* hidden_sums_;     // (count, C/r): what fc2.weight is multiplied with
+    T* columns_;         // (pieces, 2 count)
 };
 
 }  // namespace daf::cpu

@@ -26,6 +26,18 @@ inline P rectified(const P& value) {
     return packet::pselect(packet::pcmp_lt(value, zero), zero, value);
 }
 
+/// The lanes of a packet joined: the upper half with the lower, and so on. (g++ 12 finds undefined values in Eigen's
+/// own reductions, GCC bug 105593, in whoever includes this.)
+template <class T, class Join>
+T fold_lanes(const Packet<T>& values, const Join& join) {
+    alignas(64) T lane[lanes<T>];
+    packet::pstoreu(lane, values);
+    for (Index half = lanes<T> / 2; half > 0; half /= 2) {
+        for (Index i = 0; i < half; ++i) lane[i] = join(lane[i], lane[i + half]);
+    }
+    return lane[0];
+}
+
 /// Packets of a strip of channels: as many as keep their sums in registers.
 inline constexpr int strip_packets = accumulators >= 24 ? 4 : 2;
 
@@ -56,6 +68,9 @@ struct Largest {
     P place;  // a number of T: positions are small, and so both fill the same lanes
 
     explicit Largest(const T* first) : value(packet::ploadu<P>(first)), place(packet::pset1<P>(T(0))) {}
+    /// As stored.
+    Largest(const T* values, const T* places)
+        : value(packet::ploadu<P>(values)), place(packet::ploadu<P>(places)) {}
 
     void meet(const T* x, Index at) {
         const P met = packet::ploadu<P>(x);

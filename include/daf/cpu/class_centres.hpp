@@ -1,29 +1,72 @@
 #pragma once
 // What the Cpu kernels of the losses with centres share: distances, and sums over the samples of each class.
 #include <cmath>
+#include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/context.hpp>
 #include <daf/ops/class_centres.hpp>
+#include <functional>
 
 namespace daf::cpu {
 
-/// |a - b|^2 / 2, in double from the subtraction on. Eight sums side by side are what the compiler
-/// vectorises.
-template <class T>
-double half_squared_distance(const T* a, const T* b, Index size) {
-    constexpr Index lanes = 8;
-    double sum[lanes] = {};
-    const Index whole = size / lanes * lanes;
-    for (Index d = 0; d < whole; d += lanes) {
-        for (Index lane = 0; lane < lanes; ++lane) {
-            const double difference = static_cast<double>(a[d + lane]) - static_cast<double>(b[d + lane]);
-            sum[lane] += difference * difference;
+/// Operations that fill SIMD registers, in the measure of chunks_for.
+constexpr Index vectorised(Index operations) {
+    return operations / 4;
+}
+
+/// out[s][c] = |row s of a - row c of b|^2 / 2 for Rows rows of a and Columns rows of b, each of `size`
+/// elements: registers hold as many sums as there are pairs, and each row is read once. Sums run in T over
+/// at most 16 terms a lane, then in double; a pair's order is the same in whatever company it is compared.
+template <int Rows, int Columns, class T>
+void half_squared_distances(const T* a, const T* b, Index size, double (&out)[Rows][Columns]) {
+    using P = Packet<T>;
+    constexpr Index block = 16 * lanes<T>;
+    const Index whole = size / lanes<T> * lanes<T>;
+    double sum[Rows][Columns] = {};
+    for (Index first = 0; first < whole; first += block) {
+        P part[Rows][Columns];
+        detail::unroll<Rows>(
+            [&](auto r) { detail::unroll<Columns>([&](auto c) { part[r][c] = packet::pset1<P>(T(0)); }); });
+        const Index last = std::min(first + block, whole);
+        for (Index d = first; d < last; d += lanes<T>) {
+            P right[Columns];
+            detail::unroll<Columns>([&](auto c) { right[c] = packet::ploadu<P>(b + c * size + d); });
+            detail::unroll<Rows>([&](auto r) {
+                const P left = packet::ploadu<P>(a + r * size + d);
+                detail::unroll<Columns>([&](auto c) {
+                    const P difference = packet::psub(left, right[c]);
+                    part[r][c] = packet::pmadd(difference, difference, part[r][c]);
+                });
+            });
+        }
+        detail::unroll<Rows>([&](auto r) {
+            detail::unroll<Columns>(
+                [&](auto c) { sum[r][c] += static_cast<double>(fold_lanes<T>(part[r][c], std::plus<T>())); });
+        });
+    }
+    for (Index r = 0; r < Rows; ++r) {
+        for (Index c = 0; c < Columns; ++c) {
+            for (Index d = whole; d < size; ++d) {
+                const double difference =
+                    static_cast<double>(a[r * size + d]) - static_cast<double>(b[c * size + d]);
+                sum[r][c] += difference * difference;
+            }
+            out[r][c] = sum[r][c] / 2;
         }
     }
-    for (Index d = whole; d < size; ++d) {
-        const double difference = static_cast<double>(a[d]) - static_cast<double>(b[d]);
-        sum[d - whole] += difference * difference;
-    }
-    return (((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]))) / 2;
+}
+
+/// The same for one pair.
+template <class T>
+double half_squared_distance(const T* a, const T* b, Index size) {
+    double out[1][1];
+    half_squared_distances(a, b, size, out);
+    return out[0][0];
+}
+
+/// by * (a - b), for a packet or one element.
+template <class P, class T>
+P scaled_difference(T by, const T* a, const T* b) {
+    return packet::pmul(packet::pset1<P>(by), packet::psub(packet::ploadu<P>(a), packet::ploadu<P>(b)));
 }
 
 /// The samples of each class, in the batch's order: a counting sort, so that sums over classes stay linear in
@@ -70,18 +113,34 @@ class ClassMembers {
 };
 
 /// table[j][d] += the sum of term(i, j, d) over the samples i of class j, for the columns d of a (classes,
-/// width) table: in double and in the batch's order.
+/// width) table, in the batch's order: in T over at most 8 samples, then in double. term.operator()<P>(i, j, d)
+/// gives the packet of columns from d on, or with P = T one column.
 template <class T, class Term>
 void add_class_sums(const ClassMembers& members, Range columns, Index width, T* table, const Term& term) {
     constexpr Index tile = 64;
+    constexpr std::size_t run = 8;
     for (Index j = 0; j < members.classes(); ++j) {
         const auto samples = members.of(j);
         if (samples.empty()) continue;
         for (Index first = columns.first; first < columns.last; first += tile) {
             const Index size = std::min(tile, columns.last - first);
             double sum[tile] = {};
-            for (const Index i : samples) {
-                for (Index d = 0; d < size; ++d) sum[d] += static_cast<double>(term(i, j, first + d));
+            for (std::size_t next = 0; next < samples.size(); next += run) {
+                const auto some = samples.subspan(next, std::min(run, samples.size() - next));
+                T part[tile];
+                for_each_strip<T>(size, [&]<class P, int Count>(Index d) {
+                    P acc[Count];
+                    detail::unroll<Count>([&](auto p) { acc[p] = packet::pset1<P>(T(0)); });
+                    for (const Index i : some) {
+                        detail::unroll<Count>([&](auto p) {
+                            acc[p] = packet::padd(
+                                acc[p], term.template operator()<P>(i, j, first + d + p * packet_size<P>));
+                        });
+                    }
+                    detail::unroll<Count>(
+                        [&](auto p) { packet::pstoreu(part + d + p * packet_size<P>, acc[p]); });
+                });
+                for (Index d = 0; d < size; ++d) sum[d] += static_cast<double>(part[d]);
             }
             T* row = table + j * width + first;
             for (Index d = 0; d < size; ++d) row[d] = static_cast<T>(static_cast<double>(row[d]) + sum[d]);
@@ -94,7 +153,8 @@ void add_class_sums(const ClassMembers& members, Range columns, Index width, T* 
 template <class Body>
 void parallel_columns(Cpu& ctx, Index rows, Index width, Index operations, const Body& body) {
     constexpr Index group = 16;  // a cache line of floats
-    const Index groups = (width + group - 1) / group, chunks = chunks_for(groups, group * rows * operations);
+    const Index groups = (width + group - 1) / group;
+    const Index chunks = chunks_for(groups, vectorised(group * rows * operations));
     ctx.parallel(chunks, [&](Index chunk) {
         const auto [first, last] = part_of(groups, chunks, chunk);
         body(Range{first * group, std::min(last * group, width)});

@@ -113,7 +113,7 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Cpu> {
                             const SpatialSlopes<T>& spatial) {
         if constexpr (A == Arrangement::spatial_first) {
             for (Index p = 0; p < positions; ++p)
-                channel.add(&x.at(p, 0), &dy.at(p, 0), spatial.gate(p), T(0));
+                channel.add(p, &x.at(p, 0), &dy.at(p, 0), spatial.gate(p), T(0));
             channel.close();
             channel.to_pools();
             for (Index p = 0; p < positions; ++p) {
@@ -127,11 +127,11 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Cpu> {
             for (Index p = 0; p < positions; ++p) {
                 constexpr bool cascade =
                     A == Arrangement::channel_first;  // the spatial pools saw the channel gate
-                channel.add(&x.at(p, 0), &dy.at(p, 0), spatial.gate(p),
+                channel.add(p, &x.at(p, 0), &dy.at(p, 0), spatial.gate(p),
                             cascade ? spatial.from_mean(p) : T(0));
                 if (cascade) {
                     const Index c = spatial.argmax(p);
-                    channel.add(c, x.at(p, c) * spatial.from_maximum(p));
+                    channel.add_to(c, x.at(p, c) * spatial.from_maximum(p));
                 }
             }
             channel.close();

@@ -16,7 +16,7 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
 
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        const Index chunks = chunks_for(call.count(), K * D);
+        const Index chunks = chunks_for(call.count(), cpu::vectorised(K * D));
         ctx.parallel(chunks, [&](Index chunk) {
             const auto [first, last] = part_of(call.count(), chunks, chunk);
             for (Index i = first; i < last; i += tile) compare(call, Range{i, std::min(i + tile, last)});
@@ -43,14 +43,16 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
             if (call.dx) write_dx(call, columns);
             if (exact) {
                 T* dc = call.dparams.centres.data();
-                cpu::add_class_sums(own, columns, D, dc, [=](Index i, Index j, Index d) {
-                    return dy[i] * (c[j * D + d] - e[i * D + d]);
+                cpu::add_class_sums(own, columns, D, dc, [=]<class P>(Index i, Index j, Index d) {
+                    return cpu::scaled_difference<P>(dy[i], c + j * D + d, e + i * D + d);
                 });
-                cpu::add_class_sums(intruders, columns, D, dc, [=](Index i, Index j, Index d) {
-                    return dy[i] * (e[i * D + d] - c[j * D + d]);
+                cpu::add_class_sums(intruders, columns, D, dc, [=]<class P>(Index i, Index j, Index d) {
+                    return cpu::scaled_difference<P>(dy[i], e + i * D + d, c + j * D + d);
                 });
             } else {
-                const auto embedding = [=](Index i, Index, Index d) { return e[i * D + d]; };
+                const auto embedding = [=]<class P>(Index i, Index, Index d) {
+                    return cpu::packet::ploadu<P>(e + i * D + d);
+                };
                 cpu::add_class_sums(own, columns, D, call.dparams.own_sum.data(), embedding);
                 cpu::add_class_sums(intruders, columns, D, call.dparams.intruder_sum.data(), embedding);
             }
@@ -64,6 +66,7 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
             const auto [first, last] = part_of(K, chunks, chunk);
             for (Index j = first; j < last; ++j) {
                 const double own = call.sums.own_count[j], intruders = call.sums.intruder_count[j];
+                if (own == 0 && intruders == 0) continue;
                 const double pull = call.alpha / (1 + own), push = call.alpha / (1 + intruders);
                 const T* own_sum = call.sums.own_sum.data() + j * D;
                 const T* intruder_sum = call.sums.intruder_sum.data() + j * D;
@@ -78,30 +81,30 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
     }
 
   private:
-    static constexpr Index tile = 8;  // samples that share a centre's way into the cache
+    static constexpr Index tile = 16;   // samples that share a centre's way into the cache
+    static constexpr int together = 4;  // samples, times two centres, that registers compare at once
 
     struct Comparison {
         double own = 0;      // D(e, c_p)
         double nearest = 0;  // D(e, c_q)
         Index q = -1;
+
+        void meet(Index j, Index label, double distance) {
+            if (j == label) {
+                own = distance;
+            } else if (q < 0 || is_nearer(distance, nearest)) {
+                nearest = distance;
+                q = j;
+            }
+        }
     };
 
     template <class Call>
     static void compare(const Call& call, Range samples) {
         Comparison found[tile];
-        for (Index j = 0; j < K; ++j) {
-            const auto* centre = call.params.centres.data() + j * D;
-            for (Index i = samples.first; i < samples.last; ++i) {
-                const double distance = cpu::half_squared_distance(call.x[i].data(), centre, D);
-                Comparison& sample = found[i - samples.first];
-                if (j == call.side.labels.data()[i]) {
-                    sample.own = distance;
-                } else if (sample.q < 0 || is_nearer(distance, sample.nearest)) {
-                    sample.nearest = distance;
-                    sample.q = j;
-                }
-            }
-        }
+        Index j = 0;
+        for (; j + 2 <= K; j += 2) compare_with<2>(call, samples, j, found);
+        if (j < K) compare_with<1>(call, samples, j, found);
         for (Index i = samples.first; i < samples.last; ++i) {
             const Comparison& sample = found[i - samples.first];
             const double hinge = sample.own + call.op.margin - sample.nearest;
@@ -112,6 +115,24 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
                 call.saved.nearest[i][0] = static_cast<std::int32_t>(sample.q);
             }
         }
+    }
+
+    /// All samples with the centres j ... j + Centres - 1, in this order.
+    template <int Centres, class Call>
+    static void compare_with(const Call& call, Range samples, Index j, Comparison* found) {
+        const auto* centres = call.params.centres.data() + j * D;
+        const std::int32_t* label = call.side.labels.data();
+        const auto some = [&]<int Count>(Index i) {
+            double distance[Count][Centres];
+            cpu::half_squared_distances(call.x[i].data(), centres, D, distance);
+            for (Index s = 0; s < Count; ++s) {
+                for (Index c = 0; c < Centres; ++c)
+                    found[i - samples.first + s].meet(j + c, label[i + s], distance[s][c]);
+            }
+        };
+        Index i = samples.first;
+        for (; i + together <= samples.last; i += together) some.template operator()<together>(i);
+        for (; i < samples.last; ++i) some.template operator()<1>(i);
     }
 
     /// A NaN counts as nearer than any number, so that it reaches the loss.
