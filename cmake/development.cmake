@@ -46,7 +46,9 @@ elseif(DAF_SANITIZE)
     message(FATAL_ERROR "DAF_SANITIZE is '${DAF_SANITIZE}', but must be empty, address or thread")
 endif()
 if(sanitizer_flags)
-    list(JOIN sanitizer_flags "," flags_of_host_compiler)
+    # nvcc passes a list on, and takes every comma for one of its own.
+    string(REPLACE "," ",-fsanitize=" flags_of_host_compiler "${sanitizer_flags}")
+    string(REPLACE ";" "," flags_of_host_compiler "${flags_of_host_compiler}")
     target_compile_options(daf_development INTERFACE
         "$<$<COMPILE_LANGUAGE:CXX>:${sanitizer_flags}>"
         "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${flags_of_host_compiler}>")

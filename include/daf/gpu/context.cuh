@@ -42,6 +42,7 @@ class Gpu {
     template <class T>
     void zero(T* data, Index count) const {
         if (count == 0) return;
+        use_device();
         gpu::check_cuda(cudaMemsetAsync(data, 0, bytes_of<T>(count), stream_), "cudaMemsetAsync");
     }
 
@@ -94,6 +95,7 @@ class Gpu {
     void use_device() const { gpu::check_cuda(cudaSetDevice(device_), "cudaSetDevice"); }
     void queue_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) const {
         if (bytes == 0) return;
+        use_device();
         gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_), "cudaMemcpyAsync");
     }
 
