@@ -108,8 +108,9 @@ void report(benchmark::State& state, Index count, Pass pass) {
 }
 
 template <class Op>
-void measure(benchmark::State& state, Pass pass, Index threads, Index images) {
+void measure(benchmark::State& state, Pass pass, Index threads, Index images, daf::Convolution algorithm) {
     Bench<Op> bench(threads, images);
+    bench.cpu.set_convolution(algorithm);
     if (pass == Pass::backward) bench.forward();
     for (auto _ : state) {
         switch (pass) {
@@ -123,7 +124,8 @@ void measure(benchmark::State& state, Pass pass, Index threads, Index images) {
 
 /// Every pass of one operator, on one thread and on all.
 template <class Op>
-void add(const std::string& name, Index images = 32) {
+void add(const std::string& name, Index images = 32,
+         daf::Convolution algorithm = daf::Convolution::automatic) {
     const std::pair<Pass, const char*> passes[] = {
         {Pass::inference, "inference"}, {Pass::forward, "forward"}, {Pass::backward, "backward"}};
     const auto cores = static_cast<Index>(std::thread::hardware_concurrency());
@@ -131,8 +133,8 @@ void add(const std::string& name, Index images = 32) {
         for (Index threads = 1; threads <= cores; threads += std::max<Index>(cores - 1, 1)) {
             const std::string full = name + "/" + pass_name + "/" + std::to_string(threads);
             benchmark::RegisterBenchmark(full.c_str(),
-                                         [pass = pass, threads, images](benchmark::State& state) {
-                                             measure<Op>(state, pass, threads, images);
+                                         [pass = pass, threads, images, algorithm](benchmark::State& state) {
+                                             measure<Op>(state, pass, threads, images, algorithm);
                                          })
                 ->Unit(benchmark::kMillisecond)
                 ->UseRealTime()
@@ -141,17 +143,25 @@ void add(const std::string& name, Index images = 32) {
     }
 }
 
+/// A layer's convolution by either algorithm. Winograd's 4x4 tiles may reach four times the peak.
+template <class Op>
+void add_both_algorithms(const std::string& layer, Index images) {
+    add<Op>("convolution " + layer + " direct", images, daf::Convolution::direct);
+    add<Op>("convolution " + layer + " winograd", images, daf::Convolution::winograd);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     add<daf::Conv2d<Shape<48, 48, 1>, 16>>("conv2d 48x48x1 to 16");
-    add<daf::Conv2d<Shape<48, 48, 16>, 16>>("conv2d 48x48x16 to 16");
-    add<daf::Conv2d<Shape<24, 24, 32>, 32>>("conv2d 24x24x32 to 32");
-    add<daf::Conv2d<Shape<12, 12, 64>, 64>>("conv2d 12x12x64 to 64");
-    add<daf::Conv2d<Shape<6, 6, 128>, 128>>("conv2d 6x6x128 to 128");
-    add<daf::Conv2d<Shape<24, 24, 256>, 256>>("conv2d 24x24x256 to 256");
-    add<daf::Conv2d<Shape<12, 12, 512>, 512>>("conv2d 12x12x512 to 512");
-    add<daf::Conv2d<Shape<6, 6, 512>, 512>>("conv2d 6x6x512 to 512");
+    add_both_algorithms<daf::Conv2d<Shape<48, 48, 16>, 16>>("48x48x16", 64);
+    add_both_algorithms<daf::Conv2d<Shape<24, 24, 32>, 32>>("24x24x32", 64);
+    add_both_algorithms<daf::Conv2d<Shape<96, 96, 64>, 64>>("96x96x64", 8);
+    add_both_algorithms<daf::Conv2d<Shape<48, 48, 128>, 128>>("48x48x128", 8);
+    add_both_algorithms<daf::Conv2d<Shape<24, 24, 256>, 256>>("24x24x256", 32);
+    add_both_algorithms<daf::Conv2d<Shape<12, 12, 512>, 512>>("12x12x512", 32);
+    add_both_algorithms<daf::Conv2d<Shape<6, 6, 512>, 512>>("6x6x512", 32);
+    add_both_algorithms<daf::Conv2d<Shape<3, 3, 256>, 256>>("3x3x256", 64);
     add<daf::ConvBnRelu<Shape<48, 48, 16>, 16>>("conv_bn_relu 48x48x16 to 16");
     add<daf::ConvBnRelu<Shape<12, 12, 512>, 512>>("conv_bn_relu 12x12x512 to 512");
     add<daf::BatchNorm<Shape<48, 48, 16>>>("batch_norm 48x48x16");
