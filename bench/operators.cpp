@@ -80,20 +80,28 @@ constexpr double operations<daf::ConvBnRelu<In, F, K>> = operations<daf::Conv2d<
 template <class In, Index F, daf::Start S>
 constexpr double operations<daf::Linear<In, F, S>> = 2.0 * In::size* F;
 
-/// What a pass moves or computes at least, for one image.
+template <class S, Index K>
+constexpr double operations<daf::TripletCentreLoss<S, K>> = 3.0 * K* S::size;
+
+/// Of the backward pass: the gradients by x and by the parameters.
+template <class Op>
+constexpr double backward_operations = 2 * operations<Op>;
+template <class S, Index K>
+constexpr double backward_operations<daf::TripletCentreLoss<S, K>> = 0;
+
 enum class Pass { inference, forward, backward };
 
 template <class Op>
 void report(benchmark::State& state, Index count, Pass pass) {
-    const auto images = static_cast<double>(count * static_cast<Index>(state.iterations()));
-    const bool back = pass == Pass::backward;  // the gradients by x and by the parameters
-    if (operations < Op >> 0) {
-        state.counters["flop"] =
-            benchmark::Counter(images * operations<Op> * (back ? 2 : 1), benchmark::Counter::kIsRate);
+    const bool back = pass == Pass::backward;
+    const double flop = static_cast<double>(count) * (back ? backward_operations<Op> : operations<Op>);
+    if (flop > 0) {
+        state.counters["flop"] = benchmark::Counter(flop, benchmark::Counter::kIsIterationInvariantRate);
     } else {
         const Index floats = Op::Output::size + Op::Input::size * (back ? 2 : 1);
-        state.counters["bytes"] = benchmark::Counter(images * sizeof(float) * static_cast<double>(floats),
-                                                     benchmark::Counter::kIsRate);
+        const auto bytes = static_cast<double>(count * floats) * sizeof(float);
+        state.counters["bytes"] = benchmark::Counter(bytes, benchmark::Counter::kIsIterationInvariantRate);
+        state.counters["size"] = bytes;
     }
 }
 

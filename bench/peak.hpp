@@ -50,18 +50,19 @@ inline double peak_gflops(int threads) {
     return 2.0 * registers * static_cast<double>(daf::cpu::lanes<float> * steps * threads) / seconds * 1e-9;
 }
 
-/// GB/s, read and written, of `threads` cores that copy a block much larger than the nearer caches.
-inline double copy_bandwidth(int threads) {
-    constexpr std::size_t bytes = std::size_t{64} << 20;
+/// GB/s, read and written, of `threads` cores that copy so that `bytes` move: from and to whichever cache, or memory,
+/// work of that size lives in.
+inline double copy_bandwidth(int threads, double bytes) {
+    const std::size_t half = std::max(static_cast<std::size_t>(bytes / 2), std::size_t{64});
     daf::Cpu cpu(daf::Threads{threads});
-    std::vector<char> from(bytes, 1), to(bytes);
-    const double seconds = fastest(10, [&] {
+    std::vector<char> from(half, 1), to(half);
+    const double seconds = fastest(20, [&] {
         cpu.parallel(threads, [&](Index chunk) {
-            const auto [first, last] = daf::part_of(static_cast<Index>(bytes), threads, chunk);
+            const auto [first, last] = daf::part_of(static_cast<Index>(half), threads, chunk);
             std::memcpy(to.data() + first, from.data() + first, static_cast<std::size_t>(last - first));
         });
     });
-    return 2.0 * static_cast<double>(bytes) / seconds * 1e-9;
+    return 2.0 * static_cast<double>(half) / seconds * 1e-9;
 }
 
 }  // namespace daf_bench

@@ -10,7 +10,8 @@
 
 namespace daf_bench {
 
-/// Runs report either "flop" or "bytes" as rates, and are named "operator/pass/threads".
+/// Runs are named "operator/pass/threads" and report either "flop" or "bytes" as a rate; with "bytes", in "size" how
+/// many of them an iteration moves.
 class Table : public benchmark::BenchmarkReporter {
   public:
     bool ReportContext(const Context&) override {
@@ -35,26 +36,23 @@ class Table : public benchmark::BenchmarkReporter {
     }
 
   private:
-    struct Peak {
-        double gflops, bandwidth;
-    };
-
     std::string rate(const Run& run, int threads) {
-        auto [found, is_new] = peaks_.try_emplace(threads);
-        if (is_new) found->second = {peak_gflops(threads), copy_bandwidth(threads)};
         char text[80];
         if (const auto flop = run.counters.find("flop"); flop != run.counters.end()) {
+            auto [peak, is_new] = peaks_.try_emplace(threads);
+            if (is_new) peak->second = peak_gflops(threads);
             std::snprintf(text, sizeof text, "%6.1f GFLOP/s | %4.0f %% of %.0f GFLOP/s", flop->second * 1e-9,
-                          flop->second * 1e-7 / found->second.gflops, found->second.gflops);
+                          flop->second * 1e-7 / peak->second, peak->second);
         } else {
             const double bytes = run.counters.at("bytes");
+            const double copied = copy_bandwidth(threads, run.counters.at("size"));
             std::snprintf(text, sizeof text, "%6.1f GB/s    | %4.0f %% of %.0f GB/s", bytes * 1e-9,
-                          bytes * 1e-7 / found->second.bandwidth, found->second.bandwidth);
+                          bytes * 1e-7 / copied, copied);
         }
         return text;
     }
 
-    std::map<int, Peak> peaks_;  // by threads
+    std::map<int, double> peaks_;  // GFLOP/s, by threads
 };
 
 }  // namespace daf_bench
