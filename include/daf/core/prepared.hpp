@@ -25,7 +25,7 @@ class PlainPrepared {
     PlainPrepared(Backend& ctx, Op op, const ParametersOf<Op, const T, Space>& parameters, Index)
         : op_(op), memory_(ctx.allocate(parameter_count<Op> * static_cast<Index>(sizeof(T)))) {
         const std::span<T> slab(memory_.template as<T>(), static_cast<std::size_t>(parameter_count<Op>));
-        auto bound = bind<Op>(slab);
+        auto bound = bind<Op, Space>(slab);
         for_each_pair(bound, parameters, [&](const auto&, auto& to, const auto& from) {
             ctx.copy(to.data(), from.data(), from.size());
         });
