@@ -84,7 +84,7 @@ std::vector<std::string> offered(const std::vector<std::string>& words, const st
 
 TEST_CASE("help: every command's fits 80 columns, and says its usage first") {
     const auto names = commands();
-    for (const char* name : {"train", "finetune", "ablate", "eval", "predict", "faces", "bench"})
+    for (const char* name : {"train", "finetune", "ablate", "report", "eval", "predict", "faces", "bench"})
         CHECK(has(names, name));
     CHECK(names.front() == "train");
     for (const std::string& name : names) {

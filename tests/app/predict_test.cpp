@@ -144,7 +144,13 @@ TEST_CASE("predict: agrees with eval, in any batch and on any number of threads"
     }
     const Outcome judged = daf_test::daf_cnn({"eval", "--weights", weights, "--limit", "70", "--json"});
     CHECK(json::parse(judged.out)["accuracy"].get<double>() == doctest::Approx(correct / 70.0));
-    CHECK(predictions(weights, {names[69]})[0] == array[69]);
+    // Alone, an image may take another convolution algorithm: the same up to rounding.
+    const json alone = predictions(weights, {names[69]})[0];
+    CHECK(alone["expression"] == array[69]["expression"]);
+    for (const auto& [name, probability] : alone["probabilities"].items()) {
+        CHECK(probability.get<double>() ==
+              doctest::Approx(array[69]["probabilities"][name].get<double>()).epsilon(1e-4));
+    }
     names.insert(names.end(), {"--threads", "3"});
     CHECK(predictions(weights, names) == array);
 }

@@ -16,7 +16,7 @@ namespace daf_cnn {
 
 namespace {
 
-/// Images at once; the figures do not depend on it.
+/// Images at once; fixed, since the convolutions choose their algorithm by it and round accordingly.
 constexpr Index eval_batch = 64;
 
 struct Request {

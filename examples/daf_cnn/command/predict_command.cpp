@@ -14,7 +14,7 @@ namespace daf_cnn {
 
 namespace {
 
-/// Images at once; the probabilities do not depend on it.
+/// Images at once; fixed, since the convolutions choose their algorithm by it and round accordingly.
 constexpr Index predict_batch = 64;
 
 struct Request {

@@ -73,6 +73,13 @@ Command add_report(CLI::App& program) {
     add_option(*app,
                Option{"threads", Interval{1, 256}, "threads; the page does not depend on them", "all cores"},
                request->threads, given);
+    app->footer(
+        "One page without network or scripts: learning curves, confusion matrix, t-SNE,\n"
+        "attention, distances between classes, the surest mistakes; for an ablation, the\n"
+        "table beside the paper's and the four variants side by side.\n\n"
+        "Examples:\n"
+        "  daf-cnn report --run runs/first\n"
+        "  daf-cnn report --run runs/table-1 --out table-1.html");
     return [request] { report(*request); };
 }
 

@@ -218,8 +218,9 @@ inline void order_and_check(Header& header, std::string_view origin) {
     });
     for (const Entry& entry : header.entries) {
         const std::string place = std::string("tensor ") + json::shown(entry.name);
-        const std::string offsets =
-            std::string("[") + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
+        std::string offsets = "[";  // piece by piece: g++ 12 warns of the sum of temporaries (bug 105651)
+        offsets.append(std::to_string(entry.begin)).append(", ");
+        offsets.append(std::to_string(entry.end)).append("]");
         const std::optional<std::uint64_t> bytes = tensor_bytes(entry.dtype, entry.shape);
         if (!bytes) refuse(origin, place, "a size below 2^64 bytes", describe(entry.dtype, entry.shape));
         if (entry.begin != header.data_bytes) {
