@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <daf/core/entry.hpp>
 #include <daf/core/host_context.hpp>
+#include <daf/cpu/split_tiles.hpp>
 #include <daf/cpu/thread_pool.hpp>
 #include <memory>
 
@@ -23,6 +24,7 @@ enum class Convolution {
     automatic,  // whichever should be faster, by a rule in cpu/convolution.hpp
     direct,     // the most accurate
     winograd,   // F(4x4,3x3) or F(3x3,3x3): fewer multiplications
+    split,      // float as the sum of two bf16, on the processor's matrix tiles (AMX); double goes direct
 };
 
 class Cpu : public HostContext {
@@ -32,13 +34,17 @@ class Cpu : public HostContext {
     /// All cores.
     Cpu() : Cpu(Threads{static_cast<int>(std::thread::hardware_concurrency())}) {}
     explicit Cpu(Threads threads)
-        : pool_(std::make_unique<ThreadPool>(threads.count < 1 ? 1 : threads.count)) {}
+        : pool_(std::make_unique<ThreadPool>(threads.count < 1 ? 1 : threads.count)),
+          matrix_tiles_(cpu::matrix_tiles_granted()) {}
 
     int threads() const { return pool_->threads(); }
 
     /// Between the forward and the backward pass of a network it must stay the same.
     void set_convolution(Convolution algorithm) { convolution_ = algorithm; }
     Convolution convolution() const { return convolution_; }
+
+    /// Whether this processor has matrix tiles, the system grants them and the build may use them.
+    bool matrix_tiles() const { return matrix_tiles_; }
 
     /// body(chunk) or body(chunk, worker) for every chunk in [0, chunks), on all threads. The body must not throw.
     template <class Body>
@@ -58,6 +64,7 @@ class Cpu : public HostContext {
   private:
     std::unique_ptr<ThreadPool> pool_;
     Convolution convolution_ = Convolution::automatic;
+    bool matrix_tiles_;
 };
 
 /// [first, last) of the chunk-th of `chunks` nearly equal parts of `count`.

@@ -1,6 +1,7 @@
 #pragma once
 // The convolution behind Conv2d and ConvBnRelu: which algorithm runs, and the passes as the operators call them.
 #include <daf/cpu/direct_convolution.hpp>
+#include <daf/cpu/split_gradient.hpp>
 #include <daf/cpu/winograd.hpp>
 #include <daf/cpu/winograd_gradient.hpp>
 #include <variant>
@@ -33,11 +34,37 @@ constexpr bool winograd_pays(const ConvolutionSize& size, Index count, Weights w
     return winograd < direct;
 }
 
+/// Where it can run, the product on matrix tiles takes less time than any other, unless most of a tile would be zeros.
+constexpr bool split_pays(const ConvolutionSize& size) {
+    return std::min(size.in, size.features) >= tile_side;
+}
+
+/// How a pass over batches of `count` computes.
 template <class T>
-bool uses_winograd(const Cpu& ctx, const ConvolutionSize& size, Index count,
-                   Weights weights = Weights::transformed_now) {
-    if (size.kernel != 3 || size.stride != 1 || ctx.convolution() == Convolution::direct) return false;
-    return ctx.convolution() == Convolution::winograd || winograd_pays<T>(size, count, weights);
+Convolution algorithm_for(const Cpu& ctx, const ConvolutionSize& size, Index count,
+                          Weights weights = Weights::transformed_now) {
+    if (size.kernel != 3 || size.stride != 1) return Convolution::direct;
+    const bool splits = std::is_same_v<T, float>;
+    switch (ctx.convolution()) {
+        case Convolution::automatic: break;
+        case Convolution::split: return splits ? Convolution::split : Convolution::direct;
+        default: return ctx.convolution();
+    }
+    if (splits && ctx.matrix_tiles() && split_pays(size)) return Convolution::split;
+    return winograd_pays<T>(size, count, weights) ? Convolution::winograd : Convolution::direct;
+}
+
+/// One of a pass's algorithms.
+template <class T, class Direct, class Winograd, class Split>
+using AnyPass = std::conditional_t<std::is_same_v<T, float>, std::variant<Direct, Winograd, Split>,
+                                   std::variant<Direct, Winograd>>;
+template <class T, class Direct, class Winograd, class Split>
+AnyPass<T, Direct, Winograd, Split> pass_of(Convolution algorithm, const ConvolutionSize& size, Index count) {
+    if (algorithm == Convolution::winograd) return Winograd(size, count);
+    if constexpr (std::is_same_v<T, float>) {
+        if (algorithm == Convolution::split) return Split(size, count);
+    }
+    return Direct(size, count);
 }
 
 /// y of x for batches of `count`.
@@ -45,9 +72,9 @@ template <class T>
 class ConvolutionForward {
   public:
     ConvolutionForward(const Cpu& ctx, const ConvolutionSize& size, Index count)
-        : ConvolutionForward(uses_winograd<T>(ctx, size, count), size, count) {}
-    ConvolutionForward(bool winograd, const ConvolutionSize& size, Index count)
-        : pass_(winograd ? Pass(WinogradForward<T>(size, count)) : Pass(DirectForward<T>(size, count))) {}
+        : ConvolutionForward(algorithm_for<T>(ctx, size, count), size, count) {}
+    ConvolutionForward(Convolution algorithm, const ConvolutionSize& size, Index count)
+        : pass_(pass_of<T, DirectForward<T>, WinogradForward<T>, SplitForward>(algorithm, size, count)) {}
 
     /// Elements of the weights as the pass reads them: a function of the shapes and the algorithm.
     Index transformed() const {
@@ -79,8 +106,7 @@ class ConvolutionForward {
     }
 
   private:
-    using Pass = std::variant<DirectForward<T>, WinogradForward<T>>;
-    Pass pass_;
+    AnyPass<T, DirectForward<T>, WinogradForward<T>, SplitForward> pass_;
 };
 
 /// dx and dweight of dy for batches of `count`.
@@ -88,8 +114,8 @@ template <class T>
 class ConvolutionBackward {
   public:
     ConvolutionBackward(const Cpu& ctx, const ConvolutionSize& size, Index count)
-        : pass_(uses_winograd<T>(ctx, size, count) ? Pass(WinogradBackward<T>(size, count))
-                                                   : Pass(DirectBackward<T>(size, count))) {}
+        : pass_(pass_of<T, DirectBackward<T>, WinogradBackward<T>, SplitBackward>(
+              algorithm_for<T>(ctx, size, count), size, count)) {}
 
     Index scratch(int threads) const {
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
@@ -101,8 +127,7 @@ class ConvolutionBackward {
     }
 
   private:
-    using Pass = std::variant<DirectBackward<T>, WinogradBackward<T>>;
-    Pass pass_;
+    AnyPass<T, DirectBackward<T>, WinogradBackward<T>, SplitBackward> pass_;
 };
 
 }  // namespace daf::cpu

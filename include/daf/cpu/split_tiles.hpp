@@ -1,0 +1,187 @@
+#pragma once
+// Products of floats on a processor's matrix tiles (AMX), which multiply bf16 and add in float. A float is taken as the
+// sum of two bf16, high and low, and
+//
+//   a b = a_high b_high + a_low b_high + a_high b_low        what is left out is at most 2^-16 of a b
+//
+// Where there are no tiles, plain loops do the same: for tests; nobody would choose them.
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <daf/core/shape.hpp>
+#if defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__linux__)
+#define DAF_MATRIX_TILES 1
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace daf::cpu {
+
+/// The bits of a bf16: the upper half of a float's.
+using Bf16 = std::uint16_t;
+
+/// The nearest bf16, of equally near ones the even; a NaN stays one.
+inline Bf16 nearest_bf16(float value) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    return static_cast<Bf16>(value == value ? rounded : 0x7fc0);
+}
+inline float to_float(Bf16 value) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
+}
+
+/// from = high + low, element by element, but for 2^-17 of its size.
+inline void split(const float* from, Index count, Bf16* high, Bf16* low) {
+    for (Index i = 0; i < count; ++i) {
+        high[i] = nearest_bf16(from[i]);
+        low[i] = nearest_bf16(from[i] - to_float(high[i]));
+    }
+}
+
+inline constexpr Index tile_side = 16;              // rows and columns of a tile of a product
+inline constexpr Index tile_depth = 32;             // elements that one step sums over
+inline constexpr Index block_side = 2 * tile_side;  // of the products that are made at a time
+inline constexpr Index tile_size = tile_side * tile_depth;
+
+/// Two tiles of A, 16 rows each: row i, element k of the first at first[i * row + k], its low part `low` further.
+struct SplitRows {
+    const Bf16* first;
+    const Bf16* second;
+    Index row, low;
+};
+
+/// Two tiles of B, 16 columns each. Elements k and k + 1 of the sum, k even, are a pair: column j's stand side by side at
+/// pair_size * k / 2 + 2 j of the high parts; the low parts are `low` further.
+struct SplitColumns {
+    const Bf16* first;
+    const Bf16* second;
+    Index low;
+};
+inline constexpr Index pair_size = 2 * tile_side;
+
+/// Writes one pair of 16 columns from two rows of A, whose low parts are `row_low` further.
+inline void interleave(const Bf16* even, const Bf16* odd, Index row_low, Bf16* pair, Index low) {
+    for (int part = 0; part < 2; ++part, even += row_low, odd += row_low, pair += low) {
+        for (Index j = 0; j < tile_side; ++j) {
+            const std::uint32_t both = even[j] | static_cast<std::uint32_t>(odd[j]) << 16;
+            std::memcpy(pair + 2 * j, &both, sizeof both);
+        }
+    }
+}
+
+#if DAF_MATRIX_TILES
+
+/// Whether the system lets this process use the processor's tiles. Asks for them.
+inline bool matrix_tiles_granted() {
+    constexpr long request = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    return syscall(SYS_arch_prctl, request, tile_data) == 0;
+}
+
+/// The calling thread's tiles are set up while it lives.
+class MatrixTiles {
+  public:
+    MatrixTiles() {
+        struct alignas(64) {
+            std::uint8_t palette = 1, start = 0, reserved[14] = {};
+            std::uint16_t row_bytes[16] = {};
+            std::uint8_t rows[16] = {};
+        } config;
+        for (int i = 0; i < 8; ++i) {
+            config.row_bytes[i] = 64;
+            config.rows[i] = 16;
+        }
+        _tile_loadconfig(&config);
+    }
+    MatrixTiles(const MatrixTiles&) = delete;
+    MatrixTiles& operator=(const MatrixTiles&) = delete;
+    ~MatrixTiles() { _tile_release(); }
+};
+
+/// A sum of products of 32 rows with 32 columns, in the processor's tiles 0 to 3: one at a time in a thread.
+class TileBlock {
+  public:
+    TileBlock() {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+    }
+
+    /// += A B over one step.
+    void add(const SplitRows& a, const SplitColumns& b) {
+        rows(a.first, a.second, a.row);
+        columns(b.first, b.second);
+        multiply();
+        rows(a.first + a.low, a.second + a.low, a.row);
+        multiply();
+        rows(a.first, a.second, a.row);
+        columns(b.first + b.low, b.second + b.low);
+        multiply();
+    }
+
+    /// Row by row, block_side columns each.
+    void store(float* sums) const {
+        constexpr Index row = block_side, bytes = row * 4;
+        _tile_stored(0, sums, bytes);
+        _tile_stored(1, sums + tile_side, bytes);
+        _tile_stored(2, sums + tile_side * row, bytes);
+        _tile_stored(3, sums + tile_side * row + tile_side, bytes);
+    }
+
+  private:
+    static void rows(const Bf16* first, const Bf16* second, Index row) {
+        _tile_loadd(4, first, 2 * row);
+        _tile_loadd(5, second, 2 * row);
+    }
+    static void columns(const Bf16* first, const Bf16* second) {
+        _tile_loadd(6, first, 2 * pair_size);
+        _tile_loadd(7, second, 2 * pair_size);
+    }
+    static void multiply() {
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+};
+
+#else
+
+inline bool matrix_tiles_granted() { return false; }
+
+class MatrixTiles {
+  public:
+    MatrixTiles() {}  // not trivial, as with tiles: a scope is a use
+};
+
+class TileBlock {
+  public:
+    void add(const SplitRows& a, const SplitColumns& b) {
+        for (Index i = 0; i < block_side; ++i) {
+            const Bf16* row = i < tile_side ? a.first + i * a.row : a.second + (i - tile_side) * a.row;
+            for (Index k = 0; k < tile_depth; ++k) {
+                const float high = to_float(row[k]), low = to_float(row[k + a.low]);
+                float* sums = sums_.data() + i * block_side;
+                for (const Bf16* columns : {b.first, b.second}) {
+                    const Bf16* pair = columns + k / 2 * pair_size + k % 2;
+                    for (Index j = 0; j < tile_side; ++j) {
+                        const float b_high = to_float(pair[2 * j]);
+                        const float b_low = to_float(pair[2 * j + b.low]);
+                        sums[j] += high * b_high + low * b_high + high * b_low;
+                    }
+                    sums += tile_side;
+                }
+            }
+        }
+    }
+    void store(float* sums) const { std::memcpy(sums, sums_.data(), sizeof sums_); }
+
+  private:
+    std::array<float, block_side * block_side> sums_{};
+};
+
+#endif
+
+}  // namespace daf::cpu
