@@ -47,12 +47,12 @@ struct Passes {
         cpu.reserve(std::max(forward.whole_scratch(threads), backward.scratch(threads)));
         {
             auto frame = cpu.scratch();
-            forward.transform_and_run(cpu, frame, weight.data(), x.data(), y.data(),
+            forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), y.data(),
                                       [](Index, Index, Index) {});
         }
         auto frame = cpu.scratch();
-        const daf::cpu::PlainRows<T> rows{dy.data(), size.out_width() * size.features, size.out_height()};
-        backward.run(cpu, frame, weight.data(), x.data(), rows, dx.data(), false, dweight.data());
+        backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx.data(),
+                     false, dweight.data());
     }
 };
 

@@ -19,8 +19,8 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
         cpu::ConvolutionForward<T>(ctx, size, call.count())
-            .transform_and_run(ctx, frame, call.params.weight.data(), call.x.data(), call.y.data(),
-                               [&](Index first, Index pixels, Index) {
+            .transform_and_run(ctx, frame, call.params.weight.data(), size.x_rows(call.x.data()),
+                               call.y.data(), [&](Index first, Index pixels, Index) {
                                    if constexpr (Op::with_bias) {
                                        const T* bias = call.params.bias.data();
                                        T* y = call.y.data() + first * Features;
@@ -34,10 +34,10 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         auto frame = ctx.scratch();
-        const cpu::PlainRows<T> dy{call.dy.data(), Op::Output::width * Features, Op::Output::height};
         cpu::ConvolutionBackward<T>(ctx, size, call.count())
-            .run(ctx, frame, call.params.weight.data(), call.x.data(), dy,
-                 call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(), call.dparams.weight.data());
+            .run(ctx, frame, call.params.weight.data(), size.x_rows(call.x.data()),
+                 size.y_rows(call.dy.data()), call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(),
+                 call.dparams.weight.data());
         if constexpr (Op::with_bias) {
             for (Index o = 0; o < Features; ++o) {
                 double sum = 0;

@@ -33,7 +33,8 @@ class FoldedConvolution {
 
     void forward(Cpu& ctx, const T* x, T* y, Index count) const {
         auto frame = ctx.scratch();
-        pass(count).run(ctx, frame, weights(), x, y, {Finish::bias_relu, bias()}, [](Index, Index, Index) {});
+        pass(count).run(ctx, frame, weights(), size_.x_rows(x), y, {Finish::bias_relu, bias()},
+                        [](Index, Index, Index) {});
     }
 
   private:
@@ -80,7 +81,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
             cpu::BatchMoments<T> moments(Features, convolution.slots());
             moments.take(frame);
             T* z = saved.z.data();
-            convolution.transform_and_run(ctx, frame, p.weight.data(), call.x.data(), z,
+            convolution.transform_and_run(ctx, frame, p.weight.data(), size.x_rows(call.x.data()), z,
                                           [&](Index first, Index pixels, Index slot) {
                                               moments.add(z + first * Features, pixels, slot);
                                           });
@@ -98,7 +99,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
                 cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
                                               p.gamma.data(), p.beta.data(), slope);
             T* y = call.y.data();
-            convolution.transform_and_run(ctx, frame, p.weight.data(), call.x.data(), y,
+            convolution.transform_and_run(ctx, frame, p.weight.data(), size.x_rows(call.x.data()), y,
                                           [&](Index first, Index pixels, Index) {
                                               T* at = y + first * Features;
                                               cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(at),
@@ -129,7 +130,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         const T* dy = call.dy.data();
         cpu::ConvolutionBackward<T>(ctx, size, count)
             .run(
-                ctx, frame, p.weight.data(), call.x.data(),
+                ctx, frame, p.weight.data(), size.x_rows(call.x.data()),
                 [&](Index n, Index row, T* dz) {
                     const Index at = (n * Op::Output::height + row) * row_size;
                     to_z.apply(z + at, dy + at, width, dz, false);

@@ -91,14 +91,14 @@ class ConvolutionForward {
     Index scratch(int threads) const {
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
     }
-    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const T* x, T* y,
+    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels& after) const {
         std::visit([&](const auto& pass) { pass.run(ctx, frame, transformed, x, y, finish, after); }, pass_);
     }
 
     /// Of transform_and_run.
     Index whole_scratch(int threads) const { return scratch_size<T>(transformed()) + scratch(threads); }
-    void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, T* y,
+    void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
                            const AfterPixels& after) const {
         T* weights = frame.take<T>(transformed());
         transform(ctx, weight, weights);
@@ -121,7 +121,7 @@ class ConvolutionBackward {
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
     }
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
-    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, const MapRows<T>& dy, T* dx,
+    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, const MapRows<T>& dy, T* dx,
              bool accumulate, T* dweight) {
         std::visit([&](auto& pass) { pass.run(ctx, frame, weight, x, dy, dx, accumulate, dweight); }, pass_);
     }

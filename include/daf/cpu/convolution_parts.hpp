@@ -5,6 +5,20 @@
 
 namespace daf::cpu {
 
+/// A pass's maps, row by row: writes row `row` of image n to `to`.
+template <class T>
+using MapRows = FunctionRef<void(Index n, Index row, T* to)>;
+
+/// Rows that lie in memory.
+template <class T>
+struct PlainRows {
+    const T* maps;
+    Index row_size, rows;
+    void operator()(Index n, Index row, T* to) const {
+        std::copy_n(maps + (n * rows + row) * row_size, row_size, to);
+    }
+};
+
 /// The shapes of a convolution as its run-time-sized cores take them.
 struct ConvolutionSize {
     Index height, width, in;  // of x
@@ -19,6 +33,16 @@ struct ConvolutionSize {
     constexpr Index y_size() const { return out_area() * features; }
     constexpr Index weights() const { return kernel * kernel * in * features; }
     constexpr Index padded_x() const { return (height + border()) * (width + border()) * in; }
+
+    /// Maps in memory as a pass reads them.
+    template <class T>
+    constexpr PlainRows<T> x_rows(const T* x) const {
+        return {x, width * in, height};
+    }
+    template <class T>
+    constexpr PlainRows<T> y_rows(const T* y) const {
+        return {y, out_width() * features, out_height()};
+    }
 };
 
 template <class Op>
@@ -26,20 +50,6 @@ constexpr ConvolutionSize convolution_size() {
     return {Op::Input::height,    Op::Input::width, Op::Input::channels,
             Op::Output::channels, Op::kernel,       Op::stride};
 }
-
-/// A pass's maps, row by row: writes row `row` of image n to `to`.
-template <class T>
-using MapRows = FunctionRef<void(Index n, Index row, T* to)>;
-
-/// Rows that lie in memory.
-template <class T>
-struct PlainRows {
-    const T* maps;
-    Index row_size, rows;
-    void operator()(Index n, Index row, T* to) const {
-        std::copy_n(maps + (n * rows + row) * row_size, row_size, to);
-    }
-};
 
 /// What becomes of an output.
 enum class Finish {

@@ -8,19 +8,19 @@
 
 namespace daf::cpu {
 
-/// Copies rows of an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels, every pixel
+/// Writes rows of an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels, every pixel
 /// `step` from the next; `before` zero pixels stand above and to the left.
 template <class T>
-void place_in_grid(const T* image, Range rows, Index columns, Index channels, Index step, Index before,
-                   Index grid_width, T* grid) {
+void place_in_grid(const MapRows<T>& maps, Index image, Range rows, Index columns, Index channels, Index step,
+                   Index before, Index grid_width, T* grid) {
     for (Index r = rows.first; r < rows.last; ++r) {
         T* to = grid + ((before + r * step) * grid_width + before) * channels;
-        const T* from = image + r * columns * channels;
-        if (step == 1) {
-            std::copy_n(from, columns * channels, to);
-        } else {
-            for (Index c = 0; c < columns; ++c)
-                std::copy_n(from + c * channels, channels, to + c * step * channels);
+        maps(image, r, to);
+        if (step == 1) continue;
+        for (Index c = columns - 1; c > 0;
+             --c) {  // a pixel's new place has been left by then, or was never taken
+            std::copy_n(to + c * channels, channels, to + c * step * channels);
+            std::fill_n(to + c * channels, channels, T(0));
         }
     }
 }
@@ -63,8 +63,9 @@ class GridConvolution {
     }
 
     /// Places rows of an image in a grid that is zero elsewhere.
-    void place(const T* image, Range rows, T* grid) const {
-        place_in_grid(image, rows, from_.columns, from_.channels, spread_, kernel_ / 2, grid_width_, grid);
+    void place(const MapRows<T>& maps, Index image, Range rows, T* grid) const {
+        place_in_grid(maps, image, rows, from_.columns, from_.channels, spread_, kernel_ / 2, grid_width_,
+                      grid);
     }
     Index source_rows() const { return from_.rows; }
 
@@ -85,8 +86,9 @@ class GridConvolution {
     }
 
     /// A whole image.
-    void image(const T* packed, const T* source, T* grid, T* target, bool accumulate) const {
-        place(source, {0, from_.rows}, grid);
+    void image(const T* packed, const MapRows<T>& maps, Index image, T* grid, T* target,
+               bool accumulate) const {
+        place(maps, image, {0, from_.rows}, grid);
         multiply(packed, grid, {0, to_.rows}, {0, panels()}, target, accumulate);
     }
 
@@ -146,12 +148,12 @@ class ConvolutionWeightGradient {
     }
 
     /// Adds one image's part to its chunk's sum.
-    void image(const T* x, const T* dy, Index chunk, int worker) const {
+    void image(const MapRows<T>& x, Index n, const T* dy, Index chunk, int worker) const {
         T* grid = grids_ + worker * stride_of(size_.padded_x());
         T* packed = packed_ + worker * stride_of(packed_dy());
         T* sums = sums_ + chunk * stride_of(size_.weights());
         const Index grid_width = size_.width + size_.border(), width = packets_ * lanes<T>;
-        place_in_grid(x, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width, grid);
+        place_in_grid(x, n, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width, grid);
         pack_panels<T>(packed, size_.features, size_.out_area(), packets_, 1,
                        [&](Index pixel) { return dy + pixel * size_.features; });
         const Sum sum{size_.out_height(), size_.out_width()};
@@ -215,7 +217,7 @@ class DirectForward {
 
     Index scratch(int threads) const { return threads * scratch_size<T>(grid_.grid_size()); }
 
-    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const T* x, T* y,
+    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels& after) const {
         PerThread<T> grids(frame, ctx.threads(), grid_.grid_size());
         for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), grid_.grid_size(), T(0));
@@ -227,7 +229,7 @@ class DirectForward {
         ctx.parallel(slots(), [&](Index slot, int worker) {
             const auto [first, last] = part_of(count_, slots(), slot);
             for (Index n = first; n < last; ++n) {
-                grid_.image(transformed, x + n * size_.x_size(), grids.of(worker), y + n * size_.y_size(),
+                grid_.image(transformed, x, n, grids.of(worker), y + n * size_.y_size(),
                             finish.kind == Finish::accumulate);
                 finish_pixels(y, n * size_.out_area(), size_.out_area(), finish);
                 after(n * size_.out_area(), size_.out_area(), slot);
@@ -239,12 +241,11 @@ class DirectForward {
     /// Too few images to give every thread its own.
     bool shared() const { return count_ < 8; }
 
-    void share_image(Cpu& ctx, const T* transformed, const T* x, T* grid, T* y, Index n,
+    void share_image(Cpu& ctx, const T* transformed, const MapRows<T>& x, T* grid, T* y, Index n,
                      const OutputFinish<T>& finish, const AfterPixels& after) const {
         const Index groups = slots(), copies = chunks_for(grid_.source_rows());
-        ctx.parallel(copies, [&](Index part) {
-            grid_.place(x + n * size_.x_size(), part_of(grid_.source_rows(), copies, part), grid);
-        });
+        ctx.parallel(
+            copies, [&](Index part) { grid_.place(x, n, part_of(grid_.source_rows(), copies, part), grid); });
         // Each panel's weights are read by one thread, unless there are too few panels.
         const Index panels = grid_.panels(), cuts = panels < 8 ? groups : 1;
         ctx.parallel(panels * cuts, [&](Index piece) {
@@ -292,7 +293,7 @@ class DirectBackward {
     }
 
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
-    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, const MapRows<T>& dy, T* dx,
+    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, const MapRows<T>& dy, T* dx,
              bool accumulate, T* dweight) {
         T* packed = frame.take<T>(to_x_.packed_size());
         PerThread<T> grids(frame, ctx.threads(), to_x_.grid_size());
@@ -308,9 +309,10 @@ class DirectBackward {
             for (Index n = first; n < last; ++n) {
                 for (Index row = 0; row < size_.out_height(); ++row)
                     dy(n, row, image + row * size_.out_width() * size_.features);
-                to_weight_.image(x + n * size_.x_size(), image, chunk, worker);
+                to_weight_.image(x, n, image, chunk, worker);
                 if (dx != nullptr)
-                    to_x_.image(packed, image, grids.of(worker), dx + n * size_.x_size(), accumulate);
+                    to_x_.image(packed, size_.y_rows<T>(image), 0, grids.of(worker), dx + n * size_.x_size(),
+                                accumulate);
             }
         });
         to_weight_.finish(ctx, dweight);

@@ -34,12 +34,11 @@ class WinogradForward {
         return owners(threads) * scratch_size<T>(block_size()) + threads * scratch_size<T>(grids_.size());
     }
 
-    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const T* x, T* y,
+    void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels& after) const {
         PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
-        const PlainRows<T> rows{x, size_.width * size_.in, size_.height};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* v = blocks.of(owner);
             T* m = v + v_.size();
@@ -48,7 +47,7 @@ class WinogradForward {
                 const Range strips = tiling_.strips_of(b);
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
                     T* grid = grids.of(worker);
-                    grids_.fill(strips.first + s, rows, grid);
+                    grids_.fill(strips.first + s, x, grid);
                     v_.input(grid, s, v);
                 });
                 ctx.parallel(tiling_.points(), [&](Index k) {

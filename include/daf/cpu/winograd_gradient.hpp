@@ -3,7 +3,7 @@
 //
 //   dU[k] = sum over the tiles of V[k]^T W[k],   W = A dy A^T,   dw = G^T dU G
 //
-// Both from one pass over dy, which may be made row by row as it is needed.
+// Both from one pass over dy and x, which may be made row by row as they are needed.
 #include <daf/cpu/winograd_parts.hpp>
 
 namespace daf::cpu {
@@ -32,7 +32,7 @@ class WinogradBackward {
     }
 
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
-    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const T* x, const MapRows<T>& dy, T* dx,
+    void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, const MapRows<T>& dy, T* dx,
              bool accumulate, T* dweight) const {
         const int threads = ctx.threads();
         T* transformed = frame.take<T>(weights_.size());
@@ -47,7 +47,6 @@ class WinogradBackward {
             with_tile(tiling_.tile,
                       [&](auto m) { weights_.template transform_turned<m>(ctx, weight, transformed); });
         }
-        const PlainRows<T> x_rows{x, size_.width * size_.in, size_.height};
         const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* x_tiles = blocks.of(owner);
@@ -59,7 +58,7 @@ class WinogradBackward {
                 const Range strips = tiling_.strips_of(b);
                 const Index tiles = strips.size() * tiling_.strip_tiles();
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
-                    x_grid_.fill(strips.first + s, x_rows, x_grids.of(worker));
+                    x_grid_.fill(strips.first + s, x, x_grids.of(worker));
                     x_.input(x_grids.of(worker), s, x_tiles);
                     dy_grid_.fill(strips.first + s, dy, dy_grids.of(worker));
                     packed_dy_.output_gradient(dy_grids.of(worker), s, packed);
