@@ -123,19 +123,33 @@ TEST_CASE("Winograd in float stays close to the direct convolution in double on 
     MESSAGE("largest error over largest value: y ", worst_forward, ", gradients ", worst_gradient);
 }
 
-TEST_CASE("the rule takes Winograd where it pays, and a context can insist") {
-    using daf::cpu::uses_winograd;
-    daf::Cpu cpu(daf::Threads{1});
+TEST_CASE("the rule takes Winograd where it pays") {
+    using daf::cpu::Weights;
+    using daf::cpu::winograd_pays;
     const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
     const daf::cpu::ConvolutionSize deep{6, 6, 512, 512, 3, 1};
-    CHECK(uses_winograd<float>(cpu, large, 1));
-    CHECK_FALSE(uses_winograd<float>(cpu, first, 32));
-    CHECK_FALSE(uses_winograd<float>(cpu, deep, 1));  // four tiles do not pay for 25 transformed weights each
-    CHECK(uses_winograd<float>(cpu, deep, 32));
+    CHECK(winograd_pays<float>(large, 1, Weights::transformed_now));
+    CHECK_FALSE(winograd_pays<float>(first, 32, Weights::transformed_now));
+    // Four tiles do not pay for 25 transformed weights each.
+    CHECK_FALSE(winograd_pays<float>(deep, 1, Weights::transformed_now));
+    CHECK(winograd_pays<float>(deep, 32, Weights::transformed_now));
+}
+
+TEST_CASE("a context can insist on an algorithm") {
+    using daf::cpu::algorithm_for;
+    daf::Cpu cpu(daf::Threads{1});
+    const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
+    CHECK(algorithm_for<float>(cpu, large, 1) ==
+          (cpu.matrix_tiles() ? Convolution::split : Convolution::winograd));
+    CHECK(algorithm_for<double>(cpu, large, 1) == Convolution::winograd);
+    CHECK(algorithm_for<float>(cpu, first, 1) == Convolution::direct);
     cpu.set_convolution(Convolution::direct);
-    CHECK_FALSE(uses_winograd<float>(cpu, large, 1));
+    CHECK(algorithm_for<float>(cpu, large, 1) == Convolution::direct);
     cpu.set_convolution(Convolution::winograd);
-    CHECK(uses_winograd<float>(cpu, first, 1));
-    CHECK_FALSE(uses_winograd<float>(cpu, {96, 96, 64, 64, 5, 1}, 32));
-    CHECK_FALSE(uses_winograd<float>(cpu, {96, 96, 64, 64, 3, 2}, 32));
+    CHECK(algorithm_for<float>(cpu, first, 1) == Convolution::winograd);
+    CHECK(algorithm_for<float>(cpu, {96, 96, 64, 64, 5, 1}, 32) == Convolution::direct);
+    CHECK(algorithm_for<float>(cpu, {96, 96, 64, 64, 3, 2}, 32) == Convolution::direct);
+    cpu.set_convolution(Convolution::split);
+    CHECK(algorithm_for<float>(cpu, first, 1) == Convolution::split);
+    CHECK(algorithm_for<double>(cpu, large, 1) == Convolution::direct);
 }

@@ -105,7 +105,7 @@ class SplitProduct {
 class SplitForward {
   public:
     SplitForward(const ConvolutionSize& size, Index count)
-        : size_(size), tiling_(SplitTiling::of(size, count, Index{3} << 18)), product_(tiling_, size.in, size.features) {}
+        : size_(size), tiling_(SplitTiling::of(size, count, 1)), product_(tiling_, size.in, size.features) {}
 
     /// Elements of the weights as this pass reads them; they do not depend on the count.
     Index transformed() const { return product_.weights().size(); }
@@ -138,9 +138,8 @@ class SplitForward {
                     product_.grid().fill(SplitStrip(tiling_, strips.first + s), s, piece % rows_of_strip, x,
                                          rows.of(worker), grid);
                 });
-                ctx.parallel(product_.pieces(), [&](Index piece) {
-                    product_.run(transformed, grid, strips, piece, y, finish);
-                });
+                ctx.parallel(product_.pieces(),
+                             [&](Index piece) { product_.run(transformed, grid, strips, piece, y, finish); });
                 ctx.parallel(groups(), [&](Index group) {
                     finish_group(strips, group, spread() ? chunk : group, after);
                 });
@@ -153,7 +152,9 @@ class SplitForward {
     bool spread() const { return tiling_.units() >= 8; }
     int owners(int threads) const { return spread() ? threads : 1; }
     /// Of a unit's output, for what comes after it.
-    Index groups() const { return spread() ? 1 : tiling_.across ? tile_side : chunks_for(tiling_.unit_strips); }
+    Index groups() const {
+        return spread() ? 1 : tiling_.across ? tile_side : chunks_for(tiling_.unit_strips);
+    }
 
     void finish_group(Range strips, Index group, Index slot, const AfterPixels& after) const {
         const Index area = size_.height * size_.width;

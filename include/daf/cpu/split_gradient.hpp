@@ -4,6 +4,7 @@
 //   dw[tap][c][f] = sum over the lanes l of x of x[l][c] dy[l - tap][f]
 //
 // Both from one pass over x and dy, which may be made row by row as they are needed.
+#include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/split_convolution.hpp>
 
 namespace daf::cpu {
@@ -12,7 +13,7 @@ class SplitBackward {
   public:
     SplitBackward(const ConvolutionSize& size, Index count)
         : size_(size),
-          tiling_(SplitTiling::of(size, count, Index{3} << 20)),
+          tiling_(SplitTiling::of(size, count, least_blocks)),
           to_x_(tiling_, size.features, size.in),
           turned_x_(tiling_, size.in),
           dy_pairs_(tiling_, to_x_.grid(), size.features) {}
@@ -20,7 +21,7 @@ class SplitBackward {
     Index scratch(int threads) const {
         return scratch_size<float>(to_x_.weights().size()) + scratch_size<Bf16>(to_x_.grid().size()) +
                scratch_size<Bf16>(turned_x_.size()) + scratch_size<Bf16>(dy_pairs_.size()) +
-               threads * scratch_size<float>(row_size());
+               scratch_size<float>(weight_pieces() * block_size) + threads * scratch_size<float>(row_size());
     }
 
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
@@ -30,6 +31,7 @@ class SplitBackward {
         auto* grid = frame.take<Bf16>(to_x_.grid().size());
         auto* turned = frame.take<Bf16>(turned_x_.size());
         auto* pairs = frame.take<Bf16>(dy_pairs_.size());
+        auto* sums = frame.take<float>(weight_pieces() * block_size);
         PerThread<float> rows(frame, ctx.threads(), row_size());
         if (dx != nullptr) to_x_.weights().transform_turned(ctx, weight, weights);
         const OutputFinish<float> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr};
@@ -40,15 +42,20 @@ class SplitBackward {
             const Index for_weights = weight_pieces(), for_x = dx == nullptr ? 0 : to_x_.pieces();
             ctx.parallel(for_weights + for_x, [&](Index piece) {
                 if (piece < for_weights) {
-                    add_weights(turned, pairs, strips, piece, dweight);
+                    add_weights(turned, pairs, strips, piece, u == 0, sums + piece * block_size);
                 } else {
                     to_x_.run(weights, grid, strips, piece - for_weights, dx, finish);
                 }
             });
         }
+        add_sums(ctx, sums, dweight);
     }
 
   private:
+    static constexpr Index block_size = block_side * block_side;
+    /// A piece of dw adds up all blocks of a unit: enough of them to be worth its writing down.
+    static constexpr Index least_blocks = 32;
+
     Index row_size() const { return std::max(to_x_.grid().row_size(), turned_x_.row_size()); }
 
     void lay_out(Cpu& ctx, Range strips, const MapRows<float>& x, const MapRows<float>& dy,
@@ -65,37 +72,60 @@ class SplitBackward {
         });
     }
 
-    /// Two columns of B are two panels of features, or, if their number is odd, two taps.
-    bool pairs_of_panels() const { return dy_pairs_.panels() % 2 == 0; }
-    Index column_pairs() const {
-        return pairs_of_panels() ? dy_pairs_.panels() / 2 * 9 : dy_pairs_.panels() * 5;
-    }
-    Index row_pairs() const { return (turned_x_.tiles() + 1) / 2; }
-    Index weight_pieces() const { return column_pairs() * row_pairs(); }
-
+    /// 16 columns of B: a panel of features, met by a tap.
     struct Column {
         Index panel, tap;
+        friend bool operator==(Column, Column) = default;
     };
 
-    void add_weights(const Bf16* turned, const Bf16* pairs, Range strips, Index piece, float* dweight) const {
+    /// Pieces of dw: pairs of columns by pairs of rows.
+    Index column_pairs() const { return panels() / 2 * 9 + panels() % 2 * 5; }
+    Index row_pairs() const { return (turned_x_.tiles() + 1) / 2; }
+    Index weight_pieces() const { return column_pairs() * row_pairs(); }
+    Index panels() const { return dy_pairs_.panels(); }
+
+    struct Piece {
+        Index column_pair, row_pair;
+    };
+    /// Columns in groups that stay in a core's second-level cache while all rows pass.
+    Piece piece_at(Index piece) const {
+        constexpr Index near_bytes = Index{1} << 20;
+        const Index panel_pair_bytes = 2 * dy_pairs_.size() / panels() * static_cast<Index>(sizeof(Bf16));
+        const Index group = std::max<Index>(near_bytes / panel_pair_bytes, 1) * 9;
+        const Index first = piece / (group * row_pairs()) * group;
+        const Index columns = std::min(group, column_pairs() - first), i = piece - first * row_pairs();
+        return {first + i % columns, i / columns};
+    }
+
+    /// Two columns that read nearly the same lanes, so that the second finds them in the nearest cache: taps of one panel
+    /// two lanes or two rows apart. Across, a block is one pixel, and only the same tap finds the same pixel.
+    std::pair<Column, Column> columns_of(Index pair) const {
+        constexpr Index taps[4][2] = {{0, 2}, {6, 8}, {3, 5}, {1, 7}}, middle = 4;
+        const Index panel = pair / 9 * 2, i = pair % 9;
+        if (tiling_.across) return {{panel, i}, {panel + 1, i}};
+        if (i < 4) return {{panel, taps[i][0]}, {panel, taps[i][1]}};
+        if (panel + 1 == panels()) return {{panel, middle}, {panel, middle}};
+        if (i < 8) return {{panel + 1, taps[i - 4][0]}, {panel + 1, taps[i - 4][1]}};
+        return {{panel, middle}, {panel + 1, middle}};
+    }
+
+    /// sums = or += one piece over a unit.
+    void add_weights(const Bf16* turned, const Bf16* pairs, Range strips, Index piece, bool first_unit,
+                     float* sums) const {
         const MatrixTiles tiles;
-        const Index columns = piece % column_pairs(), first_tile = piece / column_pairs() * 2;
+        const auto [columns, row_pair] = piece_at(piece);
+        const auto [first, second] = columns_of(columns);
+        const Index first_tile = row_pair * 2;
         const Index second_tile = std::min(first_tile + 1, turned_x_.tiles() - 1);
-        Column first{}, second{};
-        if (pairs_of_panels()) {
-            first = {columns / 9 * 2, columns % 9};
-            second = {first.panel + 1, first.tap};
-        } else {
-            first = {columns / 5, columns % 5 * 2};
-            second = {first.panel, std::min<Index>(first.tap + 1, 8)};
+        if (!first_unit) {
+            for (Index i = 0; i < block_size; i += 16) __builtin_prefetch(sums + i, 1);
         }
         TileBlock product;
         for (Index s = 0; s < strips.size(); ++s) {
             const Index first_block = s * tiling_.strip_blocks();
             const Index first_lane = s * tiling_.bordered_lanes();
             for (Index block = 0; block < tiling_.strip_blocks(); ++block) {
-                if (tiling_.across &&
-                    !SplitTaps(tiling_, block).meet(2 - first.tap / 3, 2 - first.tap % 3)) {
+                if (tiling_.across && !SplitTaps(tiling_, block).meet(2 - first.tap / 3, 2 - first.tap % 3)) {
                     continue;
                 }
                 const Index lane = first_lane + block * block_side;
@@ -103,11 +133,15 @@ class SplitBackward {
                             {pairs + at(first, lane), pairs + at(second, lane), dy_pairs_.low()});
             }
         }
-        alignas(64) float sums[block_side * block_side];
-        product.store(sums);
-        add(sums, first_tile, first, dweight);
-        const bool other = second.panel != first.panel || second.tap != first.tap;
-        if (other) add(sums + tile_side, first_tile, second, dweight);
+        if (first_unit) {
+            product.store(sums);
+            return;
+        }
+        alignas(64) float part[block_size];
+        product.store(part);
+        for_each_packet<float>(block_size, [&]<class P>(Index i) {
+            packet::pstoreu(sums + i, packet::padd(packet::ploadu<P>(sums + i), packet::ploadu<P>(part + i)));
+        });
     }
 
     /// Where the lanes of dy lie that the column's tap leads to from a lane of x.
@@ -115,13 +149,27 @@ class SplitBackward {
         return dy_pairs_.at(column.panel, lane + tiling_.lanes_to(2 - column.tap / 3, 2 - column.tap % 3));
     }
 
+    /// dweight += the pieces' sums.
+    void add_sums(Cpu& ctx, const float* sums, float* dweight) const {
+        ctx.parallel(weight_pieces(), [&](Index piece) {
+            const auto [columns, row_pair] = piece_at(piece);
+            const auto [first, second] = columns_of(columns);
+            const float* from = sums + piece * block_size;
+            add_column(from, row_pair, first, dweight);
+            if (second != first) add_column(from + tile_side, row_pair, second, dweight);
+        });
+    }
+
     /// 32 channels of x by 16 features.
-    void add(const float* sums, Index first_tile, Column column, float* dweight) const {
-        const Index c = first_tile * tile_side, f = column.panel * tile_side;
-        const Index channels = std::min(block_side, size_.in - c), features = std::min(tile_side, size_.features - f);
+    void add_column(const float* sums, Index row_pair, Column column, float* dweight) const {
+        const Index c = row_pair * block_side, f = column.panel * tile_side;
+        const Index channels = std::min(block_side, size_.in - c),
+                    features = std::min(tile_side, size_.features - f);
         float* to = dweight + (column.tap * size_.in + c) * size_.features + f;
         for (Index i = 0; i < channels; ++i, to += size_.features, sums += block_side) {
-            for (Index j = 0; j < features; ++j) to[j] += sums[j];
+            for_each_packet<float>(features, [&]<class P>(Index j) {
+                packet::pstoreu(to + j, packet::padd(packet::ploadu<P>(to + j), packet::ploadu<P>(sums + j)));
+            });
         }
     }
 

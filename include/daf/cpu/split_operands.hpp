@@ -6,6 +6,8 @@
 
 namespace daf::cpu {
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of a packet as a template argument: g++ keeps its alignment
 /// to (16 x 16, dense) = the transpose of 16 rows of 16 words.
 inline void transpose_words(const float* from, Index row, float* to) {
     if constexpr (lanes<float> == tile_side) {
@@ -19,12 +21,15 @@ inline void transpose_words(const float* from, Index row, float* to) {
         }
     }
 }
+#pragma GCC diagnostic pop
 
 /// In which order a convolution sums: steps of 32 elements, every one of them a channel of a tap.
 class SplitSum {
   public:
     explicit SplitSum(Index channels)
-        : channels_(channels), joined_(channels == tile_side), chunks_((channels + tile_depth - 1) / tile_depth) {}
+        : channels_(channels),
+          joined_(channels == tile_side),
+          chunks_((channels + tile_depth - 1) / tile_depth) {}
 
     /// Whether a step runs on from one pixel's channels to the next's: of 16 channels half a step would be zeros.
     bool joined() const { return joined_; }
@@ -149,7 +154,8 @@ class SplitTurned {
     Index pieces() const { return tiling_.strip_rows; }
     /// Floats that fill() needs.
     Index row_size() const {
-        return (tiling_.across ? block_side * tiling_.width : std::max(tiling_.pitch(), tile_side)) * channels_;
+        return (tiling_.across ? block_side * tiling_.width : std::max(tiling_.pitch(), tile_side)) *
+               channels_;
     }
     void fill(const SplitStrip& strip, Index s, Index piece, const MapRows<float>& rows, float* row,
               Bf16* turned) const {
@@ -165,7 +171,8 @@ class SplitTurned {
             for (Index c = 0; c < tiling_.width; ++c) {
                 const Index block = first_block + piece * tiling_.width + c;
                 for (Index half = 0; half < block_side; half += tile_side)
-                    place(row + half * row_floats + c * channels_, row_floats, tile_side, block, half, turned);
+                    place(row + half * row_floats + c * channels_, row_floats, tile_side, block, half,
+                          turned);
             }
             return;
         }
@@ -194,31 +201,22 @@ class SplitTurned {
 
     /// `count` pixels, `step` floats apart, to the lanes of a block from `lane` on, which share a half of it.
     void place(const float* pixels, Index step, Index count, Index block, Index lane, Bf16* turned) const {
-        alignas(64) float square[tile_side * tile_side], columns[tile_side * tile_side];
+        alignas(64) float square[tile_side * tile_side] = {}, columns[tile_side * tile_side];
         for (Index t = 0; t < tiles_; ++t) {
             const Index first = t * tile_side, channels = std::min(tile_side, channels_ - first);
             const float* from = pixels + first;
             Index row = step;
             if (count < tile_side || channels < tile_side) {
-                std::fill_n(square, tile_side * tile_side, 0.0F);
                 for (Index i = 0; i < count; ++i)
                     std::copy_n(from + i * step, channels, square + i * tile_side);
+                std::fill(square + count * tile_side, square + tile_side * tile_side, 0.0F);
                 from = square;
                 row = tile_side;
             }
             transpose_words(from, row, columns);
             Bf16* to = turned + tile(t, block) + lane;
-            for (Index c = 0; c < tile_side; ++c, to += tile_depth) {
-                Bf16 high[tile_side], low[tile_side];
-                split(columns + c * tile_side, tile_side, high, low);
-                if (count == tile_side) {
-                    std::copy_n(high, tile_side, to);
-                    std::copy_n(low, tile_side, to + tile_size);
-                } else {
-                    std::copy_n(high, count, to);
-                    std::copy_n(low, count, to + tile_size);
-                }
-            }
+            for (Index c = 0; c < tile_side; ++c, to += tile_depth)
+                SplitSixteen(columns + c * tile_side).store(to, to + tile_size, count);
         }
     }
 

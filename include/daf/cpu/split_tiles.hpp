@@ -5,14 +5,17 @@
 //   a b = a_high b_high + a_low b_high + a_high b_low        what is left out is at most 2^-16 of a b
 //
 // Where there are no tiles, plain loops do the same: for tests; nobody would choose them.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 #include <daf/core/shape.hpp>
+#if defined(__AVX512BF16__) || defined(__AMX_TILE__)
+#include <immintrin.h>
+#endif
 #if defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__linux__)
 #define DAF_MATRIX_TILES 1
-#include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -32,18 +35,66 @@ inline float to_float(Bf16 value) {
     return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
 }
 
-/// from = high + low, element by element, but for 2^-17 of its size.
-inline void split(const float* from, Index count, Bf16* high, Bf16* low) {
-    for (Index i = 0; i < count; ++i) {
-        high[i] = nearest_bf16(from[i]);
-        low[i] = nearest_bf16(from[i] - to_float(high[i]));
-    }
-}
-
 inline constexpr Index tile_side = 16;              // rows and columns of a tile of a product
 inline constexpr Index tile_depth = 32;             // elements that one step sums over
 inline constexpr Index block_side = 2 * tile_side;  // of the products that are made at a time
 inline constexpr Index tile_size = tile_side * tile_depth;
+
+/// 16 floats as 16 high and 16 low bf16, and their first `count` written.
+class SplitSixteen {
+  public:
+#if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+    explicit SplitSixteen(const float* from) : SplitSixteen(_mm512_loadu_ps(from)) {}
+    explicit SplitSixteen(__m512 values) {
+        const __m256bh high = _mm512_cvtneps_pbh(values);
+        high_ = bits(high);
+        const __m512i wide = _mm512_slli_epi32(_mm512_cvtepu16_epi32(high_), 16);
+        low_ = bits(_mm512_cvtneps_pbh(_mm512_sub_ps(values, _mm512_castsi512_ps(wide))));
+    }
+    void store(Bf16* high, Bf16* low) const {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(high), high_);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(low), low_);
+    }
+    void store(Bf16* high, Bf16* low, Index count) const {
+        const auto mask = static_cast<__mmask16>((1U << count) - 1);
+        _mm256_mask_storeu_epi16(high, mask, high_);
+        _mm256_mask_storeu_epi16(low, mask, low_);
+    }
+
+  private:
+    static __m256i bits(__m256bh values) {
+        return std::bit_cast<__m256i>(values);
+    }
+    __m256i high_, low_;
+#else
+    explicit SplitSixteen(const float* from) {
+        for (std::size_t i = 0; i < 16; ++i) {
+            high_[i] = nearest_bf16(from[i]);
+            low_[i] = nearest_bf16(from[i] - to_float(high_[i]));
+        }
+    }
+    void store(Bf16* high, Bf16* low) const {
+        store(high, low, tile_side);
+    }
+    void store(Bf16* high, Bf16* low, Index count) const {
+        std::copy_n(high_.data(), count, high);
+        std::copy_n(low_.data(), count, low);
+    }
+
+  private:
+    std::array<Bf16, 16> high_, low_;
+#endif
+};
+
+/// from = high + low, element by element, but for 2^-17 of its size.
+inline void split(const float* from, Index count, Bf16* high, Bf16* low) {
+    Index i = 0;
+    for (; i + tile_side <= count; i += tile_side) SplitSixteen(from + i).store(high + i, low + i);
+    for (; i < count; ++i) {
+        high[i] = nearest_bf16(from[i]);
+        low[i] = nearest_bf16(from[i] - to_float(high[i]));
+    }
+}
 
 /// Two tiles of A, 16 rows each: row i, element k of the first at first[i * row + k], its low part `low` further.
 struct SplitRows {
@@ -71,7 +122,7 @@ inline void interleave(const Bf16* even, const Bf16* odd, Index row_low, Bf16* p
     }
 }
 
-#if DAF_MATRIX_TILES
+#ifdef DAF_MATRIX_TILES
 
 /// Whether the system lets this process use the processor's tiles. Asks for them.
 inline bool matrix_tiles_granted() {
@@ -79,20 +130,21 @@ inline bool matrix_tiles_granted() {
     return syscall(SYS_arch_prctl, request, tile_data) == 0;
 }
 
-/// The calling thread's tiles are set up while it lives.
+/// Eight tiles of 16 rows of 64 bytes, as the processor is told. A constant in memory: g++'s intrinsic does not say that it
+/// reads more than the first bytes.
+struct alignas(64) TileLayout {
+    std::uint8_t palette = 1, start = 0, reserved[14] = {};
+    std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+inline constexpr TileLayout tile_layout{};
+
+/// The calling thread's tiles are set up while it lives. What they will load must be written before.
 class MatrixTiles {
   public:
     MatrixTiles() {
-        struct alignas(64) {
-            std::uint8_t palette = 1, start = 0, reserved[14] = {};
-            std::uint16_t row_bytes[16] = {};
-            std::uint8_t rows[16] = {};
-        } config;
-        for (int i = 0; i < 8; ++i) {
-            config.row_bytes[i] = 64;
-            config.rows[i] = 16;
-        }
-        _tile_loadconfig(&config);
+        asm volatile("" ::: "memory");  // g++'s intrinsics do not say that they read memory
+        _tile_loadconfig(&tile_layout);
     }
     MatrixTiles(const MatrixTiles&) = delete;
     MatrixTiles& operator=(const MatrixTiles&) = delete;
@@ -109,15 +161,14 @@ class TileBlock {
         _tile_zero(3);
     }
 
-    /// += A B over one step.
+    /// += A B over one step. In this order eight loads do.
     void add(const SplitRows& a, const SplitColumns& b) {
         rows(a.first, a.second, a.row);
+        columns(b.first + b.low, b.second + b.low);
+        multiply();
         columns(b.first, b.second);
         multiply();
         rows(a.first + a.low, a.second + a.low, a.row);
-        multiply();
-        rows(a.first, a.second, a.row);
-        columns(b.first + b.low, b.second + b.low);
         multiply();
     }
 
@@ -149,7 +200,9 @@ class TileBlock {
 
 #else
 
-inline bool matrix_tiles_granted() { return false; }
+inline bool matrix_tiles_granted() {
+    return false;
+}
 
 class MatrixTiles {
   public:

@@ -15,8 +15,8 @@ struct SplitTiling {
     Index strip_rows;   // of the map in a strip; divides the height. Across, a strip is 32 whole maps
     Index unit_strips;  // that are laid out at a time
 
-    /// unit_bytes: about what a unit's pixels take in one operand.
-    static constexpr SplitTiling of(const ConvolutionSize& size, Index count, Index unit_bytes);
+    /// least_blocks: of a unit, as far as the batch has them.
+    static constexpr SplitTiling of(const ConvolutionSize& size, Index count, Index least_blocks);
 
     constexpr Index pitch() const { return width + 1; }
     constexpr Index strips_of_image() const { return height / strip_rows; }
@@ -33,7 +33,9 @@ struct SplitTiling {
         return across ? height * width : (strip_rows * pitch() + block_side - 1) / block_side;
     }
     constexpr Index strip_lanes() const { return strip_blocks() * block_side; }
-    constexpr Index bordered_lanes() const { return across ? strip_lanes() : strip_lanes() + 2 * pitch() + 2; }
+    constexpr Index bordered_lanes() const {
+        return across ? strip_lanes() : strip_lanes() + 2 * pitch() + 2;
+    }
     /// From a lane of the strip to the bordered lane that tap (row, column) of 0 to 2 meets there.
     constexpr Index lanes_to(Index row, Index column) const {
         return across ? ((row - 1) * width + column - 1) * block_side : row * pitch() + column;
@@ -87,8 +89,9 @@ struct SplitStrip {
     }
 };
 
-constexpr SplitTiling SplitTiling::of(const ConvolutionSize& size, Index count, Index unit_bytes) {
-    constexpr Index near_bytes = Index{3} << 18;  // of a strip: half of a core's second-level cache, more or less
+constexpr SplitTiling SplitTiling::of(const ConvolutionSize& size, Index count, Index least_blocks) {
+    constexpr Index near_bytes = Index{3}
+                                 << 18;  // of a strip: half of a core's second-level cache, more or less
     SplitTiling t{size.height, size.width, count, false, 1, 1};
     const Index channels = std::max(size.in, size.features), lane_bytes = 4 * channels;
     for (Index rows = 2; rows <= t.height; ++rows) {
@@ -104,7 +107,9 @@ constexpr SplitTiling SplitTiling::of(const ConvolutionSize& size, Index count, 
         t.strip_rows = t.height;
     }
     const Index strip_bytes = t.bordered_lanes() * lane_bytes;
-    const Index strips = std::clamp(unit_bytes / strip_bytes, Index{1}, std::max(t.strips(), Index{1}));
+    const Index enough = (least_blocks + t.strip_blocks() - 1) / t.strip_blocks();
+    const Index strips =
+        std::clamp(std::max(near_bytes / strip_bytes, enough), Index{1}, std::max(t.strips(), Index{1}));
     const Index units = (t.strips() + strips - 1) / strips;
     t.unit_strips = units > 0 ? (t.strips() + units - 1) / units : 1;  // nearly equal units
     return t;
