@@ -50,12 +50,13 @@ struct SideInput {
     constexpr SideInput(Labels<Space> l, Draw d) : labels(l), draw(d) {}
 };
 
-/// forward: x -> y. In eval, `saved` is empty and the parameters are read-only.
-template <Operator Op, Mode M, class T, class Space>
+/// forward: x -> y. In eval, `saved` is empty and the parameters are read-only.  Only kernels that declare it meet an X
+/// that is Deferred, or a y that is null because it is deferred (core/deferred.hpp).
+template <Operator Op, Mode M, class T, class Space, class X = Batch<typename Op::Input, const T, Space>>
 struct ForwardCall {
     static constexpr bool training = M == Mode::train;
     Op op;
-    Batch<typename Op::Input, const T, Space> x;
+    X x;
     Batch<typename Op::Output, T, Space> y;
     ParametersOf<Op, std::conditional_t<training, T, const T>, Space> params;
     SavedOf<Op, T, Space> saved;
@@ -65,10 +66,10 @@ struct ForwardCall {
 };
 
 /// backward: dy -> dx, dparams.  x and y hold numbers only where Op::backward_reads_x / _y says that they are read.
-template <Operator Op, class T, class Space>
+template <Operator Op, class T, class Space, class X = Batch<typename Op::Input, const T, Space>>
 struct BackwardCall {
     Op op;
-    Batch<typename Op::Input, const T, Space> x;
+    X x;
     Batch<typename Op::Output, const T, Space> y;
     Batch<typename Op::Output, const T, Space> dy;
     GradientInto<Batch<typename Op::Input, T, Space>> dx;

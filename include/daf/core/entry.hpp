@@ -7,6 +7,7 @@
 //
 // Shapes, element types and memory spaces are checked by the compiler, counts and pointers at run time.
 #include <daf/core/call.hpp>
+#include <daf/core/deferred.hpp>
 #include <utility>
 
 namespace daf {
@@ -15,6 +16,7 @@ namespace daf {
 ///   static void forward(Backend&, const ForwardCall<Op, M, T, Space>&);
 ///   static void backward(Backend&, const BackwardCall<Op, T, Space>&);
 ///   template <class T> static Index scratch_bytes(const Backend&, Index count);
+/// and, where a network need not store a map between two operators, what core/deferred.hpp says.
 template <class Op, class Backend>
 struct Kernel;
 
@@ -147,6 +149,55 @@ void check_saved(Fields fields, Index count) {
     });
 }
 
+/// x or y, in memory or deferred.
+template <class B>
+void check_images(const char* op, const char* argument, const B& images, Index expected) {
+    if constexpr (is_deferred<B>) {
+        check_batch(op, argument, &images, images.count(), expected);
+        check_fields<typename B::Operator>("parameter", images.params);
+        check_saved<typename B::Operator>(images.saved, expected);
+    } else {
+        check_batch(op, argument, images.data(), images.count(), expected);
+    }
+}
+
+/// A batch as a call holds it where it is not deferred; empty where it is.
+template <class Want, class B>
+constexpr Want in_memory(const B& batch) {
+    if constexpr (is_deferred<B>) {
+        return {};
+    } else {
+        return batch;
+    }
+}
+/// x as a call holds it: as it is where it is deferred and read.
+template <class Op, class T, class Space, bool Reads, class X>
+using InputOf = std::conditional_t<Reads && is_deferred<X>, X, Batch<typename Op::Input, const T, Space>>;
+
+template <class Call, class X>
+constexpr auto input_as(const X& x) {
+    using Want = decltype(Call::x);
+    if constexpr (std::is_same_v<Want, X>) {
+        return x;
+    } else {
+        return in_memory<Want>(x);
+    }
+}
+
+/// That a deferred x meets a kernel that reads it, and a deferred y one that can make it again.
+template <class Op, class Backend, Mode M, class T, class X, class Y>
+constexpr void check_deferred() {
+    if constexpr (is_deferred<X>) {
+        static_assert(M == Mode::train && reads_deferred<Op, Backend>,
+                      "daf: x is deferred, but this kernel reads x in memory: write_out it first");
+    }
+    if constexpr (is_deferred<Y>) {
+        static_assert(
+            M == Mode::train && output_can_be_deferred<Op, Backend, T>,
+            "daf: y is deferred, but this kernel cannot make its output from what it saved: give y memory");
+    }
+}
+
 template <class Op, class Fields>
 void check_gradients(Fields fields) {
     for_each_field(fields, [&](const auto& field, const auto& view) {
@@ -204,7 +255,8 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 }
 
 /// y = op(x).
-///   x, y      batches of Op::Input and Op::Output, equally many images; they may not overlap
+///   x, y      batches of Op::Input and Op::Output, equally many images; they may not overlap. In training either may be
+///             Deferred where the kernel allows it (core/deferred.hpp)
 ///   params    of Op (bind<Op>), or Nothing; in training a stateful operator updates its state in them
 ///   saved     of Op (bind_saved<Op>), or Nothing; written in training, for backward. Left out in eval
 ///   side      labels or a Draw, for operators that read them
@@ -228,15 +280,21 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
         detail::check_bound<arg::saved, Kept, saved_fits, Saved>();
         if constexpr (params_fit && saved_fits && detail::argument_fits<typename Op::Input, T, Space, X> &&
                       detail::argument_fits<typename Op::Output, T, Space, Y>) {
-            using Call = ForwardCall<Op, M, T, Space>;
+            detail::check_deferred<Op, Backend, M, T, X, Y>();
+            using Call = ForwardCall<Op, M, T, Space, detail::InputOf<Op, T, Space, true, X>>;
             const char* name = Op::Header::name;
             if (x.count() < 1)
                 detail::throw_argument(name, "the batch is empty: expected at least one image");
-            detail::check_batch(name, "x", x.data(), x.count(), x.count());
-            detail::check_batch(name, "y", y.data(), y.count(), x.count());
+            detail::check_images(name, "x", x, x.count());
+            detail::check_images(name, "y", y, x.count());
             detail::check_fields<Op>("parameter", params);
             detail::check_side<Op>(side, x.count(), M == Mode::train);
-            Call call{op, x, y, detail::parameters_as<decltype(Call::params)>(params), {}, side};
+            Call call{op,
+                      detail::input_as<Call>(x),
+                      detail::in_memory<decltype(Call::y)>(y),
+                      detail::parameters_as<decltype(Call::params)>(params),
+                      {},
+                      side};
             if constexpr (M == Mode::train) {
                 detail::check_saved<Op>(saved, x.count());
                 call.saved = saved;
@@ -276,16 +334,24 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                       detail::argument_fits<typename Op::Input, T, Space, X> &&
                       detail::argument_fits<typename Op::Output, T, Space, Y> &&
                       detail::argument_fits<typename Op::Output, T, Space, DY>) {
-            using Call = BackwardCall<Op, T, Space>;
+            detail::check_deferred<Op, Backend, Mode::train, T, X, Y>();
+            using Call = BackwardCall<Op, T, Space, detail::InputOf<Op, T, Space, Op::backward_reads_x, X>>;
             const char* name = Op::Header::name;
-            Call call{op, x,     y,   dy, {}, detail::parameters_as<decltype(Call::params)>(params),
-                      {}, saved, side};
+            Call call{op,
+                      detail::input_as<Call>(x),
+                      detail::in_memory<decltype(Call::y)>(y),
+                      dy,
+                      {},
+                      detail::parameters_as<decltype(Call::params)>(params),
+                      {},
+                      saved,
+                      side};
             call.dparams = dparams;
             if (dy.count() < 1)
                 detail::throw_argument(name, "the batch is empty: expected at least one image");
             detail::check_batch(name, "dy", dy.data(), dy.count(), dy.count());
-            if (Op::backward_reads_x) detail::check_batch(name, "x", x.data(), x.count(), dy.count());
-            if (Op::backward_reads_y) detail::check_batch(name, "y", y.data(), y.count(), dy.count());
+            if constexpr (Op::backward_reads_x) detail::check_images(name, "x", x, dy.count());
+            if constexpr (Op::backward_reads_y) detail::check_images(name, "y", y, dy.count());
             if constexpr (!std::is_same_v<DX, Skip>) {
                 using B = decltype(dx.batch);
                 detail::check_argument<arg::dx, typename Op::Input, T, Space, B>();

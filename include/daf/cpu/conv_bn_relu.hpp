@@ -58,6 +58,31 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
     template <class T>
     using Gradient = cpu::NormalisationGradient<T, cpu::Rectify::yes>;
 
+    // A y need not be stored, nor an x (core/deferred.hpp): y is one step from the z that backward reads anyway.
+    static constexpr bool reads_rows = true;
+    template <class T>
+    class OutputRows {
+      public:
+        template <class Parameters>
+        OutputRows(const Parameters& p, const SavedOf<Op, T>& saved)
+            : z_(saved.z.data()),
+              affine_(cpu::normalisation<T>(Features, saved.mean.data(), saved.inverse_std.data(),
+                                            p.gamma.data(), p.beta.data(), slope_.data())) {}
+        OutputRows(const OutputRows&) = delete;
+        OutputRows& operator=(const OutputRows&) = delete;
+
+        void operator()(Index n, Index row, T* to) const {
+            constexpr Index width = Op::Output::width;
+            const T* z = z_ + (n * Op::Output::height + row) * width * Features;
+            cpu::normalise<cpu::Rectify::yes>(z, width, Features, affine_, to);
+        }
+
+      private:
+        std::array<T, Features> slope_;
+        const T* z_;
+        cpu::ChannelAffine<T> affine_;
+    };
+
     template <class T>
     static Index scratch_bytes(const Cpu& ctx, Index count) {
         const int threads = ctx.threads();
@@ -69,11 +94,10 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         return scratch_size<T>(Features) + std::max(forward, backward);
     }
 
-    template <Mode M, class T, class Space>
-    static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
+    template <Mode M, class T, class Space, class X>
+    static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space, X>& call) {
         const auto& p = call.params;
         auto frame = ctx.scratch();
-        T* slope = frame.take<T>(Features);
         const cpu::ConvolutionForward<T> convolution(ctx, size, call.count());
         if constexpr (M == Mode::train) {
             const auto& saved = call.saved;
@@ -81,25 +105,26 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
             cpu::BatchMoments<T> moments(Features, convolution.slots());
             moments.take(frame);
             T* z = saved.z.data();
-            convolution.transform_and_run(ctx, frame, p.weight.data(), size.x_rows(call.x.data()), z,
+            convolution.transform_and_run(ctx, frame, p.weight.data(), cpu::rows_of(call.x), z,
                                           [&](Index first, Index pixels, Index slot) {
                                               moments.add(z + first * Features, pixels, slot);
                                           });
             moments.join();
             moments.finish(Bn::eps, Bn::momentum, saved.mean.data(), saved.inverse_std.data(),
                            p.running_mean.data(), p.running_var.data());
-            const auto affine = cpu::normalisation<T>(Features, saved.mean.data(), saved.inverse_std.data(),
-                                                      p.gamma.data(), p.beta.data(), slope);
+            if (call.y.data() == nullptr) return;
+            const OutputRows<T> rows(p, saved);
             ctx.parallel(call.count(), [&](Index n) {
-                cpu::normalise<cpu::Rectify::yes>(saved.z[n].data(), area, Features, affine,
-                                                  call.y[n].data());
+                for (Index row = 0; row < Op::Output::height; ++row)
+                    rows(n, row, call.y[n].data() + row * Op::Output::width * Features);
             });
         } else {
+            T* slope = frame.take<T>(Features);
             const auto affine =
                 cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
                                               p.gamma.data(), p.beta.data(), slope);
             T* y = call.y.data();
-            convolution.transform_and_run(ctx, frame, p.weight.data(), size.x_rows(call.x.data()), y,
+            convolution.transform_and_run(ctx, frame, p.weight.data(), cpu::rows_of(call.x), y,
                                           [&](Index first, Index pixels, Index) {
                                               T* at = y + first * Features;
                                               cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(at),
@@ -108,8 +133,8 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         }
     }
 
-    template <class T, class Space>
-    static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
+    template <class T, class Space, class X>
+    static void backward(Cpu& ctx, const BackwardCall<Op, T, Space, X>& call) {
         const auto& p = call.params;
         const auto& saved = call.saved;
         const Index count = call.count(), chunks = chunks_for(count);
@@ -130,7 +155,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         const T* dy = call.dy.data();
         cpu::ConvolutionBackward<T>(ctx, size, count)
             .run(
-                ctx, frame, p.weight.data(), size.x_rows(call.x.data()),
+                ctx, frame, p.weight.data(), cpu::rows_of(call.x),
                 [&](Index n, Index row, T* dz) {
                     const Index at = (n * Op::Output::height + row) * row_size;
                     to_z.apply(z + at, dy + at, width, dz, false);

@@ -1,23 +1,8 @@
 #pragma once
 // What the convolution's algorithms have in common: shapes, and how a pass meets the maps that it reads and writes.
-#include <daf/cpu/context.hpp>
-#include <daf/cpu/function_ref.hpp>
+#include <daf/cpu/map_rows.hpp>
 
 namespace daf::cpu {
-
-/// A pass's maps, row by row: writes row `row` of image n to `to`.
-template <class T>
-using MapRows = FunctionRef<void(Index n, Index row, T* to)>;
-
-/// Rows that lie in memory.
-template <class T>
-struct PlainRows {
-    const T* maps;
-    Index row_size, rows;
-    void operator()(Index n, Index row, T* to) const {
-        std::copy_n(maps + (n * rows + row) * row_size, row_size, to);
-    }
-};
 
 /// The shapes of a convolution as its run-time-sized cores take them.
 struct ConvolutionSize {
@@ -66,18 +51,5 @@ struct OutputFinish {
 /// What a pass does with its output, besides writing it: called with pixels [first, first + pixels) of the batch when
 /// they are complete and in the cache. Calls of one slot come one after another, in an order that the shapes fix.
 using AfterPixels = FunctionRef<void(Index first, Index pixels, Index slot)>;
-
-/// Equal pieces of scratch, one a thread.
-template <class T>
-class PerThread {
-  public:
-    PerThread(ScratchFrame& frame, int threads, Index size)
-        : stride_(scratch_size<T>(size)), memory_(frame.take<std::byte>(threads * stride_)) {}
-    T* of(int thread) const { return reinterpret_cast<T*>(memory_ + thread * stride_); }
-
-  private:
-    Index stride_;
-    std::byte* memory_;
-};
 
 }  // namespace daf::cpu

@@ -1,6 +1,6 @@
 #pragma once
 #include <daf/cpu/channel_packets.hpp>
-#include <daf/cpu/context.hpp>
+#include <daf/cpu/map_rows.hpp>
 #include <daf/ops/max_pool.hpp>
 
 namespace daf {
@@ -80,30 +80,59 @@ template <class In, Index K>
 struct Kernel<MaxPool<In, K>, Cpu> {
     using Op = MaxPool<In, K>;
     static constexpr cpu::MaxPoolSize size{In::height, In::width, In::channels, K};
+    /// The rows of one row of windows.
+    static constexpr cpu::MaxPoolSize strip{K, In::width, In::channels, K};
+    static constexpr Index strip_size = K * In::width * In::channels;
 
-    template <Mode M, class T, class Space>
-    static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        const Index chunks = chunks_for(call.count(), In::size);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(call.count(), chunks, chunk);
-            for (Index n = first; n < last; ++n) {
-                std::uint8_t* winner = nullptr;
-                if constexpr (M == Mode::train) winner = call.saved.winner[n].data();
-                cpu::max_pool(size, call.x[n].data(), call.y[n].data(), winner);
-            }
-        });
+    static constexpr bool reads_rows =
+        true;  // an x that is deferred is made a strip at a time, and pooled from there
+
+    template <class T>
+    static Index scratch_bytes(const Cpu& ctx, Index) {
+        return ctx.threads() * scratch_size<T>(strip_size);
+    }
+
+    template <Mode M, class T, class Space, class X>
+    static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space, X>& call) {
+        const auto winner_of = [&](Index n) -> std::uint8_t* {
+            if constexpr (M == Mode::train) return call.saved.winner[n].data();
+            return nullptr;
+        };
+        if constexpr (is_deferred<X>) {
+            auto frame = ctx.scratch();
+            const cpu::PerThread<T> strips(frame, ctx.threads(), strip_size);
+            const auto rows = cpu::rows_of(call.x);
+            each_image(ctx, call.count(), [&](Index n, int worker) {
+                T* x = strips.of(worker);
+                for (Index r = 0; r < size.out_height(); ++r) {
+                    for (Index k = 0; k < K; ++k) rows(n, r * K + k, x + k * In::width * In::channels);
+                    const Index at = r * Op::Output::width * In::channels;
+                    cpu::max_pool(strip, x, call.y[n].data() + at, winner_of(n) + at);
+                }
+            });
+        } else {
+            each_image(ctx, call.count(), [&](Index n, int) {
+                cpu::max_pool(size, call.x[n].data(), call.y[n].data(), winner_of(n));
+            });
+        }
     }
 
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        const Index chunks = chunks_for(call.count(), In::size);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(call.count(), chunks, chunk);
-            for (Index n = first; n < last; ++n) {
-                cpu::max_pool_gradient(size, call.dy[n].data(), call.saved.winner[n].data(),
-                                       call.dx.batch[n].data(), call.dx.accumulates());
-            }
+        each_image(ctx, call.count(), [&](Index n, int) {
+            cpu::max_pool_gradient(size, call.dy[n].data(), call.saved.winner[n].data(),
+                                   call.dx.batch[n].data(), call.dx.accumulates());
+        });
+    }
+
+  private:
+    template <class Body>
+    static void each_image(Cpu& ctx, Index count, const Body& body) {
+        const Index chunks = chunks_for(count, In::size);
+        ctx.parallel(chunks, [&](Index chunk, int worker) {
+            const auto [first, last] = part_of(count, chunks, chunk);
+            for (Index n = first; n < last; ++n) body(n, worker);
         });
     }
 };

@@ -70,10 +70,11 @@ class Learner {
           moments_(ctx.allocate(daf::moments(optimizer) * trained * element)),
           plan_(largest.count),
           memory_(ctx.allocate(plan_.bytes)),
-          trunk_(ctx, largest.count),
-          head_(ctx, largest.count),
-          trunk_eval_(ctx, largest.count),
-          head_eval_(ctx, largest.count) {
+          activations_(ctx.allocate(activation_bytes(largest.count))),
+          trunk_(activations_.data(), largest.count),
+          head_(activations_.data() + TrainingTrunk::bytes(largest.count), largest.count),
+          trunk_eval_(activations_.data(), largest.count),
+          head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count) {
         initialise<Net>(parameters_.template as<T>(), seed);
         ctx.zero(moments_.template as<T>(), daf::moments(optimizer) * trained);
         bound_ = bind_all_parameters<Net, T, Space>(parameters_.template as<T>());
@@ -99,7 +100,7 @@ class Learner {
         const Embeddings e = trunk_.forward(ctx, net_.trunk, trunk_parameters, x, trunk_draw);
         const LogitsBatch logits = head_.forward(ctx, net_.head, head_parameters, e, head_draw);
 
-        // Softmax, and back through the head to de.
+        // The losses, while e and the logits are there: on their way back gradients take the activations' place.
         const auto losses = losses_of(count), weights = weights_of(count);
         const LogitsBatch dlogits{memory_.template as<T>(plan_.dlogits), count};
         const Embeddings de{memory_.template as<T>(plan_.de), count};
@@ -109,6 +110,18 @@ class Learner {
         StepResult result;
         result.count = count;
         result.softmax = reduce(ctx, Reduction::mean, losses);
+        const auto metric_saved =
+            bind_saved<Metric, T, Space>(memory_.template as<std::byte>(plan_.metric_saved), count);
+        forward<train>(ctx, net_.metric, e, losses, metric_parameters, metric_saved, labels);
+        result.metric = reduce(ctx, objective_.metric_reduction, losses);
+        result.loss = objective_.lambda * result.metric + objective_.softmax_weight * result.softmax;
+        for (Index i = 0; i < count; ++i) {
+            result.active += losses[i][0] > T(0);
+            result.correct += class_of(e[i].data(), logits[i].data()) == labels[i][0];
+        }
+        not_finite_ = std::isfinite(result.loss) ? metric_place : first_output_not_finite();
+
+        // Softmax, back through the head to de.
         fill_weights(ctx, Reduction::mean, weights, objective_.softmax_weight);
         backward(ctx, Softmax{}, logits, losses, weights, overwrite(dlogits), Nothing{}, Nothing{},
                  softmax_saved, labels);
@@ -117,19 +130,9 @@ class Learner {
                        overwrite(de), head_draw);
 
         // The metric loss adds its gradient where the embedding leaves the trunk: the head never sees it.
-        const auto metric_saved =
-            bind_saved<Metric, T, Space>(memory_.template as<std::byte>(plan_.metric_saved), count);
-        forward<train>(ctx, net_.metric, e, losses, metric_parameters, metric_saved, labels);
-        result.metric = reduce(ctx, objective_.metric_reduction, losses);
-        for (Index i = 0; i < count; ++i) result.active += losses[i][0] > T(0);
         fill_weights(ctx, objective_.metric_reduction, weights, objective_.lambda);
         backward(ctx, net_.metric, e, losses, weights, accumulate(de), metric_parameters, metric_gradients,
                  metric_saved, labels);
-        result.loss = objective_.lambda * result.metric + objective_.softmax_weight * result.softmax;
-        for (Index i = 0; i < count; ++i) {
-            result.correct += class_of(e[i].data(), logits[i].data()) == labels[i][0];
-        }
-
         trunk_.backward(ctx, net_.trunk, trunk_parameters,
                         part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
         ++updates_;
@@ -153,23 +156,15 @@ class Learner {
                                       part_of_tuple<Net::head_begin, Net::Head::length>(bound_), e)};
     }
 
-    /// After step(x, ...): which operator, as operator_names<Net>() counts them, first put out a number that is not
-    /// finite. -1 if x holds one already; the metric loss's place if every output is finite and the losses are not.
+    /// After a step(x, ...) whose loss was not finite: which operator, as operator_names<Net>() counts them, first put
+    /// out a number that is not finite. -1 if x holds one already; the metric loss's place if every output is finite.
     Index first_not_finite(Images x) const requires(std::is_same_v<Space, Host>) {
-        if (!all_finite(x)) return -1;
-        Index found = static_cast<Index>(Net::metric_at);
-        head_.each_output([&](auto i, const auto& y) {
-            if (!all_finite(y)) found = std::min(found, static_cast<Index>(Net::head_begin + i));
-        });
-        trunk_.each_output([&](auto i, const auto& y) {
-            if (!all_finite(y)) found = std::min(found, static_cast<Index>(i));
-        });
-        return found;
+        return all_finite(x) ? not_finite_ : -1;
     }
     /// The same of evaluate(x), which it runs.
     Index first_not_finite_evaluating(Images x) requires(std::is_same_v<Space, Host>) {
         if (!all_finite(x)) return -1;
-        Index found = static_cast<Index>(Net::metric_at);
+        Index found = metric_place;
         const auto look = [&](Index at, const auto& y) {
             if (!all_finite(y)) found = std::min(found, at);
         };
@@ -213,8 +208,7 @@ class Learner {
     /// Bytes that a Learner for batches up to `largest` allocates, its context's scratch left out.
     static Index bytes(Index largest, const Optimizer& optimizer) {
         return (parameter_count<Net> + gradient_count<Net> + daf::moments(optimizer) * trained) * element +
-               Plan(largest).bytes + TrainingTrunk::bytes(largest) + TrainingHead::bytes(largest) +
-               EvalTrunk::bytes(largest) + EvalHead::bytes(largest);
+               Plan(largest).bytes + activation_bytes(largest);
     }
 
   private:
@@ -226,6 +220,13 @@ class Learner {
     using EvalHead = Workspace<typename Net::Head, T, Backend, Mode::eval>;
     static constexpr Index element = sizeof(T);
     static constexpr Index trained = parameter_segments<Net>.trained();
+    static constexpr auto metric_place = static_cast<Index>(Net::metric_at);
+
+    /// A step and an evaluation never run at the same time, and neither needs what the other leaves.
+    static constexpr Index activation_bytes(Index largest) {
+        return std::max(TrainingTrunk::bytes(largest) + TrainingHead::bytes(largest),
+                        EvalTrunk::bytes(largest) + EvalHead::bytes(largest));
+    }
     using PerSample = Batch<Shape<1>, T, Space>;
 
     /// The objective's own tensors, in bytes from the start.
@@ -246,6 +247,18 @@ class Learner {
     template <class S, class E>
     static bool all_finite(const Batch<S, E, Space>& batch) {
         return std::all_of(batch.data(), batch.data() + batch.size(), [](T v) { return std::isfinite(v); });
+    }
+
+    /// Between a training pass forward and the one back.
+    Index first_output_not_finite() const {
+        Index found = metric_place;
+        const auto look = [&](std::size_t at, const auto& y) {
+            if (!all_finite(y)) found = std::min(found, static_cast<Index>(at));
+        };
+        trunk_.each_output(*ctx_, part_of_tuple<0, Net::Trunk::length>(bound_), look);
+        head_.each_output(*ctx_, part_of_tuple<Net::head_begin, Net::Head::length>(bound_),
+                          [&](std::size_t i, const auto& y) { look(Net::head_begin + i, y); });
+        return found;
     }
 
     /// What the objective makes the network a classifier by: its logits, or its centres where no softmax trains those.
@@ -275,9 +288,11 @@ class Learner {
     Seed seed_;
     std::uint32_t updates_ = 0;
     std::uint32_t draws_ = 0;
+    Index not_finite_ = metric_place;  // what first_not_finite says of the last step's outputs
     typename Backend::Memory parameters_, gradients_, moments_;
     Plan plan_;
     typename Backend::Memory memory_;
+    typename Backend::Memory activations_;
     ParameterTuple<Net, T, Space> bound_;
     GradientTuple<Net, T, Space> bound_gradients_;
     TrainingTrunk trunk_;

@@ -14,8 +14,10 @@ struct NoObserver {
 };
 
 /// Activations of one Sequence on one backend.
-///   train: every operator's output and saved tensors have a place of their own, and two buffers take turns at holding
-///          the gradient on its way back.
+///   train: every operator's saved tensors have a place of their own, and its output too, unless it is deferred: where an
+///          operator's kernel can make its output of what it saved, and the next one's can read it row by row, it is
+///          never stored (core/deferred.hpp). The gradient on its way back lies where outputs and saved tensors lay that
+///          backward is done with, so it takes next to no memory of its own, and backward uses up what forward kept.
 ///   eval:  two buffers take turns at holding the activations.
 template <class Seq, class T, class Backend, Mode M>
 class Workspace {
@@ -25,9 +27,15 @@ class Workspace {
     template <class S>
     using BatchOf = Batch<S, T, Space>;
 
-    Workspace(const Backend& ctx, Index max_batch) : max_batch_(max_batch), plan_(max_batch) {
-        if (max_batch < 1) throw ArgumentError("Workspace: the largest batch must be at least 1");
+    /// In memory of its own.
+    Workspace(const Backend& ctx, Index max_batch) : Workspace(nullptr, max_batch) {
         memory_ = ctx.allocate(plan_.bytes);
+        base_ = memory_.template as<std::byte>();
+    }
+    /// In the caller's, 64-byte aligned, bytes(max_batch) of it: workspaces that are never in use at the same time may
+    /// share it.
+    Workspace(std::byte* memory, Index max_batch) : max_batch_(max_batch), plan_(max_batch), base_(memory) {
+        if (max_batch < 1) throw ArgumentError("Workspace: the largest batch must be at least 1");
     }
 
     Index max_batch() const { return max_batch_; }
@@ -43,7 +51,7 @@ class Workspace {
     }
 
     /// The Sequence's output for x. The view lives until the next call.  observe(i, op, input, output) is called for
-    /// every operator once it has run.
+    /// every operator once it has run; in training a deferred input or output is a Deferred.
     template <class Parameters, class Observer = NoObserver>
     BatchOf<typename Seq::Output> forward(Backend& ctx, const Seq& net, const Parameters& parameters,
                                           Batch<typename Seq::Input, const T, Space> x, Draw draw = {},
@@ -51,18 +59,19 @@ class Workspace {
         check(x.count());
         kept_ = 0;
         static_for<length>([&](auto i) {
-            const auto in = input<i>(x);
+            const auto in = input<i>(x, parameters);
+            const auto out = output<i>(x.count(), parameters);
             const auto& op = std::get<i>(net.operators);
             if constexpr (M == Mode::train) {
-                daf::forward<train>(ctx, op, in, output<i>(x.count()), std::get<i>(parameters),
-                                    saved<i>(x.count()), side_of(i, draw));
+                daf::forward<train>(ctx, op, in, out, std::get<i>(parameters), saved<i>(x.count()),
+                                    side_of(i, draw));
             } else {
-                daf::forward<eval>(ctx, op, in, output<i>(x.count()), std::get<i>(parameters));
+                daf::forward<eval>(ctx, op, in, out, std::get<i>(parameters));
             }
-            observe(i, op, in, output<i>(x.count()));
+            observe(i, op, in, out);
         });
         if constexpr (M == Mode::train) kept_ = x.count();
-        return output<length - 1>(x.count());
+        return stored<length - 1>(x.count());
     }
 
     /// The same by operators that were prepared for inference: a tuple of Prepared.
@@ -72,18 +81,31 @@ class Workspace {
                                                                                                  Mode::eval) {
         check(x.count());
         static_for<length>(
-            [&](auto i) { std::get<i>(prepared).forward(ctx, input<i>(x), output<i>(x.count())); });
-        return output<length - 1>(x.count());
+            [&](auto i) { std::get<i>(prepared).forward(ctx, input<i>(x, prepared), stored<i>(x.count())); });
+        return stored<length - 1>(x.count());
     }
 
-    /// After forward in training: visit(i, y) for every operator's output, in their order.
-    template <class Visit>
-    void each_output(Visit&& visit) const requires(M == Mode::train) {
-        static_for<length>([&](auto i) { visit(i, output<i>(kept_)); });
+    /// Between forward and backward in training, with forward's parameters: visit(i, y) for every operator's output, in
+    /// their order. Those that are deferred are made for it, in memory that is allocated meanwhile.
+    template <class Parameters, class Visit>
+    void each_output(const Backend& ctx, const Parameters& parameters, Visit&& visit) const
+        requires(M == Mode::train) {
+        static_for<length>([&](auto i) {
+            if (kept_ < 1) return;
+            const auto y = output<i>(kept_, parameters);
+            if constexpr (defers<i>) {
+                const auto memory = ctx.allocate(kept_ * Op<i>::Output::size * static_cast<Index>(sizeof(T)));
+                const BatchOf<typename Op<i>::Output> written(memory.template as<T>(), kept_);
+                write_out<Backend>(y, written);
+                visit(i, written);
+            } else {
+                visit(i, y);
+            }
+        });
     }
 
-    /// After forward in training with the same x and draw: dx (overwrite, accumulate or skip) from dy, the gradients
-    /// of the parameters added to `gradients`.
+    /// After forward in training with the same x, parameters and draw, once: dx (overwrite, accumulate or skip) from dy,
+    /// the gradients of the parameters added to `gradients`.
     template <class Parameters, class Gradients, class DX>
     void backward(Backend& ctx, const Seq& net, const Parameters& parameters, const Gradients& gradients,
                   Batch<typename Seq::Input, const T, Space> x,
@@ -94,12 +116,13 @@ class Workspace {
             throw ArgumentError("Workspace: backward of " + std::to_string(count) +
                                 " images, but the last training forward kept " + std::to_string(kept_));
         }
+        kept_ = 0;
         static_for<length>([&](auto reversed) {
             constexpr std::size_t i = length - 1 - reversed;
             const auto run = [&](auto incoming, auto outgoing) {
-                daf::backward(ctx, std::get<i>(net.operators), input<i>(x), output<i>(count), incoming,
-                              outgoing, std::get<i>(parameters), std::get<i>(gradients), saved<i>(count),
-                              side_of(i, draw));
+                daf::backward(ctx, std::get<i>(net.operators), input<i>(x, parameters),
+                              output<i>(count, parameters), incoming, outgoing, std::get<i>(parameters),
+                              std::get<i>(gradients), saved<i>(count), side_of(i, draw));
             };
             const auto from_behind = [&](auto outgoing) {
                 if constexpr (i == length - 1) {
@@ -120,10 +143,21 @@ class Workspace {
     template <std::size_t I>
     using Op = typename Seq::template Operator<I>;
 
-    /// Where everything lies, in bytes from the start.
+    /// Whether operator I's output is made where it is read, and not stored.
+    template <std::size_t I>
+    static constexpr bool defer() {
+        if constexpr (M == Mode::train && I + 1 < length) {
+            return output_can_be_deferred<Op<I>, Backend, T> && reads_deferred<Op<I + 1>, Backend>;
+        } else {
+            return false;
+        }
+    }
+    template <std::size_t I>
+    static constexpr bool defers = defer<I>();
+
+    /// Where everything lies, in bytes from the start. gradient[i]: by operator i's input.
     struct Plan {
-        std::array<Index, length> output{}, saved{};
-        std::array<Index, 2> gradient{};
+        std::array<Index, length> output{}, saved{}, gradient{};
         Index bytes = 0;
 
         constexpr explicit Plan(Index max_batch) {
@@ -131,17 +165,29 @@ class Workspace {
             const auto of = [&](Index elements) {
                 return max_batch * elements * static_cast<Index>(sizeof(T));
             };
-            Index widest = 0;
-            static_for<length>([&](auto i) { widest = std::max(widest, Op<i>::Output::size); });
             if constexpr (M == Mode::eval) {
+                Index widest = 0;
+                static_for<length>([&](auto i) { widest = std::max(widest, Op<i>::Output::size); });
                 const Index turns[2] = {place(of(widest)), place(of(widest))};
                 for (std::size_t i = 0; i < length; ++i) output[i] = turns[i % 2];
             } else {
+                std::array<Index, length> end{};  // of what backward needs until it has passed operator i
                 static_for<length>([&](auto i) {
-                    output[i] = place(of(Op<i>::Output::size));
+                    output[i] = place(defers<i> ? 0 : of(Op<i>::Output::size));
                     saved[i] = place(saved_bytes<Op<i>, T>(max_batch));
+                    end[i] = bytes;
                 });
-                for (Index& at : gradient) at = place(of(widest));
+                // Operator i's backward reads one gradient and writes another, both behind end[i].
+                Index read_from = 0, read_to = 0;
+                static_for<length - 1>([&](auto reversed) {
+                    constexpr std::size_t i = length - 1 - reversed;
+                    const Index size = align_up(of(Op<i>::Input::size));
+                    const bool before = end[i] + size <= read_from || read_to <= end[i];
+                    gradient[i] = before ? end[i] : read_to;
+                    read_from = gradient[i];
+                    read_to = gradient[i] + size;
+                    bytes = std::max(bytes, read_to);
+                });
             }
         }
     };
@@ -152,32 +198,45 @@ class Workspace {
         return draw;
     }
 
+    T* at(Index offset) const { return reinterpret_cast<T*>(base_ + offset); }
+
     template <std::size_t I>
-    BatchOf<typename Op<I>::Output> output(Index count) const {
-        return {memory_.template as<T>(plan_.output[I]), count};
+    BatchOf<typename Op<I>::Output> stored(Index count) const {
+        return {at(plan_.output[I]), count};
     }
-    template <std::size_t I>
-    auto input(Batch<typename Seq::Input, const T, Space> x) const {
+    /// Operator I's output, stored or deferred.
+    template <std::size_t I, class Parameters>
+    auto output(Index count, const Parameters& parameters) const {
+        if constexpr (defers<I>) {
+            return Deferred<Op<I>, T, Space>{read_only<Op<I>, T, Space>(std::get<I>(parameters)),
+                                             saved<I>(count), count};
+        } else {
+            return stored<I>(count);
+        }
+    }
+    template <std::size_t I, class Parameters>
+    auto input(Batch<typename Seq::Input, const T, Space> x, const Parameters& parameters) const {
         if constexpr (I == 0) {
             return x;
         } else {
-            return output<I - 1>(x.count());
+            return output<I - 1>(x.count(), parameters);
         }
     }
     template <std::size_t I>
     auto saved(Index count) const {
-        return bind_saved<Op<I>, T, Space>(memory_.template as<std::byte>(plan_.saved[I]), count);
+        return bind_saved<Op<I>, T, Space>(base_ + plan_.saved[I], count);
     }
     /// The gradient by operator I's input.
     template <std::size_t I>
     BatchOf<typename Op<I>::Input> gradient(Index count) const {
-        return {memory_.template as<T>(plan_.gradient[I % 2]), count};
+        return {at(plan_.gradient[I]), count};
     }
 
     Index max_batch_;
     Index kept_ = 0;  // images whose saved tensors are there
     Plan plan_;
-    typename Backend::Memory memory_;
+    typename Backend::Memory memory_;  // none where the caller's is used
+    std::byte* base_;
 };
 
 }  // namespace daf

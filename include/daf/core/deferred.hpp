@@ -1,0 +1,59 @@
+#pragma once
+// An output that is never stored. Some operators save what their output follows from at once: ConvBnRelu keeps z, and
+// y = relu(normalised z). Where the next operator can make y as it reads it, y need not exist.
+//
+// Kernels say so, and nothing else decides it:
+//   Kernel<Op, Backend>::OutputRows<T>      its output may be deferred: OutputRows<T>(params, saved)(n, row, to) writes
+//                                           row `row` of image n, after forward<train>, to the bits that y would hold
+//   Kernel<Reader, Backend>::reads_rows     true: the x of its training calls may be Deferred
+// forward and backward (core/entry.hpp) take a Deferred as the y of the one and the x of the other.
+#include <daf/core/operator.hpp>
+
+namespace daf {
+
+template <class Op, class Backend>
+struct Kernel;  // core/entry.hpp
+
+/// A batch of Op's output that is made where it is read: from Op's parameters, which must stay as they were in its
+/// forward pass, and from what it saved there.
+template <Operator Op, class T, class Space = Host>
+struct Deferred {
+    using Operator = Op;
+    using Shape = typename Op::Output;
+    using Element = const T;
+    using MemorySpace = Space;
+
+    ParametersOf<Op, const T, Space> params;
+    SavedOf<Op, T, Space> saved;
+    Index images = 0;
+
+    constexpr Index count() const { return images; }
+};
+
+template <class B>
+inline constexpr bool is_deferred = false;
+template <class Op, class T, class Space>
+inline constexpr bool is_deferred<Deferred<Op, T, Space>> = true;
+
+/// Whether the kernel can make its output anew from what it saved.
+template <class Op, class Backend, class T>
+inline constexpr bool output_can_be_deferred = !Op::backward_reads_y && requires {
+    sizeof(typename Kernel<Op, Backend>::template OutputRows<T>);  // g++ 12 denies it without sizeof
+};
+/// Whether the kernel's x may be Deferred.
+template <class Op, class Backend>
+inline constexpr bool reads_deferred = requires {
+    requires Kernel<Op, Backend>::reads_rows;
+};
+
+/// y = the output, written after all.
+template <class Backend, Operator Op, class T, class Space>
+void write_out(const Deferred<Op, T, Space>& output, Batch<typename Op::Output, T, Space> y) {
+    const typename Kernel<Op, Backend>::template OutputRows<T> rows(output.params, output.saved);
+    constexpr Index height = Op::Output::height, row_size = Op::Output::size / height;
+    for (Index n = 0; n < output.count(); ++n) {
+        for (Index row = 0; row < height; ++row) rows(n, row, y[n].data() + row * row_size);
+    }
+}
+
+}  // namespace daf

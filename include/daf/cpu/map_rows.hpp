@@ -1,0 +1,46 @@
+#pragma once
+// A batch of maps as a pass reads it, row by row: rows that lie in memory, or that are made as they are read.
+#include <algorithm>
+#include <daf/cpu/context.hpp>
+#include <daf/cpu/function_ref.hpp>
+
+namespace daf::cpu {
+
+/// A pass's maps, row by row: writes row `row` of image n to `to`.
+template <class T>
+using MapRows = FunctionRef<void(Index n, Index row, T* to)>;
+
+/// Rows that lie in memory.
+template <class T>
+struct PlainRows {
+    const T* maps;
+    Index row_size, rows;
+    void operator()(Index n, Index row, T* to) const {
+        std::copy_n(maps + (n * rows + row) * row_size, row_size, to);
+    }
+};
+
+/// The rows of a call's x.
+template <class S, class T>
+PlainRows<T> rows_of(const Batch<S, const T, Host>& x) {
+    return {x.data(), S::width * S::channels, S::height};
+}
+template <class Op, class T>
+auto rows_of(const Deferred<Op, T, Host>& x) {
+    return typename Kernel<Op, Cpu>::template OutputRows<T>(x.params, x.saved);
+}
+
+/// Equal pieces of scratch, one a thread.
+template <class T>
+class PerThread {
+  public:
+    PerThread(ScratchFrame& frame, int threads, Index size)
+        : stride_(scratch_size<T>(size)), memory_(frame.take<std::byte>(threads * stride_)) {}
+    T* of(int thread) const { return reinterpret_cast<T*>(memory_ + thread * stride_); }
+
+  private:
+    Index stride_;
+    std::byte* memory_;
+};
+
+}  // namespace daf::cpu

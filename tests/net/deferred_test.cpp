@@ -1,0 +1,226 @@
+// Outputs that a training network never stores (core/deferred.hpp) against the same operators one after another, each
+// with memory of its own: the same bits.
+#include <doctest/doctest.h>
+
+#include "support/allocations.hpp"
+#include "support/tiny_network.hpp"
+#include "support/workbench.hpp"
+
+using daf::Index;
+using daf::Shape;
+namespace layer = daf::layer;
+
+namespace {
+
+// Channels that fill no packet, maps that no tile and no window divides, a row left out by the pool.
+using Net = daf::Sequence<Shape<7, 9, 2>, layer::ConvBnRelu<5>, layer::ConvBnRelu<19>, layer::ConvBnRelu<8>,
+                          layer::MaxPool<2>, layer::ConvBnRelu<6>, layer::ConvBnRelu<7>,
+                          layer::DualAttention<7, 3>, layer::Linear<3>>;
+
+template <class T>
+std::vector<T> noise(Index count, std::uint64_t seed) {
+    std::vector<T> values(static_cast<std::size_t>(count));
+    daf::RandomSequence random(daf::Stream{daf::Seed{seed}});
+    for (T& v : values) v = static_cast<T>(random.normal());
+    return values;
+}
+
+template <class T>
+struct Pass {
+    std::vector<T> y, dx, gradients, parameters;
+    bool operator==(const Pass&) const = default;
+};
+
+template <class T, class Batch>
+std::vector<T> copy_of(const Batch& batch) {
+    return {batch.data(), batch.data() + batch.size()};
+}
+
+/// What both ways are given: a batch of `count`, and parameters that are not their first values.
+template <class T>
+struct Given {
+    explicit Given(Index images)
+        : count(images),
+          x(noise<T>(images * Net::Input::size, 1)),
+          dy(noise<T>(images * Net::Output::size, 2)),
+          parameters(noise<T>(daf::parameter_count<Net>, 3)) {
+        for (T& p : parameters) p = T(0.3) + std::abs(p) / 2;
+        for (std::size_t i = 0; i < parameters.size(); i += 3) parameters[i] -= T(0.8);
+        const auto bound = daf::bind_all_parameters<Net>(parameters.data());
+        daf::for_each_parameter(daf::operator_names<Net>(), bound,
+                                [](const std::string&, const auto& field, const auto& view) {
+                                    if (field.role != daf::Role::state) return;
+                                    for (Index i = 0; i < view.size(); ++i) view[i] = 1;
+                                });
+    }
+    Index count;
+    std::vector<T> x, dy, parameters;
+};
+
+/// All of it in memory, through the entry points. outputs: every operator's.
+template <class T>
+Pass<T> one_by_one(daf::Cpu& cpu, const Given<T>& given, std::vector<std::vector<T>>& outputs) {
+    Pass<T> pass{
+        {}, std::vector<T>(given.x.size()), std::vector<T>(daf::gradient_count<Net>), given.parameters};
+    const auto parameters = daf::bind_all_parameters<Net>(pass.parameters.data());
+    const auto gradients = daf::bind_all_gradients<Net>(pass.gradients.data());
+    std::vector<daf::HostMemory> saved;
+    outputs.clear();
+    outputs.reserve(Net::length);
+    const auto input = [&](auto i) {
+        using In = typename Net::Operator<i>::Input;
+        return daf::Batch<In, const T>{i == 0 ? given.x.data() : outputs[i - (i > 0)].data(), given.count};
+    };
+    const auto kept = [&](auto i) {
+        return daf::bind_saved<Net::Operator<i>, T>(saved[i].data(), given.count);
+    };
+    daf::static_for<Net::length>([&](auto i) {
+        using Op = Net::Operator<i>;
+        outputs.emplace_back(given.count * Op::Output::size);
+        saved.emplace_back(daf::saved_bytes<Op, T>(given.count));
+        daf::forward<daf::train>(cpu, Op{}, input(i), daf::batch_of<typename Op::Output>(outputs[i]),
+                                 std::get<i>(parameters), kept(i));
+    });
+    pass.y = outputs.back();
+    std::vector<T> dy = given.dy;
+    daf::static_for<Net::length>([&](auto reversed) {
+        constexpr std::size_t i = Net::length - 1 - reversed;
+        using Op = Net::Operator<i>;
+        std::vector<T> dx(static_cast<std::size_t>(given.count * Op::Input::size));
+        constexpr std::integral_constant<std::size_t, i> at;
+        daf::backward(cpu, Op{}, input(at), daf::batch_of<typename Op::Output>(outputs[i]),
+                      daf::batch_of<typename Op::Output>(dy),
+                      daf::overwrite(daf::batch_of<typename Op::Input>(dx)), std::get<i>(parameters),
+                      std::get<i>(gradients), kept(at));
+        dy = dx;
+    });
+    pass.dx = dy;
+    return pass;
+}
+
+template <class T>
+Pass<T> in_a_workspace(daf::Cpu& cpu, const Given<T>& given, std::vector<std::vector<T>>& outputs) {
+    Pass<T> pass{
+        {}, std::vector<T>(given.x.size()), std::vector<T>(daf::gradient_count<Net>), given.parameters};
+    const auto parameters = daf::bind_all_parameters<Net>(pass.parameters.data());
+    const auto gradients = daf::bind_all_gradients<Net>(pass.gradients.data());
+    using Workspace = daf::Workspace<Net, T, daf::Cpu, daf::train>;
+    daf_test::Guarded<std::byte> memory(Workspace::bytes(given.count));
+    memory.poison();
+    Workspace workspace(memory.data(), given.count);
+    const auto x = daf::batch_of<typename Net::Input>(given.x);
+    pass.y = copy_of<T>(workspace.forward(cpu, {}, parameters, x));
+    outputs.clear();
+    workspace.each_output(cpu, parameters, [&](auto, const auto& y) { outputs.push_back(copy_of<T>(y)); });
+    workspace.backward(cpu, {}, parameters, gradients, x, daf::batch_of<typename Net::Output>(given.dy),
+                       daf::overwrite(daf::batch_of<typename Net::Input>(pass.dx)));
+    CHECK(memory.edges_whole());
+    CHECK_THROWS_WITH_AS(workspace.backward(cpu, {}, parameters, gradients, x,
+                                            daf::batch_of<typename Net::Output>(given.dy), daf::skip),
+                         doctest::Contains("the last training forward kept 0"), daf::ArgumentError);
+    return pass;
+}
+
+template <class T>
+void check_same_bits() {
+    for (const auto algorithm : {daf::Convolution::direct, daf::Convolution::winograd}) {
+        for (const Index count : {1, 3, 18}) {
+            const Given<T> given(count);
+            std::vector<std::vector<T>> want_outputs, outputs;
+            daf::Cpu one(daf::Threads{1});
+            one.set_convolution(algorithm);
+            const Pass<T> want = one_by_one(one, given, want_outputs);
+            for (const int threads : {1, 2, 3, 8}) {
+                daf::Cpu cpu(daf::Threads{threads});
+                cpu.set_convolution(algorithm);
+                INFO("batch ", count, ", threads ", threads);
+                const Pass<T> got = in_a_workspace(cpu, given, outputs);
+                CHECK(got.y == want.y);
+                CHECK(got.dx == want.dx);
+                CHECK(got.gradients == want.gradients);
+                CHECK(got.parameters == want.parameters);
+                CHECK(outputs == want_outputs);
+            }
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("a network that stores no output between convolutions and pools gives the same bits") {
+    check_same_bits<float>();
+    check_same_bits<double>();
+}
+
+TEST_CASE("what a kernel declares decides which outputs are stored") {
+    using Conv = Net::Operator<0>;
+    static_assert(daf::output_can_be_deferred<Conv, daf::Cpu, float>);
+    static_assert(daf::reads_deferred<Conv, daf::Cpu> && daf::reads_deferred<Net::Operator<3>, daf::Cpu>);
+    static_assert(!daf::reads_deferred<Net::Operator<6>, daf::Cpu>);
+    static_assert(!daf::output_can_be_deferred<Net::Operator<3>, daf::Cpu, float>);
+    static_assert(!daf::output_can_be_deferred<Conv, daf::Reference, float>);
+    static_assert(!daf::reads_deferred<Conv, daf::Reference>);
+
+    // Maps of equal convolutions: of six, the last has an output; gradients lie in the place of z.
+    using C = layer::ConvBnRelu<64>;
+    using Six = daf::Sequence<Shape<32, 32, 64>, C, C, C, C, C, C>;
+    constexpr Index map = 4 * 8 * 32 * 32 * 64, figures = 2 * 256;
+    static_assert(daf::Workspace<Six, float, daf::Cpu, daf::train>::bytes(8) ==
+                  6 * (map + figures) + 2 * map);
+    static_assert(daf::Workspace<Six, float, daf::Reference, daf::train>::bytes(8) ==
+                  6 * (2 * map + figures) + map);
+}
+
+TEST_CASE("a learner evaluates in the memory that it trains in") {
+    using Learner = daf::Learner<daf_test::TinyNetwork, daf::Cpu>;
+    using Trunk = daf::Workspace<daf_test::TinyTrunk, float, daf::Cpu, daf::train>;
+    using Head = daf::Workspace<daf_test::TinyHead, float, daf::Cpu, daf::train>;
+    const Index slabs =
+        4 * (daf::parameter_count<daf_test::TinyNetwork> + daf::gradient_count<daf_test::TinyNetwork> +
+             2 * daf::parameter_segments<daf_test::TinyNetwork>.trained());
+    const Index rest = Learner::bytes(18, daf::Adam{}) - slabs - Trunk::bytes(18) - Head::bytes(18);
+    CHECK(rest > 0);
+    CHECK(rest < 4096);  // losses, their weights, two gradients, and what the losses save
+
+    // Evaluating between steps changes nothing of them.
+    const auto train = [](bool evaluating) {
+        daf::Cpu cpu(daf::Threads{2});
+        Learner learner(cpu, daf::max_batch(18), daf::Seed{5});
+        const daf_test::TinyData<float> data(18);
+        for (int i = 0; i < 3; ++i) {
+            learner.step(data.images(), data.classes());
+            if (evaluating) learner.evaluate(data.images());
+        }
+        return std::vector<float>(learner.parameters().begin(), learner.parameters().end());
+    };
+    CHECK(train(true) == train(false));
+}
+
+TEST_CASE("a deferred batch is checked as any other") {
+    using Conv = daf::ConvBnRelu<Shape<4, 4, 3>, 5>;
+    using Pool = daf::MaxPool<Shape<4, 4, 5>>;
+    daf::Cpu cpu(daf::Threads{1});
+    daf_test::Workbench<Conv, float, daf::Cpu> conv(cpu, {}, 3, 1);
+    daf_test::Workbench<Pool, float, daf::Cpu> pool(cpu, {}, 3, 1);
+    const auto of = [&](Index count) {
+        return daf::Deferred<Conv, float>{daf::read_only<Conv, float>(conv.parameters()), conv.saved(),
+                                          count};
+    };
+    const auto pool_of = [&](const auto& x) {
+        daf::forward<daf::train>(cpu, Pool{}, x, pool.y_batch(), daf::Nothing{}, pool.saved());
+    };
+    daf::forward<daf::train>(cpu, Conv{}, conv.x_batch(), of(3), conv.parameters(), conv.saved());
+    pool_of(of(3));
+    const auto deferred = pool.y.copy();
+    daf::write_out<daf::Cpu>(of(3), daf::Batch<Conv::Output, float>{pool.x.data(), 3});
+    pool_of(pool.x_batch());
+    CHECK(pool.y.copy() == deferred);
+
+    CHECK_THROWS_WITH_AS(
+        daf::forward<daf::train>(cpu, Conv{}, conv.x_batch(), of(2), conv.parameters(), conv.saved()),
+        "conv_bn_relu: y must hold 3 images as x does, but holds 2", daf::ArgumentError);
+    auto nothing = of(3);
+    nothing.saved.z = {};
+    CHECK_THROWS_WITH_AS(pool_of(nothing), "conv_bn_relu: saved tensor `z` is null: bind it to memory",
+                         daf::ArgumentError);
+}
