@@ -6,6 +6,9 @@ include(${CMAKE_CURRENT_LIST_DIR}/daf-targets.cmake)
 # find_package(daf COMPONENTS cuda) asks for daf::cuda.
 if("cuda" IN_LIST daf_FIND_COMPONENTS)
     find_dependency(CUDAToolkit 12)
+    list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})  # FindCUDNN.cmake
+    find_dependency(CUDNN 9.8)
+    list(POP_BACK CMAKE_MODULE_PATH)
     if(NOT TARGET daf::cuda)
         include(${CMAKE_CURRENT_LIST_DIR}/daf-cuda.cmake)
     endif()

@@ -11,7 +11,8 @@ install(EXPORT daf-targets NAMESPACE daf:: DESTINATION share/cmake/daf)
 
 # Before 1.0 a new minor version may change the interface.
 write_basic_package_version_file(daf-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
-install(FILES cmake/daf-config.cmake cmake/daf-cuda.cmake ${PROJECT_BINARY_DIR}/daf-config-version.cmake
+install(FILES cmake/daf-config.cmake cmake/daf-cuda.cmake cmake/FindCUDNN.cmake
+    ${PROJECT_BINARY_DIR}/daf-config-version.cmake
     DESTINATION share/cmake/daf)
 
 configure_file(cmake/daf.pc.in daf.pc @ONLY)

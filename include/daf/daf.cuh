@@ -4,10 +4,16 @@
 #include <daf/gpu/context.cuh>
 
 // Operators, one line each.
+#include <daf/gpu/batch_norm.hpp>
 #include <daf/gpu/channel_attention.hpp>
+#include <daf/gpu/conv2d.hpp>
+#include <daf/gpu/conv_bn_relu.hpp>
 #include <daf/gpu/dropout.hpp>
 #include <daf/gpu/dual_attention.hpp>
 #include <daf/gpu/flatten.hpp>
+#include <daf/gpu/global_pool.hpp>
+#include <daf/gpu/linear.hpp>
+#include <daf/gpu/max_pool.hpp>
 #include <daf/gpu/optimizer.hpp>
 #include <daf/gpu/reduction.hpp>
 #include <daf/gpu/relu.hpp>

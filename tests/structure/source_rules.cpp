@@ -52,7 +52,7 @@ std::string include_problem(std::string_view header, const std::string& target, 
     if (target.starts_with("Eigen/") || target.starts_with("unsupported/Eigen/")) {
         return folder == "cpu" ? "" : "Eigen belongs to cpu/ alone";
     }
-    if (target.starts_with("cuda")) {
+    if (target.starts_with("cuda") || target.starts_with("cudnn")) {
         return folder == "gpu" && is_cuda(header) ? "" : "CUDA belongs to the .cuh headers of gpu/ alone";
     }
     if (is_cuda(target) && !is_cuda(header)) return "a .hpp must not include <" + target + ">: it needs nvcc";
@@ -76,7 +76,7 @@ std::string library_line_problem(std::string_view header, const std::string& lin
     if (std::regex_search(line, match, include)) {
         return include_problem(header, match[2], match[1] == "\"");
     }
-    static const std::regex cuda(R"(\b(__global__|__device__|__shared__|threadIdx|cuda[A-Z]\w*)\b)");
+    static const std::regex cuda(R"(\b(__global__|__device__|__shared__|threadIdx|cu(da|dnn)[A-Z]\w*)\b)");
     if (!is_cuda(header) && header != "core/host_device.hpp" && std::regex_search(line, cuda)) {
         return "CUDA's words belong to the .cuh headers of gpu/";
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <daf/core/scratch.hpp>
+#include <daf/gpu/columns.hpp>
 #include <daf/gpu/grid.hpp>
 
 namespace daf::gpu {
@@ -12,22 +13,6 @@ template <class T>
 DAF_HOST_DEVICE T sigmoid(T a) {
     return T(1) / (T(1) + std::exp(-a));
 }
-
-/// A block's threads laid over the columns of a row-major matrix: neighbours take neighbouring columns, and where there
-/// are fewer columns than threads, the rest of the threads take further rows.
-struct Columns {
-    Index width;   // columns side by side
-    Index parts;   // rows side by side
-    Index column;  // this thread's
-    Index part;    // its row; parts or more for a thread that has none
-
-    template <BlockContext B>
-    DAF_HOST_DEVICE Columns(const B& block, Index columns)
-        : width(columns < block.threads() ? columns : block.threads()),
-          parts(block.threads() / width),
-          column(block.thread() % width),
-          part(block.thread() / width) {}
-};
 
 /// body(row, column) for every element, neighbouring threads on neighbouring columns.
 template <BlockContext B, class Body>

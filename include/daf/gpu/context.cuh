@@ -2,8 +2,9 @@
 // The Gpu backend's context: one GPU, a stream of its own, and its scratch. One thread uses a context at a time; any
 // number of contexts live side by side.
 #include <daf/core/scratch.hpp>
-#include <daf/gpu/grid.hpp>
+#include <daf/gpu/cudnn/convolutions.cuh>
 #include <daf/gpu/memory.cuh>
+#include <optional>
 
 namespace daf {
 
@@ -25,7 +26,10 @@ class Gpu {
     }
     Gpu(const Gpu&) = delete;
     Gpu& operator=(const Gpu&) = delete;
-    ~Gpu() { static_cast<void>(cudaStreamDestroy(stream_)); }
+    ~Gpu() {
+        convolutions_.reset();
+        static_cast<void>(cudaStreamDestroy(stream_));
+    }
 
     /// Scratch for what is to come; an operator's entry point asks for it by itself.
     void reserve(Index bytes) {
@@ -84,6 +88,29 @@ class Gpu {
         use_device();
         gpu::launch(stream_, blocks, kernel);
     }
+
+    /// How convolutions and linear layers may be computed from here on.
+    void set_cudnn(const CudnnChoice& choice) { choice_ = choice; }
+    const CudnnChoice& cudnn() const { return choice_; }
+
+    /// Scratch for a convolution; see ConvolvingBackend. Makes its plan if there is none yet, which may take a second:
+    /// ask for an operator's scratch_bytes before its work is captured. Throws CudnnError where cuDNN has no plan.
+    template <class T>
+    Index convolution_bytes(const gpu::ConvolutionTask& task) const {
+        return scratch_size<std::byte>(plan_of<T>(task).workspace);
+    }
+    /// Queues it.
+    template <class T>
+    void convolve(const gpu::ConvolutionTask& task, const gpu::ConvolutionOperands<T>& operands) {
+        const gpu::cudnn::Plan& plan = plan_of<T>(task);
+        auto frame = scratch();
+        convolutions_->run(plan, planned<T>(task), operands, frame.take<std::byte>(plan.workspace));
+        if (fused<T>(task)) return;
+        const Index features = task.size.features;
+        gpu::for_each(*this, task.batch * task.size.y_size(),
+                      gpu::AddBias<T>{operands.bias, features, true, operands.result});
+    }
+
     /// What the context's work runs on, for those who add their own to it.
     cudaStream_t stream() const { return stream_; }
 
@@ -99,9 +126,28 @@ class Gpu {
         gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_), "cudaMemcpyAsync");
     }
 
+    /// cuDNN adds no bias to doubles on the way: a kernel of ours does it afterwards.
+    template <class T>
+    static bool fused(const gpu::ConvolutionTask& task) {
+        return task.pass != gpu::Pass::forward_bias_relu || std::is_same_v<T, float>;
+    }
+    template <class T>
+    static gpu::ConvolutionTask planned(gpu::ConvolutionTask task) {
+        if (!fused<T>(task)) task.pass = gpu::Pass::forward;
+        return task;
+    }
+    template <class T>
+    const gpu::cudnn::Plan& plan_of(const gpu::ConvolutionTask& task) const {
+        use_device();
+        if (!convolutions_) convolutions_.emplace(stream_);
+        return convolutions_->plan(planned<T>(task), gpu::cudnn::data_type<T>, choice_);
+    }
+
     int device_;
     cudaStream_t stream_ = nullptr;
     BasicScratchArena<DeviceMemory> arena_;
+    CudnnChoice choice_;
+    mutable std::optional<gpu::cudnn::Convolutions> convolutions_;  // from the first convolution on
 };
 
 }  // namespace daf

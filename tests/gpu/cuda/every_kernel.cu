@@ -26,6 +26,13 @@ void every_kernel(daf::Gpu& gpu) {
     both_passes<ChannelAttention<Map>, T>(gpu);
     both_passes<SpatialAttention<Map>, T>(gpu);
     both_passes<DualAttention<Map>, T>(gpu);
+    both_passes<Conv2d<Map, 512, 3, 2, Bias::per_channel>, T>(gpu);
+    both_passes<ConvBnRelu<Map, 512>, T>(gpu);
+    both_passes<BatchNorm<Map>, T>(gpu);
+    both_passes<MaxPool<Map>, T>(gpu);
+    both_passes<GlobalAveragePool<Map>, T>(gpu);
+    both_passes<GlobalMaxPool<Map>, T>(gpu);
+    both_passes<Linear<Map, 512>, T>(gpu);
     both_passes<Relu<Map>, T>(gpu);
     both_passes<Flatten<Map>, T>(gpu);
     both_passes<Dropout<Map>, T>(gpu);

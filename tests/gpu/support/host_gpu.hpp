@@ -4,6 +4,7 @@
 #include <daf/gpu/grid.hpp>
 
 #include "fiber_grid.hpp"
+#include "plain_convolution.hpp"
 
 namespace daf_test {
 
@@ -23,6 +24,16 @@ class HostGpu : public daf::HostContext {
     template <class Kernel>
     void launch(Index blocks, const Kernel& kernel) {
         program_grid().launch(blocks, kernel);
+    }
+
+    template <class T>
+    Index convolution_bytes(const daf::gpu::ConvolutionTask& task) const {
+        return daf::scratch_size<double>(result_size(task));
+    }
+    template <class T>
+    void convolve(const daf::gpu::ConvolutionTask& task, const daf::gpu::ConvolutionOperands<T>& operands) {
+        auto frame = scratch();
+        plain_convolution(task, operands, frame.take<double>(result_size(task)));
     }
 };
 

@@ -1,0 +1,52 @@
+#pragma once
+#include <daf/gpu/normalisation.hpp>
+#include <daf/ops/batch_norm.hpp>
+
+namespace daf {
+
+template <class S, GridBackend Backend>
+struct Kernel<BatchNorm<S>, Backend> {
+    using Op = BatchNorm<S>;
+    static constexpr Index channels = Op::channels;
+
+    static constexpr gpu::SumSize size_of(Index count) { return {count * S::area, channels}; }
+
+    template <class T>
+    static Index scratch_bytes(const Backend&, Index count) {
+        return gpu::gradient_scratch_bytes<T>(size_of(count));
+    }
+
+    template <Mode M, class T, class Space>
+    static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
+        const auto& p = call.params;
+        auto frame = ctx.scratch();
+        T* slope = frame.template take<T>(channels);
+        gpu::ChannelAffine<T> affine{};
+        if constexpr (M == Mode::train) {
+            require_variance(Op::Header::name, call.count() * S::area);
+            gpu::find_moments<Op>(ctx, size_of(call.count()), call.x.data(), call.saved.mean.data(),
+                                  call.saved.inverse_std.data(), p.running_mean.data(), p.running_var.data());
+            affine = gpu::saved_normalisation<Backend, T>(ctx, channels, call.saved.mean.data(),
+                                                          call.saved.inverse_std.data(), p.weight.data(),
+                                                          p.bias.data(), slope);
+        } else {
+            affine = gpu::running_normalisation<Backend, T>(ctx, channels, p.running_mean.data(),
+                                                            p.running_var.data(), Op::eps, p.weight.data(),
+                                                            p.bias.data(), slope);
+        }
+        gpu::for_each(ctx, call.x.size(),
+                      gpu::Normalise<T>{affine, gpu::Rectify::no, channels, call.x.data(), call.y.data()});
+    }
+
+    template <class T, class Space>
+    static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
+        auto frame = ctx.scratch();
+        const gpu::NormalisationGradient<T> gradient(
+            ctx, frame, size_of(call.count()), gpu::Rectify::no, call.x.data(), call.dy.data(),
+            call.saved.mean.data(), call.saved.inverse_std.data(), call.params.weight.data(),
+            call.params.bias.data(), call.dparams.weight.data(), call.dparams.bias.data());
+        if (call.dx) gradient.apply(ctx, gpu::slopes_of(call.dx));
+    }
+};
+
+}  // namespace daf

@@ -1,0 +1,205 @@
+#pragma once
+// What the operators with a product in them ask of a backend, and how they prepare its operands. The convolutions themselves
+// are the backend's: cuDNN's on Gpu. Everything around them is done by kernels of ours.
+#include <algorithm>
+#include <daf/gpu/channel_sums.hpp>
+
+namespace daf::gpu {
+
+/// A "same" convolution of maps (height, width, channels) as cores of run-time size take it.
+struct ConvolutionSize {
+    Index height, width, channels, features, kernel, stride;
+
+    constexpr Index out_height() const { return (height - 1) / stride + 1; }
+    constexpr Index out_width() const { return (width - 1) / stride + 1; }
+    constexpr Index x_size() const { return height * width * channels; }
+    constexpr Index y_size() const { return out_height() * out_width() * features; }
+    /// Of one feature.
+    constexpr Index taps() const { return kernel * kernel * channels; }
+    constexpr Index weights() const { return taps() * features; }
+    friend constexpr auto operator<=>(const ConvolutionSize&, const ConvolutionSize&) = default;
+};
+
+template <class Op>
+constexpr ConvolutionSize convolution_size() {
+    return {Op::Input::height,    Op::Input::width, Op::Input::channels,
+            Op::Output::channels, Op::kernel,       Op::stride};
+}
+
+/// One of the products of a convolution y = w * x. Weights are (features, kernel, kernel, channels):
+///                        left   right   result
+///   forward              x      w       y
+///   forward_bias_relu    x      w       max(0, y + bias)
+///   data_gradient        dy     w       dx
+///   weight_gradient      x      dy      dw
+enum class Pass { forward, forward_bias_relu, data_gradient, weight_gradient };
+
+/// A product that a backend may prepare for: `op` is the operator in whose name errors speak.
+struct ConvolutionTask {
+    const char* op;
+    Pass pass;
+    ConvolutionSize size;
+    Index batch;
+};
+
+/// Where the operands lie. The result is overwritten; it overlaps nothing.
+template <class T>
+struct ConvolutionOperands {
+    const T *left, *right;
+    T* result;
+    const T* bias = nullptr;  // of forward_bias_relu
+};
+
+/// A GridBackend that convolves:
+///   ctx.convolution_bytes<T>(task)                     scratch that convolve takes; whatever has to be made for the task
+///                                                      before it can run is made here, once
+///   ctx.convolve<T>(task, operands)                    queues it
+template <class Backend>
+concept ConvolvingBackend = GridBackend<Backend> &&
+    requires(Backend ctx, const ConvolutionTask& task, const ConvolutionOperands<float>& operands) {
+    { ctx.template convolution_bytes<float>(task) } -> std::same_as<Index>;
+    ctx.template convolve<float>(task, operands);
+};
+
+// ---- Weights: operators keep them as (taps, features), a convolution reads (features, taps) -------------------------
+
+/// to (columns, rows) = or += the transpose of from (rows, columns), its columns multiplied with `factor` if there is one.
+/// A block a square, through shared memory, so that both sides are touched a row at a time.
+template <class T>
+struct Turn {
+    static constexpr unsigned threads = 256;
+    static constexpr Index side = 32, lines = threads / side;
+    struct Shared {
+        T square[side][side + 1];  // a column's elements lie in different banks
+    };
+
+    Index rows, columns;
+    const T* from;
+    const T* factor;  // of each column; null for 1
+    Slopes<T> to;
+
+    constexpr Index blocks() const { return squares(rows) * squares(columns); }
+
+    template <BlockContext B>
+    DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
+        const Index across = (columns + side - 1) / side;
+        const Index top = block.block() / across * side, left = block.block() % across * side;
+        const Index lane = block.thread() % side, first = block.thread() / side;
+        for (Index line = first; line < side; line += lines) {
+            const Index row = top + line, column = left + lane;
+            if (row >= rows || column >= columns) continue;
+            const T value = from[row * columns + column];
+            shared.square[line][lane] = factor == nullptr ? value : value * factor[column];
+        }
+        block.sync();
+        for (Index line = first; line < side; line += lines) {
+            const Index row = top + lane, column = left + line;
+            if (row < rows && column < columns) to.write(column * rows + row, shared.square[lane][line]);
+        }
+    }
+
+  private:
+    static constexpr Index squares(Index extent) { return (extent + side - 1) / side; }
+};
+
+/// to (features, taps) from an operator's weight (taps, features).
+template <GridBackend Backend, class T>
+void turn_weights(Backend& ctx, const ConvolutionSize& size, const T* weight, const T* factor, T* to) {
+    const Turn<T> turn{size.taps(), size.features, weight, factor, {to, false}};
+    ctx.launch(turn.blocks(), turn);
+}
+
+/// dweight (taps, features) += a convolution's dw (features, taps).
+template <GridBackend Backend, class T>
+void add_turned_gradient(Backend& ctx, const ConvolutionSize& size, const T* dw, T* dweight) {
+    const Turn<T> turn{size.features, size.taps(), dw, nullptr, {dweight, true}};
+    ctx.launch(turn.blocks(), turn);
+}
+
+template <class T>
+struct Add {
+    const T* from;
+    T* to;
+    DAF_HOST_DEVICE void operator()(Index i) const { to[i] += from[i]; }
+};
+
+/// y += bias, rectified if asked.
+template <class T>
+struct AddBias {
+    const T* bias;
+    Index channels;
+    bool rectify;
+    T* y;
+    DAF_HOST_DEVICE void operator()(Index i) const {
+        const T value = y[i] + bias[i % channels];
+        y[i] = rectify && value < T(0) ? T(0) : value;
+    }
+};
+
+// ---- Passes that go on a context's scratch --------------------------------------------------------------------------
+
+/// An accumulated gradient is made a few images at a time beside the map that it is added to.
+template <class T>
+Index images_at_a_time(Index image_size, Index count) {
+    constexpr Index most_bytes = Index{1} << 24;
+    return std::clamp(most_bytes / (image_size * static_cast<Index>(sizeof(T))), Index{1}, count);
+}
+
+/// Both gradients of an operator whose weight is (taps, features), each a product on scratch.
+template <class T>
+class ConvolutionBackward {
+  public:
+    ConvolutionBackward(const char* op, const ConvolutionSize& size, Index count)
+        : op_(op), size_(size), count_(count), piece_(images_at_a_time<T>(size.x_size(), count)) {}
+
+    template <ConvolvingBackend Backend>
+    Index scratch_bytes(const Backend& ctx) const {
+        const auto bytes = [&](Pass pass, Index batch) {
+            return ctx.template convolution_bytes<T>(task(pass, batch));
+        };
+        Index data = bytes(Pass::data_gradient, count_);
+        data = std::max(data, bytes(Pass::data_gradient, piece_));
+        if (const Index rest = count_ % piece_; rest != 0) {
+            data = std::max(data, bytes(Pass::data_gradient, rest));
+        }
+        data += scratch_size<T>(piece_ * size_.x_size());
+        return scratch_size<T>(size_.weights()) + std::max(data, bytes(Pass::weight_gradient, count_));
+    }
+
+    /// dx: null where it is not wanted. dweight is added to.
+    template <ConvolvingBackend Backend>
+    void run(Backend& ctx, const T* x, const T* weight, const T* dy, Slopes<T> dx, T* dweight) const {
+        auto frame = ctx.scratch();
+        T* turned = frame.template take<T>(size_.weights());
+        ctx.template convolve<T>(task(Pass::weight_gradient, count_), {x, dy, turned});
+        add_turned_gradient(ctx, size_, turned, dweight);
+        if (dx.data == nullptr) return;
+        turn_weights<Backend, T>(ctx, size_, weight, nullptr, turned);
+        if (dx.accumulate) {
+            add_data_gradient(ctx, dy, turned, dx.data);
+        } else {
+            ctx.template convolve<T>(task(Pass::data_gradient, count_), {dy, turned, dx.data});
+        }
+    }
+
+  private:
+    ConvolutionTask task(Pass pass, Index batch) const { return {op_, pass, size_, batch}; }
+
+    template <ConvolvingBackend Backend>
+    void add_data_gradient(Backend& ctx, const T* dy, const T* weights, T* dx) const {
+        auto frame = ctx.scratch();
+        T* some = frame.template take<T>(piece_ * size_.x_size());
+        for (Index first = 0; first < count_; first += piece_) {
+            const Index images = std::min(piece_, count_ - first);
+            ctx.template convolve<T>(task(Pass::data_gradient, images),
+                                     {dy + first * size_.y_size(), weights, some});
+            for_each(ctx, images * size_.x_size(), Add<T>{some, dx + first * size_.x_size()});
+        }
+    }
+
+    const char* op_;
+    ConvolutionSize size_;
+    Index count_, piece_;
+};
+
+}  // namespace daf::gpu

@@ -1,0 +1,134 @@
+#pragma once
+// The convolutions of one context: a plan for each, made once and kept.
+#include <daf/gpu/cudnn/plan.cuh>
+#include <map>
+#include <memory>
+
+namespace daf::gpu::cudnn {
+
+/// "3x3 convolution of (48,48,16) to (48,48,32)", for messages.
+inline std::string described(const ConvolutionSize& s) {
+    const auto shape = [](Index height, Index width, Index channels) {
+        return "(" + std::to_string(height) + "," + std::to_string(width) + "," + std::to_string(channels) +
+               ")";
+    };
+    const std::string kernel = std::to_string(s.kernel);
+    return kernel + "x" + kernel + " convolution of " + shape(s.height, s.width, s.channels) + " to " +
+           shape(s.out_height(), s.out_width(), s.features);
+}
+inline const char* described(Pass pass) {
+    switch (pass) {
+        case Pass::forward: return "forward";
+        case Pass::forward_bias_relu: return "forward with bias and ReLU";
+        case Pass::data_gradient: return "data gradient";
+        case Pass::weight_gradient: return "weight gradient";
+    }
+    return "";
+}
+inline std::string described(const ConvolutionTask& task, cudnnDataType_t type) {
+    return std::string(task.op) + ": " + described(task.pass) + " of a " + described(task.size) + ", batch " +
+           std::to_string(task.batch) + ", " + type_name(type);
+}
+
+/// A plan for a task. Throws CudnnError that names the operator, the shapes and cuDNN's reason.
+inline Plan plan_of(const Target& target, const ConvolutionTask& task, cudnnDataType_t type,
+                    const CudnnChoice& choice) {
+    try {
+        return make_plan(target, pass_graph(task.pass, task.size, task.batch, type), type, choice);
+    } catch (const CudnnError& error) {
+        throw CudnnError(described(task, type) + ": " + error.what());
+    }
+}
+
+/// Throws ArgumentError for an operand whose address is no multiple of what its tensor promises.
+inline void check_alignment(const ConvolutionTask& task, cudnnDataType_t type, const char* operand,
+                            const void* pointer, const Extents& extents) {
+    const std::int64_t alignment = extents.alignment(type);
+    if (reinterpret_cast<std::uintptr_t>(pointer) % static_cast<std::uintptr_t>(alignment) == 0) return;
+    throw ArgumentError(described(task, type) + ": " + operand + " must lie at a multiple of " +
+                        std::to_string(alignment) + " bytes: give it memory of its own");
+}
+
+/// The operands of a task under the names of its graph.
+template <class T>
+Binding binding_of(const ConvolutionTask& task, const ConvolutionOperands<T>& operands) {
+    const ConvolutionExtents e(task.size, task.batch);
+    const bool to_data = task.pass == Pass::data_gradient, to_weight = task.pass == Pass::weight_gradient;
+    constexpr cudnnDataType_t type = data_type<T>;
+    check_alignment(task, type, to_data ? "dy" : "x", operands.left, to_data ? e.y : e.x);
+    check_alignment(task, type, to_weight ? "dy" : "weights", operands.right, to_weight ? e.y : e.w);
+    check_alignment(task, type,
+                    to_data     ? "dx"
+                    : to_weight ? "dw"
+                                : "y",
+                    operands.result,
+                    to_data     ? e.x
+                    : to_weight ? e.w
+                                : e.y);
+    Binding binding;
+    binding.add(tensor_id::left, operands.left);
+    binding.add(tensor_id::right, operands.right);
+    binding.add(tensor_id::result, operands.result);
+    if (task.pass == Pass::forward_bias_relu) binding.add(tensor_id::bias, operands.bias);
+    return binding;
+}
+
+class Handle {
+  public:
+    /// On the current device.
+    explicit Handle(cudaStream_t stream) {
+        cudnnHandle_t made = nullptr;
+        check(cudnnCreate(&made), "cudnnCreate");
+        raw_.reset(made);
+        check(cudnnSetStream(made, stream), "cudnnSetStream");
+    }
+    cudnnHandle_t raw() const { return raw_.get(); }
+
+  private:
+    struct Destroy {
+        void operator()(cudnnHandle_t handle) const { static_cast<void>(cudnnDestroy(handle)); }
+    };
+    std::unique_ptr<cudnnContext, Destroy> raw_;
+};
+
+/// One thread uses it at a time. Plans live as long as it does: a captured graph may refer to them.
+class Convolutions {
+  public:
+    /// Runs on `stream`, on the current device.
+    explicit Convolutions(cudaStream_t stream) : handle_(stream), target_(handle_.raw()) {}
+
+    /// The plan for a task, made now if it has not been made before.
+    const Plan& plan(const ConvolutionTask& task, cudnnDataType_t type, const CudnnChoice& choice) {
+        const Key key{task.pass, task.size, task.batch, type, choice};
+        auto found = plans_.find(key);
+        if (found == plans_.end()) {
+            found = plans_.emplace(key, plan_of(target_, task, type, choice)).first;
+        }
+        return found->second;
+    }
+
+    /// Queues a plan. `workspace` has room for what it asks.
+    template <class T>
+    void run(const Plan& plan, const ConvolutionTask& task, const ConvolutionOperands<T>& operands,
+             void* workspace) const {
+        const Descriptor pack = variant_pack(binding_of(task, operands), workspace);
+        const cudnnStatus_t status = cudnnBackendExecute(handle_.raw(), plan.execution.raw(), pack.raw());
+        if (status == CUDNN_STATUS_SUCCESS) return;
+        check(status, described(task, data_type<T>).c_str());
+    }
+
+  private:
+    struct Key {
+        Pass pass;
+        ConvolutionSize size;
+        Index batch;
+        cudnnDataType_t type;
+        CudnnChoice choice;
+        friend auto operator<=>(const Key&, const Key&) = default;
+    };
+    Handle handle_;
+    Target target_;
+    std::map<Key, Plan> plans_;
+};
+
+}  // namespace daf::gpu::cudnn

@@ -1,0 +1,101 @@
+#pragma once
+#include <daf/core/prepared.hpp>
+#include <daf/gpu/convolution.hpp>
+#include <daf/ops/linear.hpp>
+
+namespace daf {
+
+/// x (N,In) w (In,Features) is the data gradient of a 1x1 convolution that takes Features channels to In: its weights,
+/// (features, channels) of that convolution, lie as w does, so that nothing is turned.
+///   y = its data gradient by x     dx = its output for dy     dw = its weight gradient for dy and x
+template <class In, Index Features, Start S, GridBackend Backend>
+struct Kernel<Linear<In, Features, S>, Backend> {
+    using Op = Linear<In, Features, S>;
+    static constexpr gpu::ConvolutionSize size{1, 1, Features, In::size, 1, 1};
+
+    static constexpr gpu::ConvolutionTask task(gpu::Pass pass, Index count) {
+        return {Op::Header::name, pass, size, count};
+    }
+    static constexpr gpu::SumSize sum_size(Index count) { return {count, Features}; }
+
+    template <class T>
+    static Index scratch_bytes(const Backend& ctx, Index count) {
+        const auto bytes = [&](gpu::Pass pass) {
+            return ctx.template convolution_bytes<T>(task(pass, count));
+        };
+        const Index aligned = scratch_size<T>(size.weights());
+        return std::max({aligned + bytes(gpu::Pass::data_gradient),
+                         aligned + bytes(gpu::Pass::weight_gradient),
+                         aligned + scratch_size<T>(count * In::size) + bytes(gpu::Pass::forward),
+                         sum_size(count).scratch_bytes()});
+    }
+
+    template <Mode M, class T, class Space>
+    static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
+        auto frame = ctx.scratch();
+        run<T>(ctx, aligned_copy<T>(ctx, frame, call.params.weight.data()), call.params.bias.data(), call.x,
+               call.y);
+    }
+
+    template <class T, class Space>
+    static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
+        const Index count = call.count();
+        {
+            auto frame = ctx.scratch();
+            T* dw = frame.template take<T>(size.weights());
+            ctx.template convolve<T>(task(gpu::Pass::weight_gradient, count),
+                                     {call.dy.data(), call.x.data(), dw});
+            gpu::for_each(ctx, size.weights(), gpu::Add<T>{dw, call.dparams.weight.data()});
+        }
+        gpu::add_bias_gradient(ctx, sum_size(count), call.dy.data(), call.dparams.bias.data());
+        if (!call.dx) return;
+        auto frame = ctx.scratch();
+        const T* weight = aligned_copy<T>(ctx, frame, call.params.weight.data());
+        T* dx = call.dx.batch.data();
+        T* made = call.dx.accumulates() ? frame.template take<T>(count * In::size) : dx;
+        ctx.template convolve<T>(task(gpu::Pass::forward, count), {call.dy.data(), weight, made});
+        if (call.dx.accumulates()) gpu::for_each(ctx, count * In::size, gpu::Add<T>{made, dx});
+    }
+
+    /// For inference: see core/prepared.hpp.
+    template <class T>
+    class Prepared {
+      public:
+        using Space = typename Backend::Space;
+
+        Prepared(Backend& ctx, Op, const ParametersOf<Op, const T, Space>& p, Index)
+            : memory_(ctx.allocate(scratch_size<T>(size.weights()) + scratch_size<T>(Features))) {
+            ctx.copy(weight(), p.weight.data(), size.weights());
+            ctx.copy(bias(), p.bias.data(), Features);
+        }
+
+        Index scratch_bytes(const Backend& ctx, Index count) const {
+            return ctx.template convolution_bytes<T>(task(gpu::Pass::data_gradient, count));
+        }
+        void forward(Backend& ctx, Batch<In, const T, Space> x, Batch<Shape<Features>, T, Space> y) const {
+            run<T>(ctx, weight(), bias(), x, y);
+        }
+
+      private:
+        T* weight() const { return memory_.template as<T>(); }
+        T* bias() const { return memory_.template as<T>(scratch_size<T>(size.weights())); }
+        typename Backend::Memory memory_;
+    };
+
+  private:
+    /// A weight starts anywhere in the parameters' slab; fast products want it aligned.
+    template <class T, class Frame>
+    static const T* aligned_copy(Backend& ctx, Frame& frame, const T* weight) {
+        T* copy = frame.template take<T>(size.weights());
+        ctx.copy(copy, weight, size.weights());
+        return copy;
+    }
+
+    template <class T, class X, class Y>
+    static void run(Backend& ctx, const T* weight, const T* bias, const X& x, const Y& y) {
+        ctx.template convolve<T>(task(gpu::Pass::data_gradient, x.count()), {x.data(), weight, y.data()});
+        gpu::for_each(ctx, y.size(), gpu::AddBias<T>{bias, Features, false, y.data()});
+    }
+};
+
+}  // namespace daf

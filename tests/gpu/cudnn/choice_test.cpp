@@ -1,0 +1,111 @@
+#include "planned.hpp"
+
+#include "../../support/scratch_folder.hpp"
+
+namespace {
+
+using namespace daf::gpu::cudnn;
+using daf::CudnnChoice;
+using daf::CudnnError;
+using daf::gpu::ConvolutionTask;
+using daf::gpu::Pass;
+using daf_test::contains;
+using daf_test::message_of;
+
+constexpr daf::gpu::ConvolutionSize layer{24, 24, 64, 64, 3, 1};
+
+ConvolutionTask task_of(Pass pass) {
+    return {"conv2d", pass, layer, 32};
+}
+
+}  // namespace
+
+TEST_CASE("floats are multiplied as floats, unless TF32 is asked for") {
+    const auto target = daf_test::device("sm_90");
+    for (const Pass pass : {Pass::forward, Pass::forward_bias_relu, Pass::data_gradient}) {
+        const Plan exact = plan_of(target, task_of(pass), CUDNN_DATA_FLOAT, {});
+        CHECK_FALSE(exact.engine.says(CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
+        const Plan rounded = plan_of(target, task_of(pass), CUDNN_DATA_FLOAT, {.tf32 = true});
+        CHECK(rounded.engine.says(CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
+    }
+    const Plan half = plan_of(target, task_of(Pass::forward), CUDNN_DATA_BFLOAT16, {});
+    CHECK(half.engine.says(CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
+}
+
+TEST_CASE("engines that differ from run to run are taken only where they are allowed") {
+    const auto target = daf_test::device("sm_90");
+    const auto weight_gradient = task_of(Pass::weight_gradient);
+    CHECK(plan_of(target, weight_gradient, CUDNN_DATA_FLOAT, {.deterministic = false})
+              .engine.says(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC));
+    CHECK_FALSE(plan_of(target, weight_gradient, CUDNN_DATA_FLOAT, {})
+                    .engine.says(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC));
+}
+
+TEST_CASE("no engine takes more workspace than allowed") {
+    const auto target = daf_test::device("sm_90");
+    const Plan free = plan_of(target, task_of(Pass::forward), CUDNN_DATA_FLOAT, {});
+    REQUIRE(free.workspace > 0);
+    const Plan capped =
+        plan_of(target, task_of(Pass::forward), CUDNN_DATA_FLOAT, {.most_workspace = free.workspace - 1});
+    CHECK(capped.workspace < free.workspace);
+}
+
+TEST_CASE("what cuDNN refuses is a CudnnError that names the operator, the shapes and cuDNN's status") {
+    const auto target = daf_test::device("sm_90");
+    const std::string empty = message_of<CudnnError>([&] {
+        plan_of(target, {"linear", Pass::data_gradient, layer, 0}, CUDNN_DATA_FLOAT, {});
+    });
+    CHECK(contains(empty,
+                   "linear: data gradient of a 3x3 convolution of (24,24,64) to (24,24,64), batch 0, "
+                   "float: cuDNN: convolution's data gradient: CUDNN_STATUS_BAD_PARAM"));
+
+    const auto convolution = same_convolution(layer, CUDNN_DATA_FLOAT);
+    const ConvolutionExtents e(layer, 32);
+    const auto operation = [&](const Extents& w, const Extents& y) {
+        forward_operation(convolution, tensor(1, e.x, CUDNN_DATA_FLOAT), tensor(2, w, CUDNN_DATA_FLOAT),
+                          tensor(3, y, CUDNN_DATA_FLOAT));
+    };
+    operation(e.w, e.y);
+    const char* refused = "cuDNN: convolution forward: CUDNN_STATUS_BAD_PARAM";
+    CHECK(contains(message_of<CudnnError>([&] { operation(e.w, {32, 64, 25, 24}); }), refused));
+    CHECK(contains(message_of<CudnnError>([&] { operation({64, 63, 3, 3}, e.y); }), refused));
+    CHECK(contains(message_of<CudnnError>([] { Target(std::string_view("{")); }),
+                   "cuDNN: device properties: CUDNN_STATUS_"));
+}
+
+TEST_CASE("operands of different types have no engine, and the message says so") {
+    const auto target = daf_test::device("sm_90");
+    const ConvolutionExtents e(layer, 32);
+    const auto mixed = [&](cudnnDataType_t x, cudnnDataType_t w, cudnnDataType_t y) {
+        return message_of<CudnnError>([&] {
+            make_plan(target,
+                      operations(forward_operation(same_convolution(layer, CUDNN_DATA_FLOAT),
+                                                   tensor(1, e.x, x), tensor(2, e.w, w), tensor(3, e.y, y))),
+                      CUDNN_DATA_FLOAT, {.tf32 = true, .deterministic = false});
+        });
+    };
+    const char* none = "no engine fits: cuDNN offers 0,";
+    CHECK(contains(mixed(CUDNN_DATA_BFLOAT16, CUDNN_DATA_DOUBLE, CUDNN_DATA_BFLOAT16), none));
+    CHECK(contains(mixed(CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16, CUDNN_DATA_FLOAT), none));
+}
+
+TEST_CASE("pointers go to the tensors that the graph has for them") {
+    float x[4] = {}, w[4] = {}, y[4] = {}, bias[4] = {};
+    const daf::gpu::ConvolutionTask task{"conv2d", Pass::forward_bias_relu, {1, 1, 1, 1, 1, 1}, 1};
+    const Binding binding = binding_of<float>(task, {x, w, y, bias});
+    CHECK(binding.ids == std::vector<std::int64_t>{1, 2, 3, 4});
+    CHECK(binding.pointers == std::vector<void*>{x, w, y, bias});
+    CHECK(binding_of<float>({"conv2d", Pass::forward, task.size, 1}, {x, w, y}).ids.size() == 3);
+}
+
+TEST_CASE("an operand that is not aligned as its plan takes for granted is refused") {
+    alignas(16) float memory[8] = {};
+    const daf::gpu::ConvolutionTask task{"linear", Pass::data_gradient, {1, 1, 4, 4, 1, 1}, 1};
+    CHECK(message_of<daf::ArgumentError>([&] {
+              binding_of<float>(task, {memory + 1, memory, memory});
+          }) ==
+          "linear: data gradient of a 1x1 convolution of (1,1,4) to (1,1,4), batch 1, float: dy must lie at "
+          "a multiple of 16 bytes: give it memory of its own");
+    // Images of three floats follow each other at multiples of four bytes.
+    binding_of<float>({"linear", Pass::forward, {1, 1, 3, 3, 1, 1}, 1}, {memory + 1, memory + 2, memory + 3});
+}

@@ -1,0 +1,23 @@
+#pragma once
+// Devices that are not here, by their properties: cudnn/devices/sm_90.json and so on. The figures are the makers' data
+// sheets', in the form in which cuDNN writes those of a device that is there.
+#include <daf/gpu/cudnn/plan.cuh>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace daf_test {
+
+/// The contents of devices/NAME.json.
+inline std::string device_properties(const std::string& name) {
+    std::ifstream in(DAF_TEST_DEVICES "/" + name + ".json");
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
+}
+
+inline daf::gpu::cudnn::Target device(const std::string& name) {
+    return daf::gpu::cudnn::Target(std::string_view(device_properties(name)));
+}
+
+}  // namespace daf_test
