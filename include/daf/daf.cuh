@@ -4,10 +4,12 @@
 #include <daf/gpu/context.cuh>
 
 // Operators, one line each.
+#include <daf/gpu/centre_loss.hpp>
 #include <daf/gpu/channel_attention.hpp>
 #include <daf/gpu/dropout.hpp>
 #include <daf/gpu/dual_attention.hpp>
 #include <daf/gpu/flatten.hpp>
+#include <daf/gpu/island_loss.hpp>
 #include <daf/gpu/optimizer.hpp>
 #include <daf/gpu/reduction.hpp>
 #include <daf/gpu/relu.hpp>
