@@ -5,6 +5,7 @@
 
 // Operators, one line each.
 #include <daf/gpu/batch_norm.hpp>
+#include <daf/gpu/centre_loss.hpp>
 #include <daf/gpu/channel_attention.hpp>
 #include <daf/gpu/conv2d.hpp>
 #include <daf/gpu/conv_bn_relu.hpp>
@@ -12,6 +13,7 @@
 #include <daf/gpu/dual_attention.hpp>
 #include <daf/gpu/flatten.hpp>
 #include <daf/gpu/global_pool.hpp>
+#include <daf/gpu/island_loss.hpp>
 #include <daf/gpu/linear.hpp>
 #include <daf/gpu/max_pool.hpp>
 #include <daf/gpu/optimizer.hpp>

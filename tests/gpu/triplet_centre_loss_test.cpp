@@ -1,10 +1,8 @@
 #include <daf/gpu/triplet_centre_loss.hpp>
 #include <daf/reference/triplet_centre_loss.hpp>
 
-#include "../support/losses.hpp"
-#include "support/conform_on_fibers.hpp"
+#include "support/conform_centres_on_fibers.hpp"
 
-using daf::CentreUpdate;
 using daf::Shape;
 using daf::TripletCentreLoss;
 using daf_test::HostGpu;
@@ -13,11 +11,8 @@ using daf_test::LossCase;
 namespace {
 
 template <class Op>
-void conform_both(double margin, daf_test::Promise promise = {}) {
-    daf_test::conform_on_fibers<Op>({.margin = margin, .centre_update = CentreUpdate::exact_gradient},
-                                    promise);
-    promise.parameters_follow_gradient = false;
-    daf_test::conform_on_fibers<Op>({.margin = margin}, promise);
+void conform_both(double margin, const daf_test::Promise& promise = {}) {
+    daf_test::conform_both_on_fibers(Op{.margin = margin}, promise);
 }
 
 }  // namespace
@@ -58,23 +53,6 @@ TEST_CASE("a NaN in any centre or embedding shows in the losses") {
     CHECK(bench.saved().active.data()[1] == 0);
 }
 
-TEST_CASE("Eq 12 moves the centres as the reference does, to the same bits under any schedule") {
-    using Op = TripletCentreLoss<Shape<40>, 7>;
-    const auto moved = [](auto& ctx) {
-        daf_test::Workbench<Op, double, std::remove_reference_t<decltype(ctx)>> bench(ctx, {}, 30, 6);
-        bench.forward_train();
-        bench.backward(daf::skip);
-        daf::update_centres(ctx, bench.op, bench.parameters(), bench.gradients(), 0.3);
-        CHECK(bench.edges_whole());
-        return bench.slab.copy();
-    };
-    daf::Reference reference;
-    const auto want = moved(reference);
-    HostGpu first(1);
-    const auto got = moved(first);
-    CHECK(daf_test::relative_difference(got, want) < 1e-12);
-    for (const std::uint64_t seed : {2u, 3u}) {
-        HostGpu other(seed);
-        CHECK(moved(other) == got);
-    }
+TEST_CASE("Eq 12 moves the centres as the reference does") {
+    daf_test::check_update_on_fibers(TripletCentreLoss<Shape<40>, 7>{});
 }

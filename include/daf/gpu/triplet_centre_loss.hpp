@@ -1,6 +1,5 @@
 #pragma once
-#include <cmath>
-#include <daf/gpu/grid.hpp>
+#include <daf/gpu/class_centres.hpp>
 #include <daf/ops/triplet_centre_loss.hpp>
 
 namespace daf {
@@ -31,7 +30,8 @@ struct TripletForward {
         const Index lane = lane_of(block), warp = warp_of(block);
         Found<double> best{0, -1};
         for (Index j = warp; j < classes; j += warps) {
-            const double distance = half_squared_distance(block, x + i * features, centres + j * features);
+            const double distance =
+                half_squared_distance(block, x + i * features, centres + j * features, features);
             const Found<double> here{distance, static_cast<std::int32_t>(j)};
             if (j == label) {
                 if (lane == 0) shared.own = distance;
@@ -51,17 +51,6 @@ struct TripletForward {
         if (active == nullptr) return;
         active[i] = hinge > 0;
         nearest[i] = best.at;
-    }
-
-  private:
-    template <BlockContext B>
-    DAF_HOST_DEVICE double half_squared_distance(const B& block, const T* a, const T* b) const {
-        double sum = 0;
-        for (Index d = lane_of(block); d < features; d += warp_size) {
-            const double difference = static_cast<double>(a[d]) - static_cast<double>(b[d]);
-            sum += difference * difference;
-        }
-        return warp_sum(block, sum) / 2;
     }
 };
 

@@ -38,6 +38,8 @@ void every_kernel(daf::Gpu& gpu) {
     both_passes<Dropout<Map>, T>(gpu);
     both_passes<SoftmaxCrossEntropy<Shape<7>>, T>(gpu);
     both_passes<TripletCentreLoss<Shape<512>, 7>, T>(gpu);
+    both_passes<CentreLoss<Shape<512>, 7>, T>(gpu);
+    both_passes<IslandLoss<Shape<512>, 7>, T>(gpu);
     update(gpu, Optimizer{}, UpdateCall<T>{});
     const Batch<Shape<1>, T, Device> losses;
     reduce(gpu, Reduction::mean, losses, View<Shape<1>, double, Device>());
