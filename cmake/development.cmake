@@ -21,7 +21,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 misfires here in std::string (GCC bug 105651), in its own AVX-512 intrinsics (105593) and in instrumented
     # code. clang++ and the sanitizers watch for the real thing; tests/consumer compiles the library without these.
     target_compile_options(daf_warnings INTERFACE
-        "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict;-Wno-maybe-uninitialized>")
+        "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict;-Wno-maybe-uninitialized>"
+        "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wno-restrict>")
 endif()
 
 add_library(daf_development INTERFACE)

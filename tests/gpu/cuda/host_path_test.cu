@@ -17,29 +17,15 @@
 
 #include "../../support/scratch_folder.hpp"
 #include "../support/stand_in_runtime.hpp"
+#include "numbers.hpp"
 
 using daf::Index;
 using daf::Shape;
+using daf_test::difference;
+using daf_test::numbers;
 using daf_test::runtime_figures;
 
 namespace {
-
-std::vector<float> numbers(Index count, std::uint64_t seed) {
-    daf::RandomSequence random(daf::Stream{daf::Seed{seed}});
-    std::vector<float> values(static_cast<std::size_t>(count));
-    for (float& v : values) v = static_cast<float>(random.normal());
-    return values;
-}
-
-double difference(const std::vector<float>& a, const std::vector<float>& b) {
-    REQUIRE(a.size() == b.size());
-    double largest = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        if (!(std::abs(a[i] - b[i]) <= 1e30f)) return 1e30;  // a NaN on either side
-        largest = std::max(largest, static_cast<double>(std::abs(a[i] - b[i])));
-    }
-    return largest;
-}
 
 /// What a user writes once for every backend: memory of a context, filled from the host and brought back.
 template <class Backend, class S>

@@ -97,6 +97,12 @@ void know_kernel(const void* address, const KnownKernel& kernel) {
 const RuntimeFigures& runtime_figures() {
     return device().figures;
 }
+void queue_work(CUstream_st* stream, std::function<void()> work) {
+    stream->queue.push_back(std::move(work));
+}
+bool in_device_memory(const void* at, std::size_t bytes) {
+    return device().holds(at, bytes);
+}
 void break_next_launch() {
     device().break_next = true;
 }

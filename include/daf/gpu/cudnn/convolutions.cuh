@@ -9,8 +9,9 @@ namespace daf::gpu::cudnn {
 /// "3x3 convolution of (48,48,16) to (48,48,32)", for messages.
 inline std::string described(const ConvolutionSize& s) {
     const auto shape = [](Index height, Index width, Index channels) {
-        return "(" + std::to_string(height) + "," + std::to_string(width) + "," + std::to_string(channels) +
-               ")";
+        std::string text("(");  // appended to, not put in front of: g++ 12 warns of that without cause
+        text += std::to_string(height) + "," + std::to_string(width) + ",";
+        return text += std::to_string(channels) + ")";
     };
     const std::string kernel = std::to_string(s.kernel);
     return kernel + "x" + kernel + " convolution of " + shape(s.height, s.width, s.channels) + " to " +

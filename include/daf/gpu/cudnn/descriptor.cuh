@@ -26,9 +26,10 @@ inline void check(cudnnStatus_t status, const char* call) {
     if (status == CUDNN_STATUS_SUCCESS) return;
     std::array<char, 1024> reason{};
     cudnnGetLastErrorString(reason.data(), reason.size());
-    const std::string text = reason.data();
-    throw CudnnError(std::string("cuDNN: ") + call + ": " + cudnnGetErrorString(status) +
-                     (text.empty() ? "" : ": " + text));
+    std::string text("cuDNN: ");
+    text += std::string(call) + ": " + cudnnGetErrorString(status);
+    if (reason[0] != 0) text += std::string(": ") + reason.data();
+    throw CudnnError(text);
 }
 
 /// What cuDNN calls the type of an attribute's value.

@@ -1,0 +1,114 @@
+// Networks with convolutions on Gpu, from the operators to cuDNN, on the stand-ins for the CUDA runtime and for the execution
+// of cuDNN's plans.
+#include <daf/daf.cuh>
+#include <daf/net/layers.hpp>
+#include <daf/net/model.hpp>
+#include <daf/reference/batch_norm.hpp>
+#include <daf/reference/conv2d.hpp>
+#include <daf/reference/conv_bn_relu.hpp>
+#include <daf/reference/linear.hpp>
+#include <daf/reference/max_pool.hpp>
+#include <daf/reference/relu.hpp>
+
+#include "../../support/scratch_folder.hpp"
+#include "../support/stand_in_cudnn.hpp"
+#include "../support/stand_in_runtime.hpp"
+#include "numbers.hpp"
+
+using daf::Index;
+using daf::Shape;
+using daf_test::cudnn_figures;
+using daf_test::difference;
+using daf_test::numbers;
+using daf_test::runtime_figures;
+
+namespace {
+
+/// A vector of floats in a context's memory, and back.
+template <class Backend>
+std::vector<float> values_of(Backend& ctx, std::span<const float> slab) {
+    const daf::Batch<Shape<1>, const float, typename Backend::Space> batch(slab.data(),
+                                                                           static_cast<Index>(slab.size()));
+    const auto on_host = ctx.download(batch);
+    return {on_host.data(), on_host.data() + on_host.size()};
+}
+
+struct Passes {
+    std::vector<float> evaluated, trained, gradients, parameters, inferred;
+};
+
+/// What a network's passes leave, from the same start on every backend.
+template <class Net, class Backend>
+Passes passes_of(Backend& ctx, Index images) {
+    daf::Model<Net, Backend> model(ctx, daf::max_batch(images), daf::Seed{7});
+    const std::vector<float> maps = numbers(images * Net::Input::size, 1),
+                             slopes = numbers(images * Net::Output::size, 2);
+    const auto x = ctx.upload(daf::batch_of<typename Net::Input>(maps));
+    const auto dy = ctx.upload(daf::batch_of<typename Net::Output>(slopes));
+    const auto all = [&](auto batch) {
+        const auto on_host = ctx.download(batch);
+        return std::vector<float>(on_host.data(), on_host.data() + on_host.size());
+    };
+    Passes passes;
+    passes.trained = all(model.forward_train(x));
+    model.backward(x, dy);
+    passes.gradients = values_of(ctx, std::span<const float>(model.gradients()));
+    passes.parameters = values_of(ctx, std::span<const float>(model.parameters()));
+    passes.evaluated = all(model.forward(x));
+    const daf::Inference<Net, Backend> snapshot(ctx, model.parameters());
+    auto workspace = snapshot.workspace(ctx, daf::max_batch(images));
+    passes.inferred = all(snapshot(ctx, workspace, x));
+    return passes;
+}
+
+double largest(const std::vector<float>& values) {
+    return difference(values, std::vector<float>(values.size(), 0.0f));
+}
+
+template <class Net>
+void check_same_on_gpu(Index images, double tolerance) {
+    daf::Reference reference;
+    const Passes want = passes_of<Net>(reference, images);
+    daf::Gpu gpu;
+    const Passes got = passes_of<Net>(gpu, images);
+    CHECK(difference(got.trained, want.trained) <= tolerance * largest(want.trained));
+    CHECK(difference(got.gradients, want.gradients) <= tolerance * largest(want.gradients));
+    CHECK(difference(got.parameters, want.parameters) <= tolerance * largest(want.parameters));
+    CHECK(difference(got.evaluated, want.evaluated) <= tolerance * largest(want.evaluated));
+    CHECK(difference(got.inferred, want.evaluated) <= tolerance * largest(want.evaluated));
+}
+
+}  // namespace
+
+TEST_CASE("a network of every layer that is a product gives the same on Gpu as on Reference") {
+    using Net = daf::Sequence<Shape<7, 9, 3>, daf::layer::Conv2d<6, 3, 2, daf::Bias::per_channel>,
+                              daf::layer::BatchNorm, daf::layer::Relu, daf::layer::ConvBnRelu<5>,
+                              daf::layer::MaxPool<>, daf::layer::ConvBnRelu<8, 1>, daf::layer::Linear<4>>;
+    check_same_on_gpu<Net>(5, 2e-5);
+    CHECK(cudnn_figures().executions > 0);
+    CHECK(runtime_figures().allocations == 0);
+}
+
+TEST_CASE(
+    "plans are made when scratch is asked for, once, and nothing is allocated on the device after that") {
+    using Op = daf::ConvBnRelu<Shape<6, 6, 4>, 8>;
+    constexpr Index images = 3;
+    daf::Gpu gpu;
+    gpu.reserve(daf::scratch_bytes<Op, float>(gpu, images));
+    const auto plans = cudnn_figures().plans;
+    CHECK(plans > 0);
+    const auto memory = gpu.allocate(4 * images * (Op::Input::size + Op::Output::size));
+    auto* x = memory.as<float>();
+    gpu.zero(x, images * (Op::Input::size + Op::Output::size));
+    const auto slab = gpu.allocate(4 * daf::parameter_count<Op>);
+    gpu.zero(slab.as<float>(), daf::parameter_count<Op>);
+    const auto params = daf::bind<Op, daf::Device>(
+        std::span(slab.as<float>(), static_cast<std::size_t>(daf::parameter_count<Op>)));
+    const auto allocations = runtime_figures().allocations;
+    daf::forward<daf::eval>(gpu, Op{}, daf::Batch<Op::Input, float, daf::Device>(x, images),
+                            daf::Batch<Op::Output, float, daf::Device>(x + images * Op::Input::size, images),
+                            params);
+    CHECK(cudnn_figures().plans == plans);
+    CHECK(runtime_figures().allocations == allocations);
+    gpu.wait();
+}

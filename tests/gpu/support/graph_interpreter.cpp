@@ -1,0 +1,167 @@
+#include "graph_interpreter.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace daf_test {
+namespace {
+
+using nlohmann::json;
+using Index = std::ptrdiff_t;
+
+/// body(n, c, h, w) for every element.
+template <class Body>
+void for_each_place(const GraphTensor& t, const Body& body) {
+    for (Index n = 0; n < t.extent(0); ++n) {
+        for (Index c = 0; c < t.extent(1); ++c) {
+            for (Index h = 0; h < t.extent(2); ++h) {
+                for (Index w = 0; w < t.extent(3); ++w) body(n, c, h, w);
+            }
+        }
+    }
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+    return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
+GraphTensor::GraphTensor(const json& described, void* memory)
+    : extents_(described.at("dim").get<std::vector<Index>>()),
+      strides_(described.at("stride").get<std::vector<Index>>()),
+      in_double_(described.at("dataType") == "CUDNN_DATA_DOUBLE"),
+      memory_(memory) {
+    if (extents_.size() != 4) throw std::runtime_error("a tensor of other than four extents");
+    const bool nowhere = described.at("isVirtual").get<bool>();
+    if (nowhere != (memory == nullptr)) throw std::runtime_error("a tensor without memory, or too many");
+    if (!in_double_ && described.at("dataType") != "CUDNN_DATA_FLOAT") {
+        throw std::runtime_error("a tensor of neither float nor double");
+    }
+    const auto address = reinterpret_cast<std::uintptr_t>(memory);
+    if (address % described.at("ptrAlignment").get<std::uintptr_t>() != 0) {
+        throw std::runtime_error("memory that is not aligned as its tensor says");
+    }
+    if (nowhere) kept_.resize(bytes() / (in_double_ ? sizeof(double) : sizeof(float)));
+}
+
+std::size_t GraphTensor::place(Index n, Index c, Index h, Index w) const {
+    return static_cast<std::size_t>(n * strides_[0] + c * strides_[1] + h * strides_[2] + w * strides_[3]);
+}
+
+double GraphTensor::get(Index n, Index c, Index h, Index w) const {
+    const std::size_t at = place(n, c, h, w);
+    if (memory_ == nullptr) return kept_[at];
+    return in_double_ ? static_cast<const double*>(memory_)[at]
+                      : static_cast<double>(static_cast<const float*>(memory_)[at]);
+}
+
+void GraphTensor::set(Index n, Index c, Index h, Index w, double value) {
+    const std::size_t at = place(n, c, h, w);
+    if (memory_ == nullptr) {
+        kept_[at] = value;
+    } else if (in_double_) {
+        static_cast<double*>(memory_)[at] = value;
+    } else {
+        static_cast<float*>(memory_)[at] = static_cast<float>(value);
+    }
+}
+
+std::size_t GraphTensor::bytes() const {
+    const std::size_t last = place(extents_[0] - 1, extents_[1] - 1, extents_[2] - 1, extents_[3] - 1);
+    return (last + 1) * (in_double_ ? sizeof(double) : sizeof(float));
+}
+
+GraphRun::GraphRun(const json& graph, const std::map<std::string, void*>& memory)
+    : nodes_(graph.at("nodes")) {
+    std::size_t bound = 0;
+    for (const json& tensor : graph.at("tensors")) {
+        const std::string name = tensor.at("name");
+        const auto found = memory.find(name);
+        bound += found != memory.end();
+        tensors_.emplace(name, GraphTensor(tensor, found == memory.end() ? nullptr : found->second));
+    }
+    if (bound != memory.size()) throw std::runtime_error("memory for a tensor that the graph does not have");
+}
+
+GraphTensor& GraphRun::tensor(const json& node, const char* role) {
+    return tensors_.at(node.at(role).get<std::string>());
+}
+
+void GraphRun::run() {
+    for (const json& node : nodes_) {
+        const std::string operation = node.at("operation");
+        if (operation.find("CONVOLUTION") != std::string::npos) {
+            convolve(node);
+        } else if (operation == "CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR") {
+            apply(node);
+        } else {
+            throw std::runtime_error("an operation that is not interpreted: " + operation);
+        }
+    }
+}
+
+void GraphRun::convolve(const json& node) {
+    const std::string operation = node.at("operation");
+    const bool to_x = ends_with(operation, "BACKWARD_DATA_DESCRIPTOR");
+    const bool to_w = ends_with(operation, "BACKWARD_FILTER_DESCRIPTOR");
+    GraphTensor& x = tensor(node, to_x ? "dX" : "X");
+    GraphTensor& w = tensor(node, to_w ? "dW" : "W");
+    GraphTensor& y = tensor(node, to_x || to_w ? "dY" : "Y");
+    GraphTensor& result = to_x ? x : to_w ? w : y;
+    const auto pad = node.at("pad").get<std::vector<Index>>();
+    const auto stride = node.at("stride").get<std::vector<Index>>();
+
+    const Index channels = x.extent(1), height = x.extent(2), width = x.extent(3);
+    const Index rows = w.extent(2), columns = w.extent(3);
+    std::vector<double> sums(
+        static_cast<std::size_t>(result.extent(0) * result.extent(1) * result.extent(2) * result.extent(3)));
+    const auto sum = [&](Index n, Index c, Index h, Index v) -> double& {
+        const Index at = ((n * result.extent(1) + c) * result.extent(2) + h) * result.extent(3) + v;
+        return sums[static_cast<std::size_t>(at)];
+    };
+    for_each_place(y, [&](Index n, Index o, Index row, Index column) {
+        const double slope = to_x || to_w ? y.get(n, o, row, column) : 0;
+        double total = 0;
+        for (Index i = 0; i < channels; ++i) {
+            for (Index ky = 0; ky < rows; ++ky) {
+                for (Index kx = 0; kx < columns; ++kx) {
+                    const Index h = row * stride[0] + ky - pad[0], v = column * stride[1] + kx - pad[1];
+                    if (h < 0 || h >= height || v < 0 || v >= width) continue;
+                    if (to_x) {
+                        sum(n, i, h, v) += slope * w.get(o, i, ky, kx);
+                    } else if (to_w) {
+                        sum(o, i, ky, kx) += slope * x.get(n, i, h, v);
+                    } else {
+                        total += x.get(n, i, h, v) * w.get(o, i, ky, kx);
+                    }
+                }
+            }
+        }
+        if (!to_x && !to_w) sum(n, o, row, column) = total;
+    });
+    for_each_place(result,
+                   [&](Index n, Index c, Index h, Index v) { result.set(n, c, h, v, sum(n, c, h, v)); });
+}
+
+void GraphRun::apply(const json& node) {
+    const GraphTensor& x = tensor(node, "X");
+    GraphTensor& y = tensor(node, "Y");
+    const std::string mode = node.at("pointwiseMode");
+    if (mode == "CUDNN_POINTWISE_RELU_FWD") {
+        for_each_place(y, [&](Index n, Index c, Index h, Index w) {
+            y.set(n, c, h, w, std::max(x.get(n, c, h, w), 0.0));
+        });
+    } else if (mode == "CUDNN_POINTWISE_ADD") {
+        const GraphTensor& b = tensor(node, "B");
+        const auto within = [&](int axis, Index i) { return b.extent(axis) == 1 ? 0 : i; };
+        for_each_place(y, [&](Index n, Index c, Index h, Index w) {
+            y.set(n, c, h, w,
+                  x.get(n, c, h, w) + b.get(within(0, n), within(1, c), within(2, h), within(3, w)));
+        });
+    } else {
+        throw std::runtime_error("a function that is not interpreted: " + mode);
+    }
+}
+
+}  // namespace daf_test

@@ -1,0 +1,48 @@
+#pragma once
+// Runs the graph that a cuDNN plan says it was made from: plain loops over the tensors as the graph describes them, so that
+// extents, strides, operations and the names of operands are what is tested. Sums run in double.
+#include <cstddef>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace daf_test {
+
+/// A tensor of four extents: count, channels, height, width.
+class GraphTensor {
+  public:
+    /// memory: null for one that lies nowhere, and is kept here.
+    GraphTensor(const nlohmann::json& described, void* memory);
+
+    std::ptrdiff_t extent(int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
+    double get(std::ptrdiff_t n, std::ptrdiff_t c, std::ptrdiff_t h, std::ptrdiff_t w) const;
+    void set(std::ptrdiff_t n, std::ptrdiff_t c, std::ptrdiff_t h, std::ptrdiff_t w, double value);
+    /// From its first element to its last one's end.
+    std::size_t bytes() const;
+
+  private:
+    std::size_t place(std::ptrdiff_t n, std::ptrdiff_t c, std::ptrdiff_t h, std::ptrdiff_t w) const;
+    std::vector<std::ptrdiff_t> extents_, strides_;
+    bool in_double_;
+    void* memory_;
+    std::vector<double> kept_;
+};
+
+/// A plan's graph with its operands' memory, by the tensors' names.
+class GraphRun {
+  public:
+    GraphRun(const nlohmann::json& graph, const std::map<std::string, void*>& memory);
+    const std::map<std::string, GraphTensor>& tensors() const { return tensors_; }
+    void run();
+
+  private:
+    void convolve(const nlohmann::json& node);
+    void apply(const nlohmann::json& node);
+    GraphTensor& tensor(const nlohmann::json& node, const char* role);
+
+    nlohmann::json nodes_;
+    std::map<std::string, GraphTensor> tensors_;
+};
+
+}  // namespace daf_test

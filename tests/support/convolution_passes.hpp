@@ -1,0 +1,105 @@
+#pragma once
+// The three passes of a convolution by one algorithm or another, and what every algorithm has to keep.
+#include <daf/cpu/conv2d.hpp>
+#include <vector>
+
+#include "conformance.hpp"
+
+namespace daf_test {
+
+/// Noise in [-1, 1) that a float holds exactly.
+inline std::vector<double> noise(daf::Index size, std::uint32_t layer, double scale) {
+    daf::RandomSequence random(daf::Stream{daf::Seed{4}, 1, layer});
+    std::vector<double> values(static_cast<std::size_t>(size));
+    for (double& v : values) v = static_cast<double>(static_cast<float>(scale * random.uniform(-1, 1)));
+    return values;
+}
+
+/// One layer's three passes, by the algorithm that a context is set to.
+template <class T>
+struct Passes {
+    std::vector<T> y, dx, dweight;
+
+    Passes(const daf::cpu::ConvolutionSize& size, daf::Index count, daf::Convolution algorithm,
+           int threads = 2) {
+        const auto as_t = [](const std::vector<double>& v) { return std::vector<T>(v.begin(), v.end()); };
+        const auto x = as_t(noise(count * size.x_size(), 1, 1)),
+                   dy = as_t(noise(count * size.y_size(), 2, 1));
+        const auto weight = as_t(noise(size.weights(), 3, 0.1));
+        daf::Cpu cpu(daf::Threads{threads});
+        cpu.set_convolution(algorithm);
+        y.resize(dy.size());
+        dx.resize(x.size());
+        dweight.resize(weight.size());
+        const daf::cpu::ConvolutionForward<T> forward(cpu, size, count);
+        daf::cpu::ConvolutionBackward<T> backward(cpu, size, count);
+        cpu.reserve(std::max(forward.whole_scratch(threads), backward.scratch(threads)));
+        {
+            auto frame = cpu.scratch();
+            forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), y.data(),
+                                      [](daf::Index, daf::Index, daf::Index) {});
+        }
+        auto frame = cpu.scratch();
+        backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx.data(),
+                     false, dweight.data());
+    }
+};
+
+template <class T>
+double error(const std::vector<T>& got, const std::vector<double>& want) {
+    return daf_test::relative_difference(std::vector<double>(got.begin(), got.end()), want);
+}
+
+/// The 3x3 layers of a preset from its second on.
+inline std::vector<daf::cpu::ConvolutionSize> layers(daf::Index side,
+                                                     std::initializer_list<daf::Index> widths) {
+    std::vector<daf::cpu::ConvolutionSize> all;
+    daf::Index in = *widths.begin();
+    for (const daf::Index out : widths) {
+        for (const daf::Index from : {in, out}) all.push_back({side, side, from, out, 3, 1});
+        in = out;
+        side /= 2;
+    }
+    return all;
+}
+
+/// The same bits on any number of threads.
+inline void check_same_bits(const daf::cpu::ConvolutionSize& size, daf::Index count,
+                            daf::Convolution algorithm) {
+    const Passes<float> one(size, count, algorithm, 1);
+    for (const int threads : {2, 3, 4, 8}) {
+        const Passes<float> many(size, count, algorithm, threads);
+        CHECK(many.y == one.y);
+        CHECK(many.dx == one.dx);
+        CHECK(many.dweight == one.dweight);
+    }
+}
+
+/// Errors in float against the direct convolution in double, relative to the largest value.
+inline void check_errors(const daf::cpu::ConvolutionSize& size, daf::Index count,
+                         daf::Convolution algorithm) {
+    const Passes<double> exact(size, count, daf::Convolution::direct);
+    const Passes<float> fast(size, count, algorithm);
+    const double y = error(fast.y, exact.y), dx = error(fast.dx, exact.dx);
+    const double dweight = error(fast.dweight, exact.dweight);
+    MESSAGE(size.height, "x", size.width, " ", size.in, "->", size.features, " batch ", count, ": y ", y,
+            " dx ", dx, " dweight ", dweight);
+    CHECK(y <= 5e-5);
+    CHECK(dx <= 2e-4);
+    CHECK(dweight <= 2e-4);
+}
+
+/// The same on all 3x3 layers of the presets but the first of each. Errors grow with the channels and with what a weight's
+/// gradient sums over, so large maps need few images.
+inline void check_errors_on_presets(daf::Convolution algorithm) {
+    std::vector<daf::cpu::ConvolutionSize> sizes = layers(48, {16, 32, 64, 128, 128});
+    for (const auto& half : layers(48, {32, 64, 128, 256, 256})) sizes.push_back(half);
+    for (const auto& paper : layers(96, {64, 128, 256, 512, 512})) sizes.push_back(paper);
+    for (const auto& size : sizes) {
+        for (const daf::Index count :
+             size.height <= 6 ? std::vector<daf::Index>{1, 5} : std::vector<daf::Index>{1})
+            check_errors(size, count, algorithm);
+    }
+}
+
+}  // namespace daf_test
