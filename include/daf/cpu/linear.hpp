@@ -27,34 +27,25 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
         T* weight = frame.take<T>(packed<T>(Features, inputs));
-        cpu::pack_panels<T>(weight, Features, inputs, packets, 1,
-                            [&](Index i) { return call.params.weight.data() + i * Features; });
-        const Index chunks = chunks_for(call.count());
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(call.count(), chunks, chunk);
-            T* y = call.y[first].data();
-            for (Index n = first; n < last; ++n)
-                std::copy_n(call.params.bias.data(), Features, call.y[n].data());
-            cpu::multiply(Features, packets, {1, inputs}, weight,
-                          cpu::Columns<T>{call.x[first].data(), inputs, 0, 1}, last - first, y, Features,
-                          true);
-        });
+        T* y = call.y.data();
+        for (Index n = 0; n < call.count(); ++n)
+            std::copy_n(call.params.bias.data(), Features, call.y[n].data());
+        multiply_rows<T>(
+            ctx, Features, inputs, weight, 1,
+            [&](Index i) { return call.params.weight.data() + i * Features; }, call.x.data(), call.count(), y,
+            true);
     }
 
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
-        const Index count = call.count(), chunks = chunks_for(count);
+        const Index count = call.count();
         auto frame = ctx.scratch();
         if (call.dx) {
             T* turned = frame.take<T>(packed<T>(inputs, Features));
-            cpu::pack_panels<T>(turned, inputs, Features, packets, Features,
-                                [&](Index o) { return call.params.weight.data() + o; });
-            ctx.parallel(chunks, [&](Index chunk) {
-                const auto [first, last] = part_of(count, chunks, chunk);
-                cpu::multiply(inputs, packets, {1, Features}, turned,
-                              cpu::Columns<T>{call.dy[first].data(), Features, 0, 1}, last - first,
-                              call.dx.batch[first].data(), inputs, call.dx.accumulates());
-            });
+            multiply_rows<T>(
+                ctx, inputs, Features, turned, Features,
+                [&](Index o) { return call.params.weight.data() + o; }, call.dy.data(), count,
+                call.dx.batch.data(), call.dx.accumulates());
         }
         T* packed_dy = frame.take<T>(packed<T>(Features, count));
         cpu::pack_panels<T>(packed_dy, Features, count, packets, 1,
@@ -71,6 +62,23 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
             for (Index n = 0; n < count; ++n) sum += static_cast<double>(call.dy[n][o]);
             call.dparams.bias[o] += static_cast<T>(sum);
         }
+    }
+
+  private:
+    /// out (count, m) = or += B A for B of `count` rows of `sum` elements. Threads take panels of A: the weights are what is
+    /// large, and each is read once.
+    template <class T, class Element>
+    static void multiply_rows(Cpu& ctx, Index m, Index sum, T* panels, Index row, const Element& element,
+                              const T* b, Index count, T* out, bool accumulate) {
+        const Index width = packets * cpu::lanes<T>;
+        ctx.parallel((m + width - 1) / width, [&](Index panel) {
+            const Index first = panel * width, rows = std::min(width, m - first);
+            T* a = panels + first * sum;
+            cpu::pack_panels<T>(a, rows, sum, packets, row,
+                                [&](Index t) { return element(t) + first * row; });
+            cpu::multiply_panel(packets, cpu::Sum{1, sum}, a, cpu::Columns<T>{b, sum, 0, 1}, count,
+                                out + first, m, rows, accumulate);
+        });
     }
 };
 
