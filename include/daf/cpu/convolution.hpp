@@ -34,15 +34,15 @@ constexpr bool winograd_pays(const ConvolutionSize& size, Index count, Weights w
     return winograd < direct;
 }
 
-/// Where it can run, the product on matrix tiles takes less time than any other, unless most of a tile would be zeros.
-constexpr bool split_pays(const ConvolutionSize& size) {
-    return std::min(size.in, size.features) >= tile_side;
-}
+/// From how many channels, on either side, the product on matrix tiles takes less time than any other: laying out the tiles
+/// costs the same for few as for many. Measured: docs/performance.md.
+enum class SplitFrom : Index { forward = 32, backward = 64 };
 
 /// How a pass over batches of `count` computes.
 template <class T>
 Convolution algorithm_for(const Cpu& ctx, const ConvolutionSize& size, Index count,
-                          Weights weights = Weights::transformed_now) {
+                          Weights weights = Weights::transformed_now,
+                          SplitFrom channels = SplitFrom::forward) {
     if (size.kernel != 3 || size.stride != 1) return Convolution::direct;
     const bool splits = std::is_same_v<T, float>;
     switch (ctx.convolution()) {
@@ -50,7 +50,9 @@ Convolution algorithm_for(const Cpu& ctx, const ConvolutionSize& size, Index cou
         case Convolution::split: return splits ? Convolution::split : Convolution::direct;
         default: return ctx.convolution();
     }
-    if (splits && ctx.matrix_tiles() && split_pays(size)) return Convolution::split;
+    if (splits && ctx.matrix_tiles() && std::min(size.in, size.features) >= static_cast<Index>(channels)) {
+        return Convolution::split;
+    }
     return winograd_pays<T>(size, count, weights) ? Convolution::winograd : Convolution::direct;
 }
 
@@ -115,7 +117,8 @@ class ConvolutionBackward {
   public:
     ConvolutionBackward(const Cpu& ctx, const ConvolutionSize& size, Index count)
         : pass_(pass_of<T, DirectBackward<T>, WinogradBackward<T>, SplitBackward>(
-              algorithm_for<T>(ctx, size, count), size, count)) {}
+              algorithm_for<T>(ctx, size, count, Weights::transformed_now, SplitFrom::backward), size,
+              count)) {}
 
     Index scratch(int threads) const {
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);

@@ -6,22 +6,22 @@
 
 namespace daf::cpu {
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wignored-attributes"  // of a packet as a template argument: g++ keeps its alignment
 /// to (16 x 16, dense) = the transpose of 16 rows of 16 words.
 inline void transpose_words(const float* from, Index row, float* to) {
-    if constexpr (lanes<float> == tile_side) {
-        packet::PacketBlock<Packet<float>, tile_side> block;
-        for (Index i = 0; i < tile_side; ++i) block.packet[i] = packet::ploadu<Packet<float>>(from + i * row);
-        packet::ptranspose(block);
-        for (Index i = 0; i < tile_side; ++i) packet::pstoreu(to + i * tile_side, block.packet[i]);
-    } else {
-        for (Index i = 0; i < tile_side; ++i) {
-            for (Index j = 0; j < tile_side; ++j) to[j * tile_side + i] = from[i * row + j];
-        }
-    }
-}
+#ifdef EIGEN_VECTORIZE_AVX512
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of a packet that is a template's argument
+    packet::PacketBlock<Packet<float>, tile_side> block;
 #pragma GCC diagnostic pop
+    for (Index i = 0; i < tile_side; ++i) block.packet[i] = packet::ploadu<Packet<float>>(from + i * row);
+    packet::ptranspose(block);
+    for (Index i = 0; i < tile_side; ++i) packet::pstoreu(to + i * tile_side, block.packet[i]);
+#else
+    for (Index i = 0; i < tile_side; ++i) {
+        for (Index j = 0; j < tile_side; ++j) to[j * tile_side + i] = from[i * row + j];
+    }
+#endif
+}
 
 /// In which order a convolution sums: steps of 32 elements, every one of them a channel of a tap.
 class SplitSum {
