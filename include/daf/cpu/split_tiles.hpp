@@ -88,11 +88,12 @@ class SplitSixteen {
 
 /// from = high + low, element by element, but for 2^-17 of its size.
 inline void split(const float* from, Index count, Bf16* high, Bf16* low) {
-    Index i = 0;
-    for (; i + tile_side <= count; i += tile_side) SplitSixteen(from + i).store(high + i, low + i);
-    for (; i < count; ++i) {
-        high[i] = nearest_bf16(from[i]);
-        low[i] = nearest_bf16(from[i] - to_float(high[i]));
+    const Index whole = count - count % tile_side;
+    for (Index i = 0; i < whole; i += tile_side) SplitSixteen(from + i).store(high + i, low + i);
+    if (whole < count) {
+        float rest[tile_side] = {};
+        for (Index i = 0; i < tile_side; ++i) rest[i] = whole + i < count ? from[whole + i] : 0.0F;
+        SplitSixteen(rest).store(high + whole, low + whole, count - whole);
     }
 }
 
