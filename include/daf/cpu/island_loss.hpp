@@ -20,9 +20,7 @@ struct Kernel<IslandLoss<S, K>, Cpu> {
 
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        Kernel<Centre, Cpu>::forward(
-            ctx, ForwardCall<Centre, M, T, Space>{
-                     {call.op.centre_update}, call.x, call.y, call.params, {}, call.side});
+        Kernel<Centre, Cpu>::forward(ctx, centre_part(call));
         auto frame = ctx.scratch();
         const Directions directions(ctx, frame, call.params.centres.data());
         const double pairs = directions.cosines() + static_cast<double>(K * (K - 1));
@@ -34,15 +32,7 @@ struct Kernel<IslandLoss<S, K>, Cpu> {
 
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
-        Kernel<Centre, Cpu>::backward(ctx, BackwardCall<Centre, T, Space>{{call.op.centre_update},
-                                                                          call.x,
-                                                                          call.y,
-                                                                          call.dy,
-                                                                          call.dx,
-                                                                          call.params,
-                                                                          call.dparams,
-                                                                          {},
-                                                                          call.side});
+        Kernel<Centre, Cpu>::backward(ctx, centre_part(call));
         if (call.op.centre_update != CentreUpdate::exact_gradient) return;
         double weight = 0;
         for (Index i = 0; i < call.count(); ++i) weight += static_cast<double>(call.dy[i][0]);

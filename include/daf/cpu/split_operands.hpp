@@ -225,8 +225,8 @@ class SplitTurned {
     Index tiles_, blocks_;
 };
 
-/// A unit's bordered pixels as pairs of B: [16 channels][parity][high or low][pair]. A pair of parity 1 starts at an odd lane, so that
-/// a tap finds its pairs wherever it falls.
+/// A unit's bordered pixels as pairs of B: [16 channels][parity][high or low][pair]. A pair of parity 1 starts at an odd
+/// lane, so that a tap finds its pairs wherever it falls.
 class SplitPairs {
   public:
     SplitPairs(const SplitTiling& tiling, const SplitGrid& grid, Index channels)
@@ -281,18 +281,22 @@ class SplitWeights {
 
     /// From weights (3,3,in,out).
     void transform(Cpu& ctx, const float* weight, float* transformed) const {
-        each_pair(ctx, transformed, [&](Index first, Index step, Index k, Bf16* pair) {
-            alignas(64) Bf16 split_rows[2][2 * tile_side] = {};
-            for (Index odd = 0; odd < 2; ++odd) {
-                const float* row = sum_.element(step, k + odd, [&](Index tap, Index c) {
-                    return weight + (tap * in_ + c) * out_ + first;
-                });
-                if (row != nullptr) {
-                    split(row, std::min(tile_side, out_ - first), split_rows[odd],
-                          split_rows[odd] + tile_side);
+        auto* to = reinterpret_cast<Bf16*>(transformed);
+        const Index steps = sum_.steps();
+        ctx.parallel(panels_, [&](Index panel) {
+            const Index first = panel * tile_side, outputs = std::min(tile_side, out_ - first);
+            const auto at = [&](Index tap, Index c) { return weight + (tap * in_ + c) * out_ + first; };
+            for (Index step = 0; step < steps; ++step) {
+                Bf16* pairs = to + (panel * steps + step) * step_size;
+                for (Index k = 0; k < tile_depth; k += 2, pairs += pair_size) {
+                    alignas(64) Bf16 rows[2][2 * tile_side] = {};
+                    for (Index odd = 0; odd < 2; ++odd) {
+                        const float* row = sum_.element(step, k + odd, at);
+                        if (row != nullptr) split(row, outputs, rows[odd], rows[odd] + tile_side);
+                    }
+                    interleave(rows[0], rows[1], tile_side, pairs, tile_size);
                 }
             }
-            interleave(split_rows[0], split_rows[1], tile_side, pair, tile_size);
         });
     }
 
@@ -313,19 +317,6 @@ class SplitWeights {
     }
 
   private:
-    template <class Body>
-    void each_pair(Cpu& ctx, float* transformed, const Body& body) const {
-        auto* to = reinterpret_cast<Bf16*>(transformed);
-        const Index steps = sum_.steps();
-        ctx.parallel(panels_, [&](Index panel) {
-            for (Index step = 0; step < steps; ++step) {
-                Bf16* pairs = to + (panel * steps + step) * step_size;
-                for (Index k = 0; k < tile_depth; k += 2)
-                    body(panel * tile_side, step, k, pairs + k / 2 * pair_size);
-            }
-        });
-    }
-
     void turned_row(const float* weight, Index output, Index step, float* high, float* low, Index j) const {
         alignas(64) float row[tile_depth] = {};
         const auto at = [&](Index tap, Index c) { return weight + ((8 - tap) * out_ + output) * in_ + c; };

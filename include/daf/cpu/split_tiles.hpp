@@ -48,7 +48,9 @@ class SplitSixteen {
     explicit SplitSixteen(__m512 values) {
         const __m256bh high = _mm512_cvtneps_pbh(values);
         high_ = bits(high);
-        const __m512i wide = _mm512_slli_epi32(_mm512_cvtepu16_epi32(high_), 16);
+        // With masks of ones: g++ 12 finds undefined values in the plain forms (GCC bug 105593).
+        constexpr __mmask16 all = 0xffff;
+        const __m512i wide = _mm512_maskz_slli_epi32(all, _mm512_maskz_cvtepu16_epi32(all, high_), 16);
         low_ = bits(_mm512_cvtneps_pbh(_mm512_sub_ps(values, _mm512_castsi512_ps(wide))));
     }
     void store(Bf16* high, Bf16* low) const {

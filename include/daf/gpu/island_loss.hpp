@@ -172,9 +172,7 @@ struct Kernel<IslandLoss<S, K>, Backend> {
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        Kernel<Centre, Backend>::forward(
-            ctx, ForwardCall<Centre, M, T, Space>{
-                     {call.op.centre_update}, call.x, call.y, call.params, {}, call.side});
+        Kernel<Centre, Backend>::forward(ctx, centre_part(call));
         auto frame = ctx.scratch();
         const gpu::Directions directions = directions_of(ctx, frame, call.params.centres.data());
         ctx.launch(1, gpu::IslandShares<T>{directions, call.y.data(), call.count(), call.op.lambda1});
@@ -182,15 +180,7 @@ struct Kernel<IslandLoss<S, K>, Backend> {
 
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
-        Kernel<Centre, Backend>::backward(ctx, BackwardCall<Centre, T, Space>{{call.op.centre_update},
-                                                                              call.x,
-                                                                              call.y,
-                                                                              call.dy,
-                                                                              call.dx,
-                                                                              call.params,
-                                                                              call.dparams,
-                                                                              {},
-                                                                              call.side});
+        Kernel<Centre, Backend>::backward(ctx, centre_part(call));
         if (call.op.centre_update != CentreUpdate::exact_gradient) return;
         auto frame = ctx.scratch();
         const T* centres = call.params.centres.data();

@@ -1,5 +1,6 @@
 #pragma once
-#include <daf/ops/class_centres.hpp>
+#include <daf/core/call.hpp>
+#include <daf/ops/centre_loss.hpp>
 
 namespace daf {
 
@@ -50,5 +51,17 @@ struct IslandLoss {
     template <class T, class Space = Host>
     using Gradients = OwnClassGradients<K, S::size, T, Space>;
 };
+
+/// The call of the centre loss inside: the same tensors.
+template <class S, Index K, Mode M, class T, class Space>
+ForwardCall<CentreLoss<S, K>, M, T, Space> centre_part(
+    const ForwardCall<IslandLoss<S, K>, M, T, Space>& call) {
+    return {{call.op.centre_update}, call.x, call.y, call.params, {}, call.side};
+}
+template <class S, Index K, class T, class Space>
+BackwardCall<CentreLoss<S, K>, T, Space> centre_part(const BackwardCall<IslandLoss<S, K>, T, Space>& call) {
+    return {
+        {call.op.centre_update}, call.x, call.y, call.dy, call.dx, call.params, call.dparams, {}, call.side};
+}
 
 }  // namespace daf

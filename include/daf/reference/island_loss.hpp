@@ -18,9 +18,7 @@ struct Kernel<IslandLoss<S, K>, Reference> {
 
     template <Mode M, class T, class Space>
     static void forward(Reference& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        Kernel<Centre, Reference>::forward(
-            ctx, ForwardCall<Centre, M, T, Space>{
-                     {call.op.centre_update}, call.x, call.y, call.params, {}, call.side});
+        Kernel<Centre, Reference>::forward(ctx, centre_part(call));
         double pairs = 0;
         for (Index j = 0; j < K; ++j) {
             for (Index k = 0; k < K; ++k) {
@@ -33,15 +31,7 @@ struct Kernel<IslandLoss<S, K>, Reference> {
 
     template <class T, class Space>
     static void backward(Reference& ctx, const BackwardCall<Op, T, Space>& call) {
-        Kernel<Centre, Reference>::backward(ctx, BackwardCall<Centre, T, Space>{{call.op.centre_update},
-                                                                                call.x,
-                                                                                call.y,
-                                                                                call.dy,
-                                                                                call.dx,
-                                                                                call.params,
-                                                                                call.dparams,
-                                                                                {},
-                                                                                call.side});
+        Kernel<Centre, Reference>::backward(ctx, centre_part(call));
         if (call.op.centre_update != CentreUpdate::exact_gradient) return;
         auto frame = ctx.scratch();
         double* g = cosine_gradients(frame, call);
