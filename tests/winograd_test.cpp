@@ -54,10 +54,14 @@ TEST_CASE("the rule takes Winograd where it pays") {
 
 TEST_CASE("a context can insist on an algorithm") {
     using daf::cpu::algorithm_for;
+    using daf::cpu::Weights;
     daf::Cpu cpu(daf::Threads{1});
     const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
-    CHECK(algorithm_for<float>(cpu, large, 1) ==
+    CHECK(algorithm_for<float>(cpu, large, 1) == Convolution::winograd);
+    CHECK(algorithm_for<float>(cpu, large, 1, Weights::transformed_before) ==
           (cpu.matrix_tiles() ? Convolution::split : Convolution::winograd));
+    CHECK(algorithm_for<float>(cpu, {48, 48, 16, 16, 3, 1}, 32, Weights::transformed_before) !=
+          Convolution::split);
     CHECK(algorithm_for<double>(cpu, large, 1) == Convolution::winograd);
     CHECK(algorithm_for<float>(cpu, first, 1) == Convolution::direct);
     cpu.set_convolution(Convolution::direct);

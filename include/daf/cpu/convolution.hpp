@@ -35,14 +35,14 @@ constexpr bool winograd_pays(const ConvolutionSize& size, Index count, Weights w
 }
 
 /// From how many channels, on either side, the product on matrix tiles takes less time than any other: laying out the tiles
-/// costs the same for few as for many. Measured: docs/performance.md.
-enum class SplitFrom : Index { forward = 32, backward = 64 };
+/// costs the same for few as for many (docs/performance.md).
+inline constexpr Index split_channels = 32;
 
-/// How a pass over batches of `count` computes.
+/// How a pass over batches of `count` computes. Of itself only inference takes the split product: a whole network's gradients
+/// come out noisier by it than by Winograd (docs/performance.md), so training has to ask for it.
 template <class T>
 Convolution algorithm_for(const Cpu& ctx, const ConvolutionSize& size, Index count,
-                          Weights weights = Weights::transformed_now,
-                          SplitFrom channels = SplitFrom::forward) {
+                          Weights weights = Weights::transformed_now) {
     if (size.kernel != 3 || size.stride != 1) return Convolution::direct;
     const bool splits = std::is_same_v<T, float>;
     switch (ctx.convolution()) {
@@ -50,7 +50,8 @@ Convolution algorithm_for(const Cpu& ctx, const ConvolutionSize& size, Index cou
         case Convolution::split: return splits ? Convolution::split : Convolution::direct;
         default: return ctx.convolution();
     }
-    if (splits && ctx.matrix_tiles() && std::min(size.in, size.features) >= static_cast<Index>(channels)) {
+    if (splits && ctx.matrix_tiles() && weights == Weights::transformed_before &&
+        std::min(size.in, size.features) >= split_channels) {
         return Convolution::split;
     }
     return winograd_pays<T>(size, count, weights) ? Convolution::winograd : Convolution::direct;
@@ -117,8 +118,7 @@ class ConvolutionBackward {
   public:
     ConvolutionBackward(const Cpu& ctx, const ConvolutionSize& size, Index count)
         : pass_(pass_of<T, DirectBackward<T>, WinogradBackward<T>, SplitBackward>(
-              algorithm_for<T>(ctx, size, count, Weights::transformed_now, SplitFrom::backward), size,
-              count)) {}
+              algorithm_for<T>(ctx, size, count), size, count)) {}
 
     Index scratch(int threads) const {
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
