@@ -14,9 +14,10 @@ if(CUDNN_PYTHON)
         COMMAND ${CUDNN_PYTHON} -c "import nvidia.cudnn; print(list(nvidia.cudnn.__path__)[0])"
         OUTPUT_VARIABLE python_package OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
-# Packages have no libcudnn.so, but the library by its full name.
+# Python's packages have no libcudnn.so, but the library by its full name. The first folder that has either wins, so that
+# header and library are of one cuDNN.
 find_path(CUDNN_INCLUDE_DIR cudnn_version.h HINTS ${hints} PATHS ${python_package} PATH_SUFFIXES include)
-find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${hints} PATHS ${python_package}
+find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 NAMES_PER_DIR HINTS ${hints} PATHS ${python_package}
     PATH_SUFFIXES lib lib64 lib/x64)
 mark_as_advanced(CUDNN_INCLUDE_DIR CUDNN_LIBRARY)
 

@@ -34,8 +34,7 @@ struct Kernel<BatchNorm<S>, Backend> {
                                                             p.running_var.data(), Op::eps, p.weight.data(),
                                                             p.bias.data(), slope);
         }
-        gpu::for_each(ctx, call.x.size(),
-                      gpu::Normalise<T>{affine, gpu::Rectify::no, channels, call.x.data(), call.y.data()});
+        gpu::normalise(ctx, size_of(call.count()), affine, gpu::Rectify::no, call.x.data(), call.y.data());
     }
 
     template <class T, class Space>

@@ -4,6 +4,7 @@
 //
 //   struct Kernel {
 //       static constexpr unsigned threads = 128;           // of a block, a multiple of warp_size
+//       static constexpr unsigned blocks_at_once = 2;      // that a multiprocessor should have registers for; may be left out
 //       struct Shared { ... };                             // what a block's threads share; it starts holding anything
 //       ...pointers and sizes...
 //       template <gpu::BlockContext B>

@@ -5,13 +5,11 @@ namespace daf {
 
 namespace gpu {
 
-/// A block an image.
-template <class T>
+/// A block an image, W neighbouring channels at a time.
+template <class T, Index W>
 struct ChannelForward {
-    static constexpr unsigned threads = 256;
-    struct Shared {
-        double partial[threads];
-    };
+    static constexpr unsigned threads = 256, blocks_at_once = 2;
+    using Shared = ChannelShared<T, W, threads>;
 
     ChannelStage<T> channel;
     const T* x;
@@ -22,33 +20,35 @@ struct ChannelForward {
         const Index n = block.block(), channels = channel.channels, image = n * channel.positions * channels;
         const T* from = x + image;
         T* to = y + image;
-        channel.find_gate(block, shared.partial, n, [=](Index p, Index c) { return from[p * channels + c]; });
-        for_each_element(block, channel.positions, channels, [=, this](Index p, Index c) {
-            to[p * channels + c] = from[p * channels + c] * channel.gate(n, c);
+        const auto given = [=](Index p, Index c) { return load<W>(from + p * channels + c); };
+        channel.template find_gate<W>(block, shared, n, given);
+        for_each_element<W>(block, channel.positions, channels, [=, this](Index p, Index c) {
+            store(to + p * channels + c, given(p, c) * channel.gate(n, c, Width<W>{}));
         });
     }
 };
 
-template <class T>
+template <class T, Index W>
 struct ChannelBackward {
-    static constexpr unsigned threads = 256;
-    using Shared = NothingShared;
+    static constexpr unsigned threads = 256, blocks_at_once = 2;
+    struct Shared {
+        ColumnSum sums[W][threads];
+    };
 
     ChannelStage<T> channel;
     const T *x, *dy;
     Slopes<T> dx;  // null where it is not wanted
 
     template <BlockContext B>
-    DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
+    DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
         const Index n = block.block(), channels = channel.channels, image = n * channel.positions * channels;
-        const T *from = x + image, *slope = dy + image;
-        channel.find_slopes(
-            block, n, [=](Index p, Index c) { return from[p * channels + c]; },
-            [=](Index p, Index c) { return slope[p * channels + c]; });
+        const T *from = x + image, *outer = dy + image;
+        const auto given = [=](Index p, Index c) { return load<W>(from + p * channels + c); };
+        const auto slope = [=](Index p, Index c) { return load<W>(outer + p * channels + c); };
+        channel.find_slopes(block, shared.sums, n, given, slope);
         if (dx.data == nullptr) return;
-        for_each_element(block, channel.positions, channels, [=, this](Index p, Index c) {
-            const Index i = p * channels + c;
-            dx.write(image + i, channel.back(n, p, c, slope[i]));
+        for_each_element<W>(block, channel.positions, channels, [=, this](Index p, Index c) {
+            dx.write(image + p * channels + c, channel.back(n, p, c, slope(p, c)));
         });
     }
 };
@@ -68,7 +68,11 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
         const auto stage = gpu::ChannelStage<T>::of(call.op, call.params, saved_or_scratch(call, frame));
-        ctx.launch(call.count(), gpu::ChannelForward<T>{stage, call.x.data(), call.y.data()});
+        const T* x = call.x.data();
+        T* y = call.y.data();
+        gpu::with_width<T, Op::channels>(gpu::aligned(x, y), [&](auto width) {
+            ctx.launch(call.count(), gpu::ChannelForward<T, width()>{stage, x, y});
+        });
     }
 
     template <class T, class Space>
@@ -76,8 +80,11 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
         auto frame = ctx.scratch();
         auto stage = gpu::ChannelStage<T>::of(call.op, call.params, call.saved);
         stage.take(frame, call.count());
-        ctx.launch(call.count(),
-                   gpu::ChannelBackward<T>{stage, call.x.data(), call.dy.data(), gpu::slopes_of(call.dx)});
+        const T *x = call.x.data(), *dy = call.dy.data();
+        const gpu::Slopes<T> dx = gpu::slopes_of(call.dx);
+        gpu::with_width<T, Op::channels>(gpu::aligned(x, dy, dx.data), [&](auto width) {
+            ctx.launch(call.count(), gpu::ChannelBackward<T, width()>{stage, x, dy, dx});
+        });
         gpu::add_channel_gradients(ctx, stage, call.dparams, call.count());
     }
 };

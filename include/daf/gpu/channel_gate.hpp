@@ -6,6 +6,26 @@
 
 namespace daf::gpu {
 
+/// A channel's average, times the positions seen, and its maximum.
+template <class T>
+struct ChannelPools {
+    double sum;
+    Found<T> largest;
+
+    DAF_HOST_DEVICE static ChannelPools nothing() { return {0, {T(0), -1}}; }
+    DAF_HOST_DEVICE void join(const ChannelPools& other) {
+        sum += other.sum;
+        if (is_larger(other.largest, largest)) largest = other.largest;
+    }
+};
+
+/// What the threads of a block share in forward.
+template <class T, Index W, unsigned Threads>
+struct ChannelShared {
+    ChannelPools<T> pools[W][Threads];
+    double partial[Threads];
+};
+
 template <class T>
 struct ChannelStage {
     Index positions, channels, hidden_channels;
@@ -54,29 +74,34 @@ struct ChannelStage {
     }
     DAF_HOST_DEVICE T* du_of(Index n, Index pool) const { return du + (2 * n + pool) * hidden_channels; }
     DAF_HOST_DEVICE T* dpool_of(Index n, Index pool) const { return dpools + (2 * n + pool) * channels; }
-    DAF_HOST_DEVICE T gate(Index n, Index c) const { return gates[n * channels + c]; }
+    template <Index W>
+    DAF_HOST_DEVICE Pack<T, W> gate(Index n, Index c, Width<W>) const {
+        return load<W>(gates + n * channels + c);
+    }
 
-    /// Image n's gate from value(p, c): one pass for both pools. `partial` has room for one number a thread.
-    template <BlockContext B, class Value>
-    DAF_HOST_DEVICE void find_gate(const B& block, double* partial, Index n, const Value& value) const {
-        for (Index c = block.thread(); c < channels; c += block.threads()) {
-            double sum = 0;
-            Found<T> largest{T(0), -1};
-            for (Index p = 0; p < positions; ++p) {
-                const Found<T> here{value(p, c), static_cast<std::int32_t>(p)};
-                sum += static_cast<double>(here.value);
-                if (is_larger(here, largest)) largest = here;
-            }
-            pool_of(n, 0)[c] = static_cast<T>(sum / static_cast<double>(positions));
-            pool_of(n, 1)[c] = largest.value;
-            argmaxes[n * channels + c] = largest.at;
-        }
-        block.sync();
+    /// Image n's gate from value(p, c), a pack of W: one pass for both pools.
+    template <Index W, BlockContext B, unsigned Threads, class Value>
+    DAF_HOST_DEVICE void find_gate(const B& block, ChannelShared<T, W, Threads>& shared, Index n,
+                                   const Value& value) const {
+        for_each_column<W>(
+            block, shared.pools, positions, channels,
+            [=](ChannelPools<T>* seen, Index p, Index c) {
+                const Pack<T, W> pack = value(p, c);
+                for (Index k = 0; k < W; ++k) {
+                    seen[k].join({static_cast<double>(pack[k]), {pack[k], static_cast<std::int32_t>(p)}});
+                }
+            },
+            [&](Index c, const ChannelPools<T>& of_channel) {
+                pool_of(n, 0)[c] = static_cast<T>(of_channel.sum / static_cast<double>(positions));
+                pool_of(n, 1)[c] = of_channel.largest.value;
+                argmaxes[n * channels + c] = of_channel.largest.at;
+            });
         for (Index pool = 0; pool < 2; ++pool) {
             const T* pooled = pool_of(n, pool);
             T* h = hidden_of(n, pool);
             column_products(
-                block, partial, channels, hidden_channels, fc1_weight, [=](Index c) { return pooled[c]; },
+                block, shared.partial, channels, hidden_channels, fc1_weight,
+                [=](Index c) { return pooled[c]; },
                 [=, this](Index j, double sum) {
                     h[j] = activate(static_cast<T>(static_cast<double>(fc1_bias[j]) + sum));
                 });
@@ -84,7 +109,7 @@ struct ChannelStage {
         const T *of_average = hidden_of(n, 0), *of_maximum = hidden_of(n, 1);
         T* gate_of_image = gates + n * channels;
         column_products(
-            block, partial, hidden_channels, channels, fc2_weight,
+            block, shared.partial, hidden_channels, channels, fc2_weight,
             [=](Index j) { return of_average[j] + of_maximum[j]; },
             [=, this](Index c, double sum) {
                 // The bias once per net.
@@ -93,19 +118,24 @@ struct ChannelStage {
     }
 
     /// Image n's slopes by the gate and by what leads to it, where the gate is multiplied with value(p, c), and
-    /// slope(p, c) is the slope of their product.
-    template <BlockContext B, class Value, class Slope>
-    DAF_HOST_DEVICE void find_slopes(const B& block, Index n, const Value& value, const Slope& slope) const {
+    /// slope(p, c) is the slope of their product, both packs of W.
+    template <Index W, BlockContext B, std::size_t Threads, class Value, class Slope>
+    DAF_HOST_DEVICE void find_slopes(const B& block, ColumnSum (&shared)[W][Threads], Index n,
+                                     const Value& value, const Slope& slope) const {
         T* da_of_image = da + n * channels;
-        for (Index c = block.thread(); c < channels; c += block.threads()) {
-            double dgate = 0;
-            for (Index p = 0; p < positions; ++p) dgate += static_cast<double>(value(p, c) * slope(p, c));
-            da_of_image[c] = static_cast<T>(dgate) * gate(n, c) * (T(1) - gate(n, c));
-        }
-        block.sync();
-        for_each_row_sum(
+        for_each_column<W>(
+            block, shared, positions, channels,
+            [=](ColumnSum* dgates, Index p, Index c) {
+                const Pack<T, W> product = value(p, c) * slope(p, c);
+                for (Index k = 0; k < W; ++k) dgates[k].sum += static_cast<double>(product[k]);
+            },
+            [=, this](Index c, const ColumnSum& dgate) {
+                const T gate = gates[n * channels + c];
+                da_of_image[c] = static_cast<T>(dgate.sum) * gate * (T(1) - gate);
+            });
+        for_each_row_sum<1>(
             block, hidden_channels, channels,
-            [=, this](Index j, Index c) { return fc2_weight[j * channels + c] * da_of_image[c]; },
+            [=, this](Index j, Index c) { return Pack<T, 1>{fc2_weight[j * channels + c] * da_of_image[c]}; },
             [=, this](Index j, double dhidden) {
                 for (Index pool = 0; pool < 2; ++pool) {
                     du_of(n, pool)[j] = static_cast<T>(dhidden) * activation_slope(hidden_of(n, pool)[j]);
@@ -116,18 +146,24 @@ struct ChannelStage {
             const T* from = du_of(n, pool);
             T* to = dpool_of(n, pool);
             const double shared_by = pool == 0 ? static_cast<double>(positions) : 1;
-            for_each_row_sum(
+            for_each_row_sum<1>(
                 block, channels, hidden_channels,
-                [=, this](Index c, Index j) { return fc1_weight[c * hidden_channels + j] * from[j]; },
+                [=, this](Index c, Index j) {
+                    return Pack<T, 1>{fc1_weight[c * hidden_channels + j] * from[j]};
+                },
                 [=](Index c, double sum) { to[c] = static_cast<T>(sum / shared_by); });
         }
         block.sync();
     }
 
     /// After find_slopes: the slope of what the stage was given, where that of what it gave is `slope`.
-    DAF_HOST_DEVICE T back(Index n, Index p, Index c, T slope) const {
-        const T through_maximum = p == argmaxes[n * channels + c] ? dpool_of(n, 1)[c] : T(0);
-        return slope * gate(n, c) + dpool_of(n, 0)[c] + through_maximum;
+    template <Index W>
+    DAF_HOST_DEVICE Pack<T, W> back(Index n, Index p, Index c, const Pack<T, W>& slope) const {
+        const Pack<T, W> of_average = load<W>(dpool_of(n, 0) + c), of_maximum = load<W>(dpool_of(n, 1) + c);
+        const Pack<std::int32_t, W> at = load<W>(argmaxes + n * channels + c);
+        Pack<T, W> through_maximum;
+        for (Index k = 0; k < W; ++k) through_maximum[k] = p == at[k] ? of_maximum[k] : T(0);
+        return slope * gate(n, c, Width<W>{}) + of_average + through_maximum;
     }
 
   private:

@@ -3,7 +3,6 @@
 // map is rows (pixels of all images) of `channels` elements. Rows are shared out in chunks whose number follows from the
 // sizes alone; what chunks found is joined in a fixed order, so that the bits are the same every time.
 #include <daf/core/scratch.hpp>
-#include <daf/gpu/columns.hpp>
 #include <daf/gpu/grid.hpp>
 
 namespace daf::gpu {
@@ -31,12 +30,13 @@ struct SumSize {
     constexpr Index scratch_bytes() const { return scratch_size<Terms>(chunks() * channels); }
 };
 
-/// A block a chunk. partial[chunk][channel] = the sum of term(row, channel) over the chunk's rows.
-template <class Term>
+/// A block a chunk. partial[chunk][channel] = what term.at(channel, width)(row, sums) adds for the chunk's rows, W
+/// neighbouring channels at a time.
+template <class Term, Index W>
 struct SumChunks {
     static constexpr unsigned threads = 256;
     struct Shared {
-        double first[threads], second[threads];
+        double first[W][threads], second[W][threads];
     };
 
     SumSize size;
@@ -45,25 +45,30 @@ struct SumChunks {
 
     template <BlockContext B>
     DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
-        const Columns mine(block, size.channels);
+        const Index packs = size.channels / W;
+        const Columns mine(block, packs);
         const Index begin = size.rows * block.block() / block.blocks();
         const Index end = size.rows * (block.block() + 1) / block.blocks();
-        for (Index left = 0; left < size.channels; left += mine.width) {
-            const Index channel = left + mine.column;
-            const bool counts = channel < size.channels && mine.part < mine.parts;
-            Terms sum{0, 0};
+        for (Index left = 0; left < packs; left += mine.width) {
+            const Index channel = (left + mine.column) * W;
+            const bool counts = left + mine.column < packs && mine.part < mine.parts;
+            Pack<Terms, W> sums{};
             if (counts) {
-                for (Index row = begin + mine.part; row < end; row += mine.parts) sum += term(row, channel);
+                const auto of_columns = term.at(channel, Width<W>{});
+                for (Index row = begin + mine.part; row < end; row += mine.parts) of_columns(row, sums);
             }
-            shared.first[block.thread()] = sum.first;
-            shared.second[block.thread()] = sum.second;
+            for (Index k = 0; k < W; ++k) {
+                shared.first[k][block.thread()] = sums[k].first;
+                shared.second[k][block.thread()] = sums[k].second;
+            }
             block.sync();
             if (counts && mine.part == 0) {
-                for (Index part = 1; part < mine.parts; ++part) {
-                    const Index other = part * mine.width + mine.column;
-                    sum += Terms{shared.first[other], shared.second[other]};
+                for (std::int32_t other = mine.column + mine.width; other < mine.width * mine.parts;
+                     other += mine.width) {
+                    for (Index k = 0; k < W; ++k)
+                        sums[k] += Terms{shared.first[k][other], shared.second[k][other]};
                 }
-                partial[block.block() * size.channels + channel] = sum;
+                for (Index k = 0; k < W; ++k) partial[block.block() * size.channels + channel + k] = sums[k];
             }
             block.sync();
         }
@@ -94,13 +99,18 @@ struct JoinChunks {
     }
 };
 
-/// finish(channel, the sum of term(row, channel) over all rows). Takes size.scratch_bytes() from the context.
-template <GridBackend Backend, class Term, class Finish>
-void sum_over_rows(Backend& ctx, SumSize size, const Term& term, const Finish& finish) {
+/// finish(channel, the sum over all rows of what `term` adds). `wide` says whether what it reads is aligned(). Takes
+/// size.scratch_bytes() from the context.
+template <class T, GridBackend Backend, class Term, class Finish>
+void sum_over_rows(Backend& ctx, SumSize size, bool wide, const Term& term, const Finish& finish) {
     auto frame = ctx.scratch();
     const Index chunks = size.chunks();
     Terms* partial = frame.template take<Terms>(chunks * size.channels);
-    ctx.launch(chunks, SumChunks<Term>{size, term, partial});
+    if (wide && size.channels % widest<T> == 0) {
+        ctx.launch(chunks, SumChunks<Term, widest<T>>{size, term, partial});
+    } else {
+        ctx.launch(chunks, SumChunks<Term, 1>{size, term, partial});
+    }
     using Join = JoinChunks<Finish>;
     constexpr Index per_block = Join::channels_per_block;
     ctx.launch((size.channels + per_block - 1) / per_block, Join{chunks, size.channels, partial, finish});
@@ -110,8 +120,12 @@ template <class T>
 struct ElementTerm {
     const T* data;
     Index channels;
-    DAF_HOST_DEVICE Terms operator()(Index row, Index channel) const {
-        return {static_cast<double>(data[row * channels + channel]), 0};
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index channel, Width<W>) const {
+        return [=, this](Index row, Pack<Terms, W>& sums) {
+            const Pack<T, W> pack = load<W>(data + row * channels + channel);
+            for (Index k = 0; k < W; ++k) sums[k].first += static_cast<double>(pack[k]);
+        };
     }
 };
 
@@ -126,7 +140,7 @@ struct AddFirst {
 /// dbias += the sum of dy's rows.
 template <GridBackend Backend, class T>
 void add_bias_gradient(Backend& ctx, SumSize size, const T* dy, T* dbias) {
-    sum_over_rows(ctx, size, ElementTerm<T>{dy, size.channels}, AddFirst<T>{dbias});
+    sum_over_rows<T>(ctx, size, aligned(dy), ElementTerm<T>{dy, size.channels}, AddFirst<T>{dbias});
 }
 
 }  // namespace daf::gpu

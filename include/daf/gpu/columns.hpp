@@ -7,17 +7,18 @@ namespace daf::gpu {
 /// A block's threads laid over the columns of a row-major matrix: neighbours take neighbouring columns, and where there
 /// are fewer columns than threads, the rest of the threads take further rows.
 struct Columns {
-    Index width;   // columns side by side
-    Index parts;   // rows side by side
-    Index column;  // this thread's
-    Index part;    // its row; parts or more for a thread that has none
+    // Small numbers: divisions and registers of 64 bits are dear on a GPU.
+    std::int32_t width;   // columns side by side
+    std::int32_t parts;   // rows side by side
+    std::int32_t column;  // this thread's
+    std::int32_t part;    // its row; parts or more for a thread that has none
 
     template <BlockContext B>
     DAF_HOST_DEVICE Columns(const B& block, Index columns)
-        : width(columns < block.threads() ? columns : block.threads()),
-          parts(block.threads() / width),
-          column(block.thread() % width),
-          part(block.thread() / width) {}
+        : width(static_cast<std::int32_t>(columns < block.threads() ? columns : block.threads())),
+          parts(static_cast<std::int32_t>(block.threads()) / width),
+          column(static_cast<std::int32_t>(block.thread()) % width),
+          part(static_cast<std::int32_t>(block.thread()) / width) {}
 };
 
 }  // namespace daf::gpu

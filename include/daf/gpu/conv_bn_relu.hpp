@@ -154,8 +154,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         const gpu::ChannelAffine<T> affine = gpu::saved_normalisation<Backend, T>(
             ctx, Features, saved.mean.data(), saved.inverse_std.data(), p.gamma.data(), p.beta.data(),
             frame.template take<T>(Features));
-        gpu::for_each(ctx, call.y.size(),
-                      gpu::Normalise<T>{affine, gpu::Rectify::yes, Features, z, call.y.data()});
+        gpu::normalise(ctx, sum_size(call.count()), affine, gpu::Rectify::yes, z, call.y.data());
     }
 };
 

@@ -1,7 +1,8 @@
 #pragma once
 // What the kernels of gpu/ ask of the backend that launches them, and the launches that most of them need.
 #include <daf/core/entry.hpp>
-#include <daf/gpu/block.hpp>
+#include <daf/gpu/columns.hpp>
+#include <daf/gpu/pack.hpp>
 
 namespace daf {
 
@@ -34,6 +35,54 @@ struct ForEach {
     }
 };
 
+/// body(i, width) for packs of neighbours from i on that make up all i < size; what no widest pack holds goes one by one.
+template <class T, class Body>
+struct ForEachPack {
+    static constexpr unsigned threads = 256;
+    using Shared = NothingShared;
+
+    Index size;
+    Body body;
+
+    template <BlockContext B>
+    DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
+        constexpr Index width = widest<T>;
+        const Index packs = size / width, stride = block.blocks() * block.threads();
+        const Index first = block.block() * block.threads() + block.thread();
+        for (Index pack = first; pack < packs; pack += stride) body(pack * width, Width<width>{});
+        for (Index i = packs * width + first; i < size; i += stride) body(i, Width<1>{});
+    }
+};
+
+/// The same one by one, for memory that is not aligned.
+template <class Body>
+struct Singly {
+    Body body;
+    DAF_HOST_DEVICE void operator()(Index i) const { body(i, Width<1>{}); }
+};
+
+/// body.at(column, width) is asked once for the columns that a thread keeps, and gives what is called with each row.
+template <class Body, Index W>
+struct ForEachRow {
+    static constexpr unsigned threads = 256;
+    using Shared = NothingShared;
+
+    Index rows, columns;  // a multiple of W
+    Body body;
+
+    template <BlockContext B>
+    DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
+        const Columns mine(block, columns / W);
+        if (mine.part >= mine.parts) return;
+        const Index stride = block.blocks() * mine.parts;
+        for (Index pack = mine.column; pack < columns / W; pack += mine.width) {
+            const auto of_columns = body.at(pack * W, Width<W>{});
+            for (Index row = block.block() * mine.parts + mine.part; row < rows; row += stride)
+                of_columns(row);
+        }
+    }
+};
+
 /// Enough blocks to fill any GPU of today several times over; a longer loop is shared out among them.
 inline constexpr Index most_blocks = 2048;
 
@@ -45,6 +94,32 @@ void for_each(Backend& ctx, Index size, const Body& body) {
     ctx.launch(blocks < most_blocks ? blocks : most_blocks, Kernel{size, body});
 }
 
+/// body(i, width) for all elements i < size of T: `wide` says whether what it reads and writes is aligned().
+template <class T, GridBackend Backend, class Body>
+void for_each_pack(Backend& ctx, Index size, bool wide, const Body& body) {
+    if (!wide) return for_each(ctx, size, Singly<Body>{body});
+    using Kernel = ForEachPack<T, Body>;
+    constexpr Index elements = Kernel::threads * widest<T>;
+    const Index blocks = (size + elements - 1) / elements;
+    ctx.launch(blocks < most_blocks ? blocks : most_blocks, Kernel{size, body});
+}
+
+/// body.at(column, width)(row) for all elements of a row-major matrix of T.
+template <class T, GridBackend Backend, class Body>
+void for_each_row(Backend& ctx, Index rows, Index columns, bool wide, const Body& body) {
+    const auto run = [&](auto width) {
+        using Kernel = ForEachRow<Body, width()>;
+        constexpr Index elements = Kernel::threads * width();
+        const Index blocks = (rows * columns + elements - 1) / elements;
+        ctx.launch(blocks < most_blocks ? blocks : most_blocks, Kernel{rows, columns, body});
+    };
+    if (wide && columns % widest<T> == 0) {
+        run(Width<widest<T>>{});
+    } else {
+        run(Width<1>{});
+    }
+}
+
 /// A gradient output as a kernel sees it.
 template <class T>
 struct Slopes {
@@ -52,6 +127,14 @@ struct Slopes {
     bool accumulate;
 
     DAF_HOST_DEVICE void write(Index i, T slope) const { data[i] = accumulate ? data[i] + slope : slope; }
+    template <Index W>
+    DAF_HOST_DEVICE void write(Index i, Pack<T, W> slopes) const {
+        if (accumulate) {
+            const Pack<T, W> there = load<W>(data + i);
+            for (Index k = 0; k < W; ++k) slopes[k] = there[k] + slopes[k];
+        }
+        store(data + i, slopes);
+    }
 };
 
 template <class B>

@@ -36,8 +36,16 @@ struct CudaBlock {
     }
 };
 
+/// How many blocks of a kernel a multiprocessor should hold, if it says so: registers are shared out by that. 0 leaves
+/// it to the compiler.
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::threads) run_kernel(const Kernel kernel) {
+inline constexpr unsigned blocks_at_once = 0;
+template <class Kernel>
+requires(Kernel::blocks_at_once >
+         0) inline constexpr unsigned blocks_at_once<Kernel> = Kernel::blocks_at_once;
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::threads, blocks_at_once<Kernel>) run_kernel(const Kernel kernel) {
     __shared__ typename Kernel::Shared shared;
     kernel(CudaBlock{}, shared);
 }

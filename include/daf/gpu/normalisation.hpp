@@ -9,15 +9,33 @@ namespace daf::gpu {
 /// What a ReLU behind the normalisation does to it.
 enum class Rectify { no, yes };
 
-/// y = (z - centre) * slope + offset, channel by channel. The centre is subtracted first.
+/// y = (z - centre) * slope + offset for W neighbouring channels. The centre is subtracted first.
+template <class T, Index W>
+struct AffinePack {
+    Pack<T, W> centre, slope, offset;
+
+    /// The same bits wherever it is computed.
+    DAF_HOST_DEVICE T operator()(T z, Index k) const { return std::fma(z - centre[k], slope[k], offset[k]); }
+};
+
+/// The same for all channels.
 template <class T>
 struct ChannelAffine {
     const T* centre;
     const T* slope;
     const T* offset;
 
-    /// The same bits wherever it is computed.
-    DAF_HOST_DEVICE T operator()(T z, Index c) const { return std::fma(z - centre[c], slope[c], offset[c]); }
+    /// From channel c on. Parameters may stand anywhere: they are read one by one.
+    template <Index W>
+    DAF_HOST_DEVICE AffinePack<T, W> at(Index c, Width<W>) const {
+        return {pack_at<W>(centre + c), pack_at<W>(slope + c), pack_at<W>(offset + c)};
+    }
+
+  private:
+    template <Index W>
+    DAF_HOST_DEVICE static Pack<T, W> pack_at(const T* from) {
+        return pack_of<T, W>([from](Index k) { return from[k]; });
+    }
 };
 
 /// slope = weight * inverse_std.
@@ -63,20 +81,44 @@ struct Normalise {
     Index channels;
     const T* z;
     T* y;
-    DAF_HOST_DEVICE void operator()(Index i) const {
-        const T value = affine(z[i], i % channels);
-        y[i] = rectify == Rectify::yes && value < T(0) ? T(0) : value;
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
+        return [=, this, affine = affine.at(c, width)](Index row) {
+            const Index i = row * channels + c;
+            Pack<T, W> pack = load<W>(z + i);
+            for (Index k = 0; k < W; ++k) {
+                const T value = affine(pack[k], k);
+                pack[k] = rectify == Rectify::yes && value < T(0) ? T(0) : value;
+            }
+            store(y + i, pack);
+        };
     }
 };
+
+/// y = the normalised z, rectified if asked.
+template <GridBackend Backend, class T>
+void normalise(Backend& ctx, SumSize size, const ChannelAffine<T>& affine, Rectify rectify, const T* z,
+               T* y) {
+    for_each_row<T>(ctx, size.rows, size.channels, aligned(z, y),
+                    Normalise<T>{affine, rectify, size.channels, z, y});
+}
 
 /// Deviations from the channel's first value, and their squares.
 template <class T>
 struct MomentTerms {
     const T* z;
     Index channels;
-    DAF_HOST_DEVICE Terms operator()(Index row, Index c) const {
-        const double deviation = static_cast<double>(z[row * channels + c]) - static_cast<double>(z[c]);
-        return {deviation, deviation * deviation};
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+        return [=, this, first = load<W>(z + c)](Index row, Pack<Terms, W>& sums) {
+            const Pack<T, W> pack = load<W>(z + row * channels + c);
+            for (Index k = 0; k < W; ++k) {
+                const double deviation = static_cast<double>(pack[k]) - static_cast<double>(first[k]);
+                sums[k] += Terms{deviation, deviation * deviation};
+            }
+        };
     }
 };
 
@@ -109,8 +151,8 @@ struct FinishMoments {
 template <class Bn, GridBackend Backend, class T>
 void find_moments(Backend& ctx, SumSize size, const T* z, T* mean, T* inverse_std, T* running_mean,
                   T* running_var) {
-    sum_over_rows(
-        ctx, size, MomentTerms<T>{z, size.channels},
+    sum_over_rows<T>(
+        ctx, size, aligned(z), MomentTerms<T>{z, size.channels},
         FinishMoments<T>{z, size.rows, Bn::eps, Bn::momentum, mean, inverse_std, running_mean, running_var});
 }
 
@@ -125,8 +167,10 @@ struct RectifiedSlope {
     Index channels;
     const T *z, *dy;
 
-    DAF_HOST_DEVICE T operator()(Index i, Index c) const {
-        return rectify == Rectify::no || affine(z[i], c) > T(0) ? dy[i] : T(0);
+    bool wide() const { return aligned(z, dy); }
+    template <Index W>
+    DAF_HOST_DEVICE T operator()(const AffinePack<T, W>& by, Index k, T value, T slope) const {
+        return rectify == Rectify::no || by(value, k) > T(0) ? slope : T(0);
     }
 };
 
@@ -134,10 +178,17 @@ struct RectifiedSlope {
 template <class T>
 struct GradientTerms {
     RectifiedSlope<T> slope;
-    DAF_HOST_DEVICE Terms operator()(Index row, Index c) const {
-        const Index i = row * slope.channels + c;
-        const double dy = static_cast<double>(slope(i, c));
-        return {dy, dy * static_cast<double>(slope.z[i] - slope.affine.centre[c])};
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
+        return [=, this, affine = slope.affine.at(c, width)](Index row, Pack<Terms, W>& sums) {
+            const Index i = row * slope.channels + c;
+            const Pack<T, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
+            for (Index k = 0; k < W; ++k) {
+                const double dy = static_cast<double>(slope(affine, k, z[k], outer[k]));
+                sums[k] += Terms{dy, dy * static_cast<double>(z[k] - affine.centre[k])};
+            }
+        };
     }
 };
 
@@ -160,13 +211,20 @@ struct FinishGradients {
 template <class T>
 struct ApplyGradient {
     RectifiedSlope<T> slope;
-    const T *by_z, *constant;
+    const T *by_z, *constant;  // scratch, and so aligned
     Slopes<T> dz;
 
-    DAF_HOST_DEVICE void operator()(Index i) const {
-        const Index c = i % slope.channels;
-        const T deviation = slope.z[i] - slope.affine.centre[c];
-        dz.write(i, std::fma(slope(i, c), slope.affine.slope[c], std::fma(deviation, by_z[c], constant[c])));
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
+        return [=, this, affine = slope.affine.at(c, width), by_z = load<W>(by_z + c),
+                constant = load<W>(constant + c)](Index row) {
+            const Index i = row * slope.channels + c;
+            const Pack<T, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
+            dz.write(i, pack_of<T, W>([&](Index k) {
+                         return std::fma(slope(affine, k, z[k], outer[k]), affine.slope[k],
+                                         std::fma(z[k] - affine.centre[k], by_z[k], constant[k]));
+                     }));
+        };
     }
 };
 
@@ -190,15 +248,16 @@ class NormalisationGradient {
           slope_{saved_normalisation(ctx, size.channels, mean, inverse_std, weight, bias,
                                      frame.template take<T>(size.channels)),
                  rectify, size.channels, z, dy} {
-        sum_over_rows(ctx, size, GradientTerms<T>{slope_},
-                      FinishGradients<T>{slope_.affine.slope, inverse_std, size.rows, dweight, dbias, by_z_,
-                                         constant_});
+        sum_over_rows<T>(ctx, size, slope_.wide(), GradientTerms<T>{slope_},
+                         FinishGradients<T>{slope_.affine.slope, inverse_std, size.rows, dweight, dbias,
+                                            by_z_, constant_});
     }
 
     /// dz = or += the gradient. dz may be dy.
     template <GridBackend Backend>
     void apply(Backend& ctx, Slopes<T> dz) const {
-        for_each(ctx, size_.rows * size_.channels, ApplyGradient<T>{slope_, by_z_, constant_, dz});
+        for_each_row<T>(ctx, size_.rows, size_.channels, slope_.wide() && aligned(dz.data),
+                        ApplyGradient<T>{slope_, by_z_, constant_, dz});
     }
 
   private:

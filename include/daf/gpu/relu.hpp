@@ -10,14 +10,25 @@ template <class T>
 struct ReluForward {
     const T* x;
     T* y;
-    DAF_HOST_DEVICE void operator()(Index i) const { y[i] = x[i] < T(0) ? T(0) : x[i]; }
+
+    template <Index W>
+    DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
+        Pack<T, W> pack = load<W>(x + i);
+        for (T& value : pack.values) value = value < T(0) ? T(0) : value;
+        store(y + i, pack);
+    }
 };
 
 template <class T>
 struct ReluBackward {
     const T *y, *dy;
     Slopes<T> dx;
-    DAF_HOST_DEVICE void operator()(Index i) const { dx.write(i, y[i] > T(0) ? dy[i] : T(0)); }
+
+    template <Index W>
+    DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
+        const Pack<T, W> output = load<W>(y + i), slope = load<W>(dy + i);
+        dx.write(i, pack_of<T, W>([&](Index k) { return output[k] > T(0) ? slope[k] : T(0); }));
+    }
 };
 
 }  // namespace gpu
@@ -28,14 +39,18 @@ struct Kernel<Relu<S>, Backend> {
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        gpu::for_each(ctx, call.x.size(), gpu::ReluForward<T>{call.x.data(), call.y.data()});
+        const T* x = call.x.data();
+        T* y = call.y.data();
+        gpu::for_each_pack<T>(ctx, call.x.size(), gpu::aligned(x, y), gpu::ReluForward<T>{x, y});
     }
 
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        gpu::for_each(ctx, call.dy.size(),
-                      gpu::ReluBackward<T>{call.y.data(), call.dy.data(), gpu::slopes_of(call.dx)});
+        const T *y = call.y.data(), *dy = call.dy.data();
+        const gpu::Slopes<T> dx = gpu::slopes_of(call.dx);
+        gpu::for_each_pack<T>(ctx, call.dy.size(), gpu::aligned(y, dy, dx.data),
+                              gpu::ReluBackward<T>{y, dy, dx});
     }
 };
 

@@ -5,10 +5,10 @@ namespace daf {
 
 namespace gpu {
 
-/// A block an image.
-template <class T>
+/// A block an image, W neighbouring channels at a time.
+template <class T, Index W>
 struct SpatialForward {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = 256, blocks_at_once = 2;
     using Shared = NothingShared;
 
     SpatialStage<T> spatial;
@@ -21,16 +21,17 @@ struct SpatialForward {
                     image = n * spatial.positions() * channels;
         const T* from = x + image;
         T* to = y + image;
-        spatial.find_gate(block, n, [=](Index p, Index c) { return from[p * channels + c]; });
-        for_each_element(block, spatial.positions(), channels, [=, this](Index p, Index c) {
-            to[p * channels + c] = from[p * channels + c] * spatial.gate(n, p);
+        const auto given = [=](Index p, Index c) { return load<W>(from + p * channels + c); };
+        spatial.template find_gate<W>(block, n, given);
+        for_each_element<W>(block, spatial.positions(), channels, [=, this](Index p, Index c) {
+            store(to + p * channels + c, given(p, c) * spatial.gate(n, p));
         });
     }
 };
 
-template <class T>
+template <class T, Index W>
 struct SpatialBackward {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = 256, blocks_at_once = 2;
     using Shared = NothingShared;
 
     SpatialStage<T> spatial;
@@ -41,15 +42,13 @@ struct SpatialBackward {
     DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
         const Index n = block.block(), channels = spatial.channels,
                     image = n * spatial.positions() * channels;
-        const T *from = x + image, *slope = dy + image;
-        spatial.find_slopes(block, n, [=](Index p, Index c) {
-            const Index i = p * channels + c;
-            return from[i] * slope[i];
-        });
+        const T *from = x + image, *outer = dy + image;
+        const auto slope = [=](Index p, Index c) { return load<W>(outer + p * channels + c); };
+        spatial.template find_slopes<W>(
+            block, n, [=](Index p, Index c) { return load<W>(from + p * channels + c) * slope(p, c); });
         if (dx.data == nullptr) return;
-        for_each_element(block, spatial.positions(), channels, [=, this](Index p, Index c) {
-            const Index i = p * channels + c;
-            dx.write(image + i, spatial.back(n, p, c, slope[i]));
+        for_each_element<W>(block, spatial.positions(), channels, [=, this](Index p, Index c) {
+            dx.write(image + p * channels + c, spatial.back(n, p, c, slope(p, c)));
         });
     }
 };
@@ -69,7 +68,11 @@ struct Kernel<SpatialAttention<In, K>, Backend> {
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
         const auto stage = gpu::SpatialStage<T>::of(call.op, call.params, saved_or_scratch(call, frame));
-        ctx.launch(call.count(), gpu::SpatialForward<T>{stage, call.x.data(), call.y.data()});
+        const T* x = call.x.data();
+        T* y = call.y.data();
+        gpu::with_width<T, In::channels>(gpu::aligned(x, y), [&](auto width) {
+            ctx.launch(call.count(), gpu::SpatialForward<T, width()>{stage, x, y});
+        });
     }
 
     template <class T, class Space>
@@ -77,8 +80,11 @@ struct Kernel<SpatialAttention<In, K>, Backend> {
         auto frame = ctx.scratch();
         auto stage = gpu::SpatialStage<T>::of(call.op, call.params, call.saved);
         stage.take(frame, call.count());
-        ctx.launch(call.count(),
-                   gpu::SpatialBackward<T>{stage, call.x.data(), call.dy.data(), gpu::slopes_of(call.dx)});
+        const T *x = call.x.data(), *dy = call.dy.data();
+        const gpu::Slopes<T> dx = gpu::slopes_of(call.dx);
+        gpu::with_width<T, In::channels>(gpu::aligned(x, dy, dx.data), [&](auto width) {
+            ctx.launch(call.count(), gpu::SpatialBackward<T, width()>{stage, x, dy, dx});
+        });
         gpu::add_spatial_gradients(ctx, stage, call.dparams, call.count());
     }
 };

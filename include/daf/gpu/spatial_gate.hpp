@@ -48,16 +48,19 @@ struct SpatialStage {
         return inside ? row * width + column : -1;
     }
 
-    /// Image n's gate from value(p, c), which is asked once for every element: one pass for both pools.
-    template <BlockContext B, class Value>
+    /// Image n's gate from value(p, c), a pack of W that is asked once for every element: one pass for both pools.
+    template <Index W, BlockContext B, class Value>
     DAF_HOST_DEVICE void find_gate(const B& block, Index n, const Value& value) const {
         for (Index p = warp_of(block); p < positions(); p += warps_of(block)) {
             double sum = 0;
             Found<T> largest{T(0), -1};
-            for (Index c = lane_of(block); c < channels; c += warp_size) {
-                const Found<T> here{value(p, c), static_cast<std::int32_t>(c)};
-                sum += static_cast<double>(here.value);
-                if (is_larger(here, largest)) largest = here;
+            for (Index c = lane_of(block) * W; c < channels; c += warp_size * W) {
+                const Pack<T, W> pack = value(p, c);
+                for (Index k = 0; k < W; ++k) {
+                    const Found<T> here{pack[k], static_cast<std::int32_t>(c + k)};
+                    sum += static_cast<double>(here.value);
+                    if (is_larger(here, largest)) largest = here;
+                }
             }
             sum = warp_sum(block, sum);
             largest = warp_largest(block, largest);
@@ -78,11 +81,12 @@ struct SpatialStage {
         block.sync();
     }
 
-    /// Image n's slopes by the gate and by what leads to it, where dgate(p, c), summed over the channels, is the gate's.
-    template <BlockContext B, class Slope>
+    /// Image n's slopes by the gate and by what leads to it, where dgate(p, c), a pack of W, summed over the
+    /// channels, is the gate's.
+    template <Index W, BlockContext B, class Slope>
     DAF_HOST_DEVICE void find_slopes(const B& block, Index n, const Slope& dgate) const {
         T* dt_of_image = dt + n * positions();
-        for_each_row_sum(block, positions(), channels, dgate, [=, this](Index p, double sum) {
+        for_each_row_sum<W>(block, positions(), channels, dgate, [=, this](Index p, double sum) {
             dt_of_image[p] = static_cast<T>(sum) * gate(n, p) * (T(1) - gate(n, p));
         });
         block.sync();
@@ -101,9 +105,12 @@ struct SpatialStage {
     }
 
     /// After find_slopes: the slope of what the stage was given, where that of what it gave is `slope`.
-    DAF_HOST_DEVICE T back(Index n, Index p, Index c, T slope) const {
-        const T through_maximum = c == argmaxes[n * positions() + p] ? dpool_of(n, 1)[p] : T(0);
-        return slope * gate(n, p) + dpool_of(n, 0)[p] + through_maximum;
+    template <Index W>
+    DAF_HOST_DEVICE Pack<T, W> back(Index n, Index p, Index c, Pack<T, W> slope) const {
+        const T of_mean = dpool_of(n, 0)[p], of_maximum = dpool_of(n, 1)[p], by = gate(n, p);
+        const Index at = argmaxes[n * positions() + p];
+        for (Index k = 0; k < W; ++k) slope[k] = slope[k] * by + of_mean + (c + k == at ? of_maximum : T(0));
+        return slope;
     }
 
   private:

@@ -32,6 +32,16 @@ TEST_CASE("floats are multiplied as floats, unless TF32 is asked for") {
     CHECK(half.engine.says(CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
 }
 
+TEST_CASE("a device's properties are read as they were given") {
+    for (const char* name : {"sm_80", "sm_90", "sm_100"}) {
+        const std::string given = daf_test::device_properties(name);
+        const auto read = Descriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR)
+                              .set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, std::string_view(given))
+                              .finalised("device properties");
+        CHECK(nlohmann::json::parse(daf_test::text_of(read)) == nlohmann::json::parse(given));
+    }
+}
+
 TEST_CASE("engines that differ from run to run are taken only where they are allowed") {
     const auto target = daf_test::device("sm_90");
     const auto weight_gradient = task_of(Pass::weight_gradient);

@@ -16,6 +16,12 @@ inline std::string device_properties(const std::string& name) {
     return text;
 }
 
+/// A device's properties as cuDNN writes them.
+inline std::string text_of(const daf::gpu::cudnn::Descriptor& properties) {
+    const auto text = properties.values<char>(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION);
+    return std::string(text.data(), text.size()).c_str();  // it ends with zeros
+}
+
 inline daf::gpu::cudnn::Target device(const std::string& name) {
     return daf::gpu::cudnn::Target(std::string_view(device_properties(name)));
 }

@@ -1,0 +1,24 @@
+// Operators that cuDNN multiplies, on a device.
+#include <daf/daf.cuh>
+#include <daf/reference/conv2d.hpp>
+#include <daf/reference/conv_bn_relu.hpp>
+#include <daf/reference/linear.hpp>
+
+#include "conform_on_device.hpp"
+
+using daf::Shape;
+using daf_test::conform_on_device;
+using daf_test::one_batch;
+
+TEST_CASE("convolutions on a device keep every promise") {
+    conform_on_device<daf::Conv2d<Shape<5, 7, 3>, 4>>({}, one_batch());
+    conform_on_device<daf::Conv2d<Shape<8, 6, 3>, 17, 3, 2, daf::Bias::per_channel>>({}, one_batch());
+}
+
+TEST_CASE("convolution, BN and ReLU on a device keep every promise") {
+    conform_on_device<daf::ConvBnRelu<Shape<5, 7, 3>, 4>>({}, one_batch());
+}
+
+TEST_CASE("a linear layer on a device keeps every promise") {
+    conform_on_device<daf::Linear<Shape<3, 4, 5>, 7>>({}, one_batch());
+}
