@@ -4,6 +4,7 @@
 #include <daf/gpu/context.cuh>
 
 // Operators, one line each.
+#include <daf/gpu/augmentation.hpp>
 #include <daf/gpu/batch_norm.hpp>
 #include <daf/gpu/centre_loss.hpp>
 #include <daf/gpu/channel_attention.hpp>

@@ -4,6 +4,7 @@
 #include <daf/core/version.hpp>
 
 // Operators, one line each and for each backend.
+#include <daf/cpu/augmentation.hpp>
 #include <daf/cpu/batch_norm.hpp>
 #include <daf/cpu/centre_loss.hpp>
 #include <daf/cpu/channel_attention.hpp>
@@ -22,6 +23,7 @@
 #include <daf/cpu/softmax_cross_entropy.hpp>
 #include <daf/cpu/spatial_attention.hpp>
 #include <daf/cpu/triplet_centre_loss.hpp>
+#include <daf/reference/augmentation.hpp>
 #include <daf/reference/batch_norm.hpp>
 #include <daf/reference/centre_loss.hpp>
 #include <daf/reference/channel_attention.hpp>

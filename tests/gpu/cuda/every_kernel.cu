@@ -44,6 +44,7 @@ void every_kernel(daf::Gpu& gpu) {
     const Batch<Shape<1>, T, Device> losses;
     reduce(gpu, Reduction::mean, losses, View<Shape<1>, double, Device>());
     fill_weights(gpu, Reduction::mean, losses);
+    augment(gpu, AugmentCall<T>{});
 }
 
 }  // namespace
