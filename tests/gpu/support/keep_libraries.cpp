@@ -12,7 +12,6 @@ const char* __lsan_default_suppressions() {
 int dlclose(void*) {
     return 0;
 }
-
 }
 // NOLINTEND(bugprone-reserved-identifier)
 #endif
