@@ -48,9 +48,17 @@ inline void check_statistics(const Layers& layers, const std::string& device_nam
         const json graph = graph_of(plan);
         const ConvolutionExtents e(size, batch);
         check_tensor(graph, "1", e.x, CUDNN_DATA_BFLOAT16);
+        check_tensor(graph, "2", e.w, CUDNN_DATA_BFLOAT16);
         check_tensor(graph, "3", e.y, CUDNN_DATA_BFLOAT16);
         check_tensor(graph, "5", {1, size.features, 1, 1}, CUDNN_DATA_FLOAT);
         check_tensor(graph, "6", {1, size.features, 1, 1}, CUDNN_DATA_FLOAT);
+        const json& nodes = graph.at("nodes");
+        REQUIRE(nodes.size() == 2);
+        const json &product = nodes.at(0), &statistics = nodes.at(1);
+        check_convolution(product, size, CUDNN_DATA_BFLOAT16);
+        CHECK((product.at("X") == "1" && product.at("W") == "2" && product.at("Y") == "3"));
+        CHECK((statistics.at("X") == "3" && statistics.at("Sum") == "5" && statistics.at("SqSum") == "6"));
+        CHECK(statistics.at("mathPrec") == "CUDNN_DATA_FLOAT");
     }
 }
 

@@ -48,6 +48,22 @@ inline void check_tensor(const json& graph, const std::string& name, const Exten
     CHECK(tensor.at("ptrAlignment") == e.alignment(type));
 }
 
+/// In what sums of products of `type` are kept.
+inline std::string sum_name(cudnnDataType_t type) {
+    return type == CUDNN_DATA_DOUBLE ? "CUDNN_DATA_DOUBLE" : "CUDNN_DATA_FLOAT";
+}
+
+/// The arithmetic of a convolution, whichever of its tensors is the result.
+inline void check_convolution(const json& node, const daf::gpu::ConvolutionSize& size, cudnnDataType_t type) {
+    const Index border = size.kernel / 2;
+    CHECK(node.at("pad") == json{border, border});
+    CHECK(node.at("stride") == json{size.stride, size.stride});
+    CHECK(node.at("dilation") == json{1, 1});
+    CHECK(node.at("mode") == "CUDNN_CROSS_CORRELATION");
+    CHECK(node.at("mathPrec") == sum_name(type));
+    CHECK((node.at("alpha") == 1.0 && node.at("beta") == 0.0));
+}
+
 /// That the plan's graph is the task, its operands under the names that pointers are bound to.
 inline void check_graph(const Plan& plan, const ConvolutionTask& task, cudnnDataType_t type) {
     const json graph = graph_of(plan);
@@ -73,11 +89,7 @@ inline void check_graph(const Plan& plan, const ConvolutionTask& task, cudnnData
         CHECK(is("CONVOLUTION_FORWARD"));
         CHECK((node.at("X") == "1" && node.at("W") == "2" && node.at("Y") == (fused ? "100" : "3")));
     }
-    const Index border = task.size.kernel / 2;
-    CHECK(node.at("pad") == json{border, border});
-    CHECK(node.at("stride") == json{task.size.stride, task.size.stride});
-    CHECK(node.at("dilation") == json{1, 1});
-    CHECK(node.at("mode") == "CUDNN_CROSS_CORRELATION");
+    check_convolution(node, task.size, type);
     if (!fused) return;
     check_tensor(graph, "4", {1, task.size.features, 1, 1}, type);
     const json &sum = nodes.at(1), &relu = nodes.at(2);
@@ -85,7 +97,11 @@ inline void check_graph(const Plan& plan, const ConvolutionTask& task, cudnnData
            sum.at("Y") == "101"));
     CHECK((relu.at("pointwiseMode") == "CUDNN_POINTWISE_RELU_FWD" && relu.at("X") == "101" &&
            relu.at("Y") == "3"));
-    for (const char* between : {"100", "101"}) CHECK(tensor_of(graph, between).at("isVirtual") == true);
+    CHECK((sum.at("mathPrec") == sum_name(type) && relu.at("mathPrec") == sum_name(type)));
+    for (const char* between : {"100", "101"}) {
+        CHECK(tensor_of(graph, between).at("isVirtual") == true);
+        CHECK(tensor_of(graph, between).at("dataType") == sum_name(type));
+    }
 }
 
 }  // namespace daf_test

@@ -11,7 +11,8 @@ using daf_test::conform_on_device;
 using daf_test::one_batch;
 
 TEST_CASE("convolutions on a device keep every promise") {
-    conform_on_device<daf::Conv2d<Shape<5, 7, 3>, 4>>({}, one_batch());
+    // Two batches on one context: each has plans of its own.
+    conform_on_device<daf::Conv2d<Shape<5, 7, 3>, 4>>({}, {.batches = {3, 2}, .seeds = {1}});
     conform_on_device<daf::Conv2d<Shape<8, 6, 3>, 17, 3, 2, daf::Bias::per_channel>>({}, one_batch());
 }
 

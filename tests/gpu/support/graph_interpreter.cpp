@@ -102,6 +102,7 @@ void GraphRun::run() {
 }
 
 void GraphRun::convolve(const json& node) {
+    if (node.at("alpha") != 1.0 || node.at("beta") != 0.0) throw std::runtime_error("a scaled convolution");
     const std::string operation = node.at("operation");
     const bool to_x = ends_with(operation, "BACKWARD_DATA_DESCRIPTOR");
     const bool to_w = ends_with(operation, "BACKWARD_FILTER_DESCRIPTOR");
