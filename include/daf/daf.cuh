@@ -2,6 +2,7 @@
 // Everything for the GPU, for a .cu file. Operators without a kernel here yet stop the compiler with the header's name.
 #include <daf/core/version.hpp>
 #include <daf/gpu/context.cuh>
+#include <daf/gpu/step_queue.cuh>
 
 // Operators, one line each.
 #include <daf/gpu/augmentation.hpp>
@@ -10,6 +11,7 @@
 #include <daf/gpu/channel_attention.hpp>
 #include <daf/gpu/conv2d.hpp>
 #include <daf/gpu/conv_bn_relu.hpp>
+#include <daf/gpu/counting.hpp>
 #include <daf/gpu/dropout.hpp>
 #include <daf/gpu/dual_attention.hpp>
 #include <daf/gpu/flatten.hpp>

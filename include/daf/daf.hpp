@@ -10,6 +10,7 @@
 #include <daf/cpu/channel_attention.hpp>
 #include <daf/cpu/conv2d.hpp>
 #include <daf/cpu/conv_bn_relu.hpp>
+#include <daf/cpu/counting.hpp>
 #include <daf/cpu/dropout.hpp>
 #include <daf/cpu/dual_attention.hpp>
 #include <daf/cpu/flatten.hpp>
@@ -29,6 +30,7 @@
 #include <daf/reference/channel_attention.hpp>
 #include <daf/reference/conv2d.hpp>
 #include <daf/reference/conv_bn_relu.hpp>
+#include <daf/reference/counting.hpp>
 #include <daf/reference/dropout.hpp>
 #include <daf/reference/dual_attention.hpp>
 #include <daf/reference/flatten.hpp>

@@ -2,6 +2,8 @@
 // with memory of its own: the same bits.
 #include <doctest/doctest.h>
 
+#include <daf/daf.hpp>
+
 #include "support/allocations.hpp"
 #include "support/tiny_network.hpp"
 #include "support/workbench.hpp"

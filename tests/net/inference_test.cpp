@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <daf/daf.hpp>
+
 #include "support/allocations.hpp"
 #include "support/tiny_network.hpp"
 #include "support/workbench.hpp"

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <daf/daf.hpp>
+
 #include <set>
 #include <thread>
 

@@ -1,6 +1,8 @@
 #pragma once
 // A network of every part that the DAF-CNN has, small enough to train in a test.
-#include <daf/daf.hpp>
+#include <daf/net/layers.hpp>
+#include <daf/net/network.hpp>
+#include <daf/ops/triplet_centre_loss.hpp>
 #include <vector>
 
 namespace daf_test {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <daf/daf.hpp>
 #include <fstream>
 #include <iterator>
 

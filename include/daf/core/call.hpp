@@ -28,14 +28,25 @@ constexpr GradientInto<Batch<S, T, Space>> accumulate(Batch<S, T, Space> dx) {
 struct Skip {};
 inline constexpr Skip skip{};
 
-/// Where dropout draws. The step is read from memory at run time, so that a captured graph draws anew.
+/// What of a Draw changes from step to step.
+struct DrawPlace {
+    std::uint32_t step = 0;
+    std::uint32_t first_sample = 0;  // the global position of the batch's first image
+};
+
+/// Where dropout draws. Step and first sample stand here, the step in host memory; or, for work that is recorded once and
+/// run many times, in a DrawPlace in the backend's memory, which is read when the kernel runs.
 struct Draw {
     Seed seed;
     const std::uint32_t* step = nullptr;
     std::uint32_t layer = 0;
-    std::uint32_t first_sample = 0;  // the global position of the batch's first image
+    std::uint32_t first_sample = 0;
+    const DrawPlace* place = nullptr;  // if given, in place of step and first_sample
 
-    Stream stream() const { return {seed, *step, layer}; }
+    bool given() const { return step != nullptr || place != nullptr; }
+    /// For who can read the memory of `place`.
+    DrawPlace now() const { return place != nullptr ? *place : DrawPlace{*step, first_sample}; }
+    Stream stream() const { return {seed, now().step, layer}; }
 };
 
 /// What some operators read beside x and their parameters: labels (losses) or where to draw (dropout).

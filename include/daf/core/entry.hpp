@@ -224,7 +224,7 @@ void check_side(const SideInput<Space>& side, Index count, bool training) {
         }
     }
     if constexpr (draws_numbers<Op>) {
-        if (training && side.draw.step == nullptr) {
+        if (training && !side.draw.given()) {
             throw_argument(Op::Header::name, "it draws numbers in training: give a Draw{seed, &step, layer}");
         }
     }

@@ -22,7 +22,7 @@ class HostContext {
         std::fill_n(data, count, T(0));
     }
 
-    /// Between two places of the context's memory, and from host memory into it: here the same.
+    /// Between two places of the context's memory, from host memory into it, and back: here the same.
     template <class T>
     void copy(T* to, const T* from, Index count) const {
         std::copy_n(from, count, to);
@@ -30,6 +30,10 @@ class HostContext {
     template <class T>
     void copy_in(T* to, const T* from_host, Index count) const {
         copy(to, from_host, count);
+    }
+    template <class T>
+    void copy_out(T* to_host, const T* from, Index count) const {
+        copy(to_host, from, count);
     }
 
     /// Free: host memory is where the context works already.

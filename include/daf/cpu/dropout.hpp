@@ -86,7 +86,6 @@ struct Kernel<Dropout<S>, Cpu> {
     template <class T>
     static void mask_image(double rate, const Draw& place, Index image, const T* __restrict from,
                            T* __restrict to, bool accumulate) {
-        const auto sample = place.first_sample + static_cast<std::uint32_t>(image);
         // unit_interval(word) >= rate, in integers.
         const auto threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p24));
         const T scale = static_cast<T>(1 / (1 - rate));
@@ -95,6 +94,7 @@ struct Kernel<Dropout<S>, Cpu> {
         std::fill_n(mask, cpu::mask_run, scale);
         for (Index first = 0; first < S::size; first += cpu::mask_run) {
             if (rate > 0) {
+                const auto sample = place.now().first_sample + static_cast<std::uint32_t>(image);
                 cpu::draw_run(place.stream(), sample, static_cast<std::uint32_t>(first / 4), words);
                 for (Index i = 0; i < cpu::mask_run; ++i) mask[i] = words[i] >> 8 >= threshold ? scale : T(0);
             }

@@ -33,10 +33,10 @@ template <>
 struct Kernel<Adam, Cpu> {
     template <class T>
     static void update(Cpu& ctx, const Adam& adam, const UpdateCall<T>& call) {
-        const double scale1 = 1 - std::pow(adam.beta1, call.step),
-                     scale2 = 1 - std::pow(adam.beta2, call.step);
-        const auto rate = static_cast<T>(adam.learning_rate / scale1);
-        const auto root = static_cast<T>(1 / std::sqrt(scale2)), epsilon = static_cast<T>(adam.epsilon);
+        if (!call.goes_ahead()) return;
+        const UpdateScale scale = call.scale_now(adam);
+        const auto rate = static_cast<T>(scale.rate), root = static_cast<T>(scale.root);
+        const auto epsilon = static_cast<T>(adam.epsilon);
         const auto keep1 = static_cast<T>(adam.beta1), add1 = static_cast<T>(1 - adam.beta1);
         const auto keep2 = static_cast<T>(adam.beta2), add2 = static_cast<T>(1 - adam.beta2);
         cpu::over_slab(ctx, call, adam.weight_decay, [&](Index first, Index size, T decay) {
@@ -55,7 +55,8 @@ template <>
 struct Kernel<Sgd, Cpu> {
     template <class T>
     static void update(Cpu& ctx, const Sgd& sgd, const UpdateCall<T>& call) {
-        const auto rate = static_cast<T>(sgd.learning_rate), momentum = static_cast<T>(sgd.momentum);
+        if (!call.goes_ahead()) return;
+        const auto rate = static_cast<T>(call.scale_now(sgd).rate), momentum = static_cast<T>(sgd.momentum);
         cpu::over_slab(ctx, call, sgd.weight_decay, [&](Index first, Index size, T decay) {
             cpu::Slab<T> p(call.parameters + first, size), b(call.first_moment + first, size);
             const cpu::ConstSlab<T> gradient(call.gradients + first, size);

@@ -3,7 +3,9 @@
 // number of contexts live side by side.
 #include <daf/core/scratch.hpp>
 #include <daf/gpu/cudnn/convolutions.cuh>
+#include <daf/gpu/device.cuh>
 #include <daf/gpu/memory.cuh>
+#include <daf/gpu/stream.cuh>
 #include <optional>
 
 namespace daf {
@@ -19,35 +21,31 @@ class Gpu {
     using Memory = DeviceMemory;
     using Folder = folder::gpu;
 
-    /// Throws CudaError where there is no such device or no driver for it.
-    explicit Gpu(DeviceNumber device = {}) : device_(device.value) {
-        gpu::check_cuda(cudaSetDevice(device_), "cudaSetDevice");
-        gpu::check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
-    }
+    /// Throws CudaError where there is no driver, no such device, or none that this program has code for; the message says
+    /// which, and what to do.
+    explicit Gpu(DeviceNumber device = {}) : device_(gpu::usable(device.value)) {}
     Gpu(const Gpu&) = delete;
     Gpu& operator=(const Gpu&) = delete;
-    ~Gpu() {
-        convolutions_.reset();
-        static_cast<void>(cudaStreamDestroy(stream_));
-    }
 
     /// Scratch for what is to come; an operator's entry point asks for it by itself.
     void reserve(Index bytes) {
-        use_device();
+        make_current();
         arena_.reserve(bytes);
     }
+    /// The scratch itself, to see whether it has moved.
+    const BasicScratchArena<DeviceMemory>& arena() const { return arena_; }
     /// Given back when the frame ends, though kernels may still wait to run: later ones come after them in the stream.
     BasicScratchFrame<DeviceMemory> scratch() { return BasicScratchFrame<DeviceMemory>(arena_); }
 
     Memory allocate(Index bytes) const {
-        use_device();
+        make_current();
         return DeviceMemory(bytes);
     }
     template <class T>
     void zero(T* data, Index count) const {
         if (count == 0) return;
-        use_device();
-        gpu::check_cuda(cudaMemsetAsync(data, 0, bytes_of<T>(count), stream_), "cudaMemsetAsync");
+        make_current();
+        gpu::check_cuda(cudaMemsetAsync(data, 0, bytes_of<T>(count), stream_.raw()), "cudaMemsetAsync");
     }
 
     /// Between two places of the GPU's memory, in the stream's order.
@@ -59,6 +57,12 @@ class Gpu {
     template <class T>
     void copy_in(T* to, const T* from_host, Index count) const {
         queue_copy(to, from_host, bytes_of<T>(count), cudaMemcpyHostToDevice);
+        wait();
+    }
+    /// To host memory, complete when the call returns.
+    template <class T>
+    void copy_out(T* to_host, const T* from, Index count) const {
+        queue_copy(to_host, from, bytes_of<T>(count), cudaMemcpyDeviceToHost);
         wait();
     }
 
@@ -74,19 +78,18 @@ class Gpu {
     template <AnyShape S, class T>
     OwnedBatch<S, std::remove_const_t<T>, Host, HostMemory> download(Batch<S, T, Device> x) const {
         HostMemory memory(static_cast<Index>(bytes_of<T>(x.size())));
-        queue_copy(memory.data(), x.data(), bytes_of<T>(x.size()), cudaMemcpyDeviceToHost);
-        wait();
+        copy_out(memory.as<std::remove_const_t<T>>(), x.data(), x.size());
         return {std::move(memory), x.count()};
     }
 
     /// Returns when everything launched has run. Throws CudaError if something of it failed.
-    void wait() const { gpu::check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+    void wait() const { gpu::check_cuda(cudaStreamSynchronize(stream_.raw()), "cudaStreamSynchronize"); }
 
     /// Queues a kernel; see GridBackend.
     template <class Kernel>
     void launch(Index blocks, const Kernel& kernel) const {
-        use_device();
-        gpu::launch(stream_, blocks, kernel);
+        make_current();
+        gpu::launch(stream_.raw(), blocks, kernel);
     }
 
     /// How convolutions and linear layers may be computed from here on.
@@ -112,18 +115,19 @@ class Gpu {
     }
 
     /// What the context's work runs on, for those who add their own to it.
-    cudaStream_t stream() const { return stream_; }
+    cudaStream_t stream() const { return stream_.raw(); }
+    /// What this thread makes next belongs to the context's GPU.
+    void make_current() const { gpu::check_cuda(cudaSetDevice(device_), "cudaSetDevice"); }
 
   private:
     template <class T>
     static std::size_t bytes_of(Index count) {
         return static_cast<std::size_t>(count) * sizeof(T);
     }
-    void use_device() const { gpu::check_cuda(cudaSetDevice(device_), "cudaSetDevice"); }
     void queue_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) const {
         if (bytes == 0) return;
-        use_device();
-        gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_), "cudaMemcpyAsync");
+        make_current();
+        gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_.raw()), "cudaMemcpyAsync");
     }
 
     /// cuDNN adds no bias to doubles on the way: a kernel of ours does it afterwards.
@@ -138,13 +142,13 @@ class Gpu {
     }
     template <class T>
     const gpu::cudnn::Plan& plan_of(const gpu::ConvolutionTask& task) const {
-        use_device();
-        if (!convolutions_) convolutions_.emplace(stream_);
+        make_current();
+        if (!convolutions_) convolutions_.emplace(stream_.raw());
         return convolutions_->plan(planned<T>(task), gpu::cudnn::data_type<T>, choice_);
     }
 
     int device_;
-    cudaStream_t stream_ = nullptr;
+    gpu::WorkStream stream_;
     BasicScratchArena<DeviceMemory> arena_;
     CudnnChoice choice_;
     mutable std::optional<gpu::cudnn::Convolutions> convolutions_;  // from the first convolution on

@@ -1,5 +1,5 @@
 #pragma once
-// Memory of a GPU that somebody owns.
+// Memory that somebody owns: a GPU's, and the host's that a GPU can reach.
 #include <daf/core/operator.hpp>
 #include <daf/gpu/launch.cuh>
 #include <memory>
@@ -43,6 +43,25 @@ class DeviceMemory {
     };
     std::unique_ptr<std::byte, Free> bytes_;
     Index size_ = 0;
+};
+
+/// Host memory of a fixed size that a GPU copies from and to by itself while the host goes on.
+class PinnedMemory {
+  public:
+    /// Throws CudaError where there is not enough.
+    explicit PinnedMemory(Index bytes) {
+        void* at = nullptr;
+        const std::string what = "cudaMallocHost of " + std::to_string(bytes) + " bytes";
+        gpu::check_cuda(cudaMallocHost(&at, static_cast<std::size_t>(bytes)), what.c_str());
+        bytes_.reset(static_cast<std::byte*>(at));
+    }
+    std::byte* data() const { return bytes_.get(); }
+
+  private:
+    struct Free {
+        void operator()(std::byte* p) const { static_cast<void>(cudaFreeHost(p)); }
+    };
+    std::unique_ptr<std::byte, Free> bytes_;
 };
 
 /// A batch together with its memory, which its copies share: what upload and download return.

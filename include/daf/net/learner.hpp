@@ -1,44 +1,24 @@
 #pragma once
 // A Network that learns: forward, joint objective (Eq 13), backward, optimizer, centres (Eq 12), in one step.
 #include <cmath>
+#include <daf/core/step_queue.hpp>
 #include <daf/net/initialise.hpp>
 #include <daf/net/model.hpp>
 #include <daf/net/network.hpp>
+#include <daf/net/objective.hpp>
 #include <daf/net/workspace.hpp>
-#include <daf/ops/class_centres.hpp>
-#include <daf/ops/optimizer.hpp>
-#include <daf/ops/reduction.hpp>
 
 namespace daf {
-
-/// L = lambda * L_metric + w * L_softmax, w = 1 [Eq 13].  L_softmax is the mean over the batch, L_metric the sum (or the
-/// mean).  w = 0 leaves the metric loss alone: the head gets no gradient, and the nearest centre classifies.
-struct JointObjective {
-    double lambda = 0.007;
-    Reduction metric_reduction = Reduction::sum;
-    double centre_rate = 0.005;  // alpha of the centres' own update; lambda does not scale it
-    double softmax_weight = 1;   // w
-};
-
-/// One training step's figures, of the batch before the update.
-struct StepResult {
-    double loss = 0;     // Eq 13
-    double softmax = 0;  // its mean cross-entropy
-    double metric = 0;   // its metric loss, reduced, without lambda
-    Index active = 0;    // samples whose metric loss is not zero
-    Index correct = 0;   // samples whose label has the largest logit; by w = 0, the nearest centre
-    Index count = 0;
-};
-
-/// The index of the largest of `count` values; the first of equals.
-template <class T>
-Index largest_of(const T* values, Index count) {
-    return std::max_element(values, values + count) - values;
-}
 
 /// Owns a Network's parameters, gradients, moments and workspaces on one backend. Once it has run a batch of the largest
 /// size, its context's scratch has grown too, and nothing allocates any more.
 /// The same bits come out whatever the number of threads. The context must outlive it.
+///
+/// One step at a time, or the next one's input on its way while a step runs; the figures are the same:
+///   learner.step(x, labels)                                the figures of this step
+///   learner.queue_step(x, labels); learner.queue_step(...); learner.finish_step();      those of the oldest
+/// Images and labels may lie in host memory or in the backend's. Those in host memory may be reused when the call returns,
+/// those in the backend's when the step is finished.
 template <class Net, class Backend, Real T = float>
 class Learner {
   public:
@@ -48,10 +28,8 @@ class Learner {
     using Images = Batch<typename Net::Input, const T, Space>;
     using Embeddings = Batch<typename Net::Embedding, T, Space>;
     using LogitsBatch = Batch<typename Net::Logits, T, Space>;
-    static_assert(
-        std::is_same_v<Space, Host>,
-        "daf: a Learner reads its losses in host memory, and has no Gpu yet: train a Model there, step by "
-        "step (docs/gpu.md)");
+    static constexpr bool in_host_memory = std::is_same_v<Space, Host>;
+    using HostImages = Batch<typename Net::Input, const T, Host>;
 
     struct Outputs {
         Embeddings embeddings;
@@ -74,75 +52,55 @@ class Learner {
           trunk_(activations_.data(), largest.count),
           head_(activations_.data() + TrainingTrunk::bytes(largest.count), largest.count),
           trunk_eval_(activations_.data(), largest.count),
-          head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count) {
-        initialise<Net>(parameters_.template as<T>(), seed);
+          head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count),
+          steps_(ctx, largest.count) {
+        initialise<Net>(ctx, parameters_.template as<T>(), seed);
         ctx.zero(moments_.template as<T>(), daf::moments(optimizer) * trained);
         bound_ = bind_all_parameters<Net, T, Space>(parameters_.template as<T>());
         bound_gradients_ = bind_all_gradients<Net, T, Space>(gradients_.template as<T>());
     }
 
     /// One step of training on a batch of at most the largest size. first_sample: the position of its first image among
-    /// all that this step number draws random numbers for.
-    /// Throws ArgumentError for an impossible batch or label, and then has changed nothing.
+    /// all that this step number draws random numbers for. A step whose loss is not finite leaves what the optimizer moves
+    /// as it was.
+    /// Throws ArgumentError for an impossible batch or label, and then has changed nothing; Error while a queued step is
+    /// not finished.
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
-        Backend& ctx = *ctx_;
-        const Index count = x.count();
-        trunk_.check(count);
-        detail::check_side<Softmax>(SideInput<Space>(labels), count, true);
-        ctx.zero(gradients_.template as<T>(), gradient_count<Net>);
-        const Draw trunk_draw{seed_, &draws_, 0, first_sample};
-        const Draw head_draw{seed_, &draws_, static_cast<std::uint32_t>(Net::head_begin), first_sample};
-        const auto trunk_parameters = part_of_tuple<0, Net::Trunk::length>(bound_);
-        const auto head_parameters = part_of_tuple<Net::head_begin, Net::Head::length>(bound_);
-        const auto metric_parameters = std::get<Net::metric_at>(bound_);
-        const auto metric_gradients = std::get<Net::metric_at>(bound_gradients_);
+        require_unfinished(0, "step");
+        queue(x, labels, first_sample);
+        return finish_step();
+    }
+    StepResult step(HostImages x, Labels<> labels, std::uint32_t first_sample = 0) requires(!in_host_memory) {
+        require_unfinished(0, "step");
+        queue(x, labels, first_sample);
+        return finish_step();
+    }
 
-        const Embeddings e = trunk_.forward(ctx, net_.trunk, trunk_parameters, x, trunk_draw);
-        const LogitsBatch logits = head_.forward(ctx, net_.head, head_parameters, e, head_draw);
-
-        // The losses, while e and the logits are there: on their way back gradients take the activations' place.
-        const auto losses = losses_of(count), weights = weights_of(count);
-        const LogitsBatch dlogits{memory_.template as<T>(plan_.dlogits), count};
-        const Embeddings de{memory_.template as<T>(plan_.de), count};
-        const auto softmax_saved =
-            bind_saved<Softmax, T, Space>(memory_.template as<std::byte>(plan_.softmax_saved), count);
-        forward<train>(ctx, Softmax{}, logits, losses, Nothing{}, softmax_saved, labels);
+    /// The same, but for the figures: a backend beside the host goes on with it while the host does something else.
+    /// Throws as step() does; Error while two steps are not finished.
+    void queue_step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
+        queue(x, labels, first_sample);
+    }
+    void queue_step(HostImages x, Labels<> labels, std::uint32_t first_sample = 0) requires(!in_host_memory) {
+        queue(x, labels, first_sample);
+    }
+    /// The figures of the oldest step that is not finished, which then is. Throws Error where there is none.
+    StepResult finish_step() {
+        if (unfinished_ == 0) throw Error("Learner: finish_step: no step is queued");
+        const StepFigures figures = steps_.finish();
+        const Queued& step = queued_[(steps_queued_ - unfinished_--) % 2];
+        finished_ = step;
         StepResult result;
-        result.count = count;
-        result.softmax = reduce(ctx, Reduction::mean, losses);
-        const auto metric_saved =
-            bind_saved<Metric, T, Space>(memory_.template as<std::byte>(plan_.metric_saved), count);
-        forward<train>(ctx, net_.metric, e, losses, metric_parameters, metric_saved, labels);
-        result.metric = reduce(ctx, objective_.metric_reduction, losses);
+        result.softmax = figures.losses[0];
+        result.metric = figures.losses[1];
         result.loss = objective_.lambda * result.metric + objective_.softmax_weight * result.softmax;
-        for (Index i = 0; i < count; ++i) {
-            result.active += losses[i][0] > T(0);
-            result.correct += class_of(e[i].data(), logits[i].data()) == labels[i][0];
-        }
-        not_finite_ = std::isfinite(result.loss) ? metric_place : first_output_not_finite();
-
-        // Softmax, back through the head to de.
-        fill_weights(ctx, Reduction::mean, weights, objective_.softmax_weight);
-        backward(ctx, Softmax{}, logits, losses, weights, overwrite(dlogits), Nothing{}, Nothing{},
-                 softmax_saved, labels);
-        head_.backward(ctx, net_.head, head_parameters,
-                       part_of_tuple<Net::head_begin, Net::Head::length>(bound_gradients_), e, dlogits,
-                       overwrite(de), head_draw);
-
-        // The metric loss adds its gradient where the embedding leaves the trunk: the head never sees it.
-        fill_weights(ctx, objective_.metric_reduction, weights, objective_.lambda);
-        backward(ctx, net_.metric, e, losses, weights, accumulate(de), metric_parameters, metric_gradients,
-                 metric_saved, labels);
-        trunk_.backward(ctx, net_.trunk, trunk_parameters,
-                        part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
-        ++updates_;
-        update(ctx, optimizer_, update_call());
-        if (net_.metric.centre_update == CentreUpdate::equation_12) {
-            update_centres(ctx, net_.metric, metric_parameters, metric_gradients, objective_.centre_rate);
-        }
-        ++draws_;
+        result.active = figures.active;
+        result.correct = figures.correct;
+        result.count = step.count;
         return result;
     }
+    /// Steps that are queued and not finished: 0, 1 or 2.
+    Index unfinished_steps() const { return static_cast<Index>(unfinished_); }
 
     /// Embeddings and logits as the network is used: running statistics, no dropout. The views live until the next
     /// call.
@@ -150,31 +108,40 @@ class Learner {
     /// The same; observe(i, op, input, output) sees every operator of the trunk as it has run.
     template <class Observer>
     Outputs evaluate(Images x, Observer&& observe) {
-        const Embeddings e = trunk_eval_.forward(
-            *ctx_, net_.trunk, part_of_tuple<0, Net::Trunk::length>(bound_), x, Draw{}, observe);
-        return {e, head_eval_.forward(*ctx_, net_.head,
-                                      part_of_tuple<Net::head_begin, Net::Head::length>(bound_), e)};
+        const Embeddings e = trunk_eval_.forward(*ctx_, net_.trunk, trunk_parameters(), x, Draw{}, observe);
+        return {e, head_eval_.forward(*ctx_, net_.head, head_parameters(), e)};
     }
 
-    /// After a step(x, ...) whose loss was not finite: which operator, as operator_names<Net>() counts them, first put
-    /// out a number that is not finite. -1 if x holds one already; the metric loss's place if every output is finite.
-    Index first_not_finite(Images x) const requires(std::is_same_v<Space, Host>) {
-        return all_finite(x) ? not_finite_ : -1;
-    }
-    /// The same of evaluate(x), which it runs.
-    Index first_not_finite_evaluating(Images x) requires(std::is_same_v<Space, Host>) {
+    /// After the step on x whose loss was not finite was finished: which operator, as operator_names<Net>() counts them,
+    /// first put out a number that is not finite. -1 if x holds one already; the metric loss's place if every output is
+    /// finite. It runs the step's forward pass again, and allocates.
+    Index first_not_finite(Images x) {
         if (!all_finite(x)) return -1;
         Index found = metric_place;
-        const auto look = [&](Index at, const auto& y) {
-            if (!all_finite(y)) found = std::min(found, at);
+        const auto look = [&](std::size_t at, const auto& y) {
+            if (!all_finite(y)) found = std::min(found, static_cast<Index>(at));
         };
-        const Embeddings e = evaluate(x, [&](auto i, const auto&, const auto&, const auto& y) {
-                                 look(Index{i}, y);
-                             }).embeddings;
-        head_eval_.forward(*ctx_, net_.head, part_of_tuple<Net::head_begin, Net::Head::length>(bound_), e,
-                           Draw{}, [&](auto i, const auto&, const auto&, const auto& y) {
-                               look(static_cast<Index>(Net::head_begin + i), y);
-                           });
+        const Draw trunk_draw{seed_, &finished_.draw.step, 0, finished_.draw.first_sample};
+        const Draw head_draw{seed_, &finished_.draw.step, Net::head_begin, finished_.draw.first_sample};
+        const Embeddings e = trunk_.forward(*ctx_, net_.trunk, trunk_parameters(), x, trunk_draw);
+        trunk_.each_output(*ctx_, trunk_parameters(), look);
+        head_.forward(*ctx_, net_.head, head_parameters(), e, head_draw);
+        head_.each_output(*ctx_, head_parameters(),
+                          [&](std::size_t i, const auto& y) { look(Net::head_begin + i, y); });
+        return found;
+    }
+    /// The same of evaluate(x), which it runs.
+    Index first_not_finite_evaluating(Images x) {
+        if (!all_finite(x)) return -1;
+        Index found = metric_place;
+        const auto look = [&](std::size_t at, const auto& y) {
+            if (!all_finite(y)) found = std::min(found, static_cast<Index>(at));
+        };
+        const Embeddings e =
+            evaluate(x, [&](auto i, const auto&, const auto&, const auto& y) { look(i, y); }).embeddings;
+        head_eval_.forward(
+            *ctx_, net_.head, head_parameters(), e, Draw{},
+            [&](auto i, const auto&, const auto&, const auto& y) { look(Net::head_begin + i, y); });
         return found;
     }
 
@@ -196,6 +163,7 @@ class Learner {
     void set_learning_rate(double rate) { daf::set_learning_rate(optimizer_, rate); }
     const JointObjective& objective() const { return objective_; }
     const Net& net() const { return net_; }
+    Backend& context() const { return *ctx_; }
     Seed seed() const { return seed_; }
     /// The views of operator I's parameters, as Net::Operators counts them.
     template <std::size_t I>
@@ -208,7 +176,7 @@ class Learner {
     /// Bytes that a Learner for batches up to `largest` allocates, its context's scratch left out.
     static Index bytes(Index largest, const Optimizer& optimizer) {
         return (parameter_count<Net> + gradient_count<Net> + daf::moments(optimizer) * trained) * element +
-               Plan(largest).bytes + activation_bytes(largest);
+               Plan(largest).bytes + activation_bytes(largest) + Steps::bytes(largest);
     }
 
   private:
@@ -228,6 +196,9 @@ class Learner {
                         EvalTrunk::bytes(largest) + EvalHead::bytes(largest));
     }
     using PerSample = Batch<Shape<1>, T, Space>;
+    template <class Number>
+    using Figure = View<Shape<1>, Number, Space>;
+    using Steps = StepQueue<Backend, typename Net::Input, T, StepNumbers, StepFigures>;
 
     /// The objective's own tensors, in bytes from the start.
     struct Plan {
@@ -244,41 +215,116 @@ class Learner {
         }
     };
 
-    template <class S, class E>
-    static bool all_finite(const Batch<S, E, Space>& batch) {
-        return std::all_of(batch.data(), batch.data() + batch.size(), [](T v) { return std::isfinite(v); });
+    /// A step that is on its way or was.
+    struct Queued {
+        DrawPlace draw;
+        Index count = 0;
+    };
+
+    auto trunk_parameters() const { return part_of_tuple<0, Net::Trunk::length>(bound_); }
+    auto head_parameters() const { return part_of_tuple<Net::head_begin, Net::Head::length>(bound_); }
+
+    template <class S, class E, class From>
+    bool all_finite(const Batch<S, E, From>& batch) const {
+        const auto finite = [](T v) { return std::isfinite(v); };
+        if constexpr (std::is_same_v<From, Host>) {
+            return std::all_of(batch.data(), batch.data() + batch.size(), finite);
+        } else {
+            return all_finite(ctx_->download(batch));
+        }
     }
 
-    /// Between a training pass forward and the one back.
-    Index first_output_not_finite() const {
-        Index found = metric_place;
-        const auto look = [&](std::size_t at, const auto& y) {
-            if (!all_finite(y)) found = std::min(found, static_cast<Index>(at));
-        };
-        trunk_.each_output(*ctx_, part_of_tuple<0, Net::Trunk::length>(bound_), look);
-        head_.each_output(*ctx_, part_of_tuple<Net::head_begin, Net::Head::length>(bound_),
-                          [&](std::size_t i, const auto& y) { look(Net::head_begin + i, y); });
-        return found;
+    void require_unfinished(std::size_t most, const char* call) const {
+        if (unfinished_ <= most) return;
+        throw Error(std::string("Learner: ") + call + ": " + std::to_string(unfinished_) +
+                    " queued steps are not finished: call finish_step() first");
     }
 
-    /// What the objective makes the network a classifier by: its logits, or its centres where no softmax trains those.
-    Index class_of(const T* e, const T* logits) const {
-        if (objective_.softmax_weight != 0) return largest_of(logits, Net::classes);
-        return largest_of(closeness(e, centres()).data(), Net::classes);
+    template <class X, class From>
+    void queue(X x, Labels<From> labels, std::uint32_t first_sample) {
+        require_unfinished(1, "queue_step");
+        trunk_.check(x.count());
+        detail::check_batch("Learner", "x", x.data(), x.count(), x.count());
+        detail::check_side<Softmax>(SideInput<From>(labels), x.count(), true);
+        const StepNumbers numbers{{draws_, first_sample}, scale_of(optimizer_, updates_ + 1)};
+        steps_.queue(x, labels, numbers,
+                     [this](Images images, Labels<Space> classes, const StepNumbers* in, StepFigures* out) {
+                         run(images, classes, in, out);
+                     });
+        ++updates_;
+        ++draws_;
+        queued_[steps_queued_++ % 2] = {numbers.draw, x.count()};
+        ++unfinished_;
+    }
+
+    /// A step's whole work. All that it is told lies in the backend's memory, and so does all that it leaves: it may be
+    /// recorded once and run many times.
+    void run(Images x, Labels<Space> labels, const StepNumbers* numbers, StepFigures* figures) {
+        Backend& ctx = *ctx_;
+        const Index count = x.count();
+        ctx.zero(gradients_.template as<T>(), gradient_count<Net>);
+        const Draw trunk_draw{.seed = seed_, .layer = 0, .place = &numbers->draw};
+        const Draw head_draw{.seed = seed_, .layer = Net::head_begin, .place = &numbers->draw};
+        const auto metric_parameters = std::get<Net::metric_at>(bound_);
+        const auto metric_gradients = std::get<Net::metric_at>(bound_gradients_);
+
+        const Embeddings e = trunk_.forward(ctx, net_.trunk, trunk_parameters(), x, trunk_draw);
+        const LogitsBatch logits = head_.forward(ctx, net_.head, head_parameters(), e, head_draw);
+
+        // The losses, while e and the logits are there: on their way back gradients take the activations' place.
+        const auto losses = losses_of(count), weights = weights_of(count);
+        const LogitsBatch dlogits{memory_.template as<T>(plan_.dlogits), count};
+        const Embeddings de{memory_.template as<T>(plan_.de), count};
+        const auto softmax_saved =
+            bind_saved<Softmax, T, Space>(memory_.template as<std::byte>(plan_.softmax_saved), count);
+        const auto metric_saved =
+            bind_saved<Metric, T, Space>(memory_.template as<std::byte>(plan_.metric_saved), count);
+        forward<train>(ctx, Softmax{}, logits, losses, Nothing{}, softmax_saved, labels);
+        reduce(ctx, Reduction::mean, losses, Figure<double>(&figures->losses[0]));
+        forward<train>(ctx, net_.metric, e, losses, metric_parameters, metric_saved, labels);
+        reduce(ctx, objective_.metric_reduction, losses, Figure<double>(&figures->losses[1]));
+        const Batch<Shape<1>, double, Space> both(figures->losses, 2);
+        reduce(ctx, Reduction::sum, both, Figure<double>(&figures->sum));
+        count_positive(ctx, losses, Figure<Index>(&figures->active));
+        if (objective_.softmax_weight != 0) {
+            count_largest(ctx, logits, labels, Figure<Index>(&figures->correct));
+        } else {
+            count_nearest(ctx, e, centres(), labels, Figure<Index>(&figures->correct));
+        }
+
+        // Softmax, back through the head to de.
+        fill_weights(ctx, Reduction::mean, weights, objective_.softmax_weight);
+        backward(ctx, Softmax{}, logits, losses, weights, overwrite(dlogits), Nothing{}, Nothing{},
+                 softmax_saved, labels);
+        head_.backward(ctx, net_.head, head_parameters(),
+                       part_of_tuple<Net::head_begin, Net::Head::length>(bound_gradients_), e, dlogits,
+                       overwrite(de), head_draw);
+
+        // The metric loss adds its gradient where the embedding leaves the trunk: the head never sees it.
+        fill_weights(ctx, objective_.metric_reduction, weights, objective_.lambda);
+        backward(ctx, net_.metric, e, losses, weights, accumulate(de), metric_parameters, metric_gradients,
+                 metric_saved, labels);
+        trunk_.backward(ctx, net_.trunk, trunk_parameters(),
+                        part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
+        update(ctx, optimizer_, update_call(numbers, figures));
+        if (net_.metric.centre_update == CentreUpdate::equation_12) {
+            update_centres(ctx, net_.metric, metric_parameters, metric_gradients, objective_.centre_rate);
+        }
     }
 
     PerSample losses_of(Index count) const { return {memory_.template as<T>(plan_.losses), count}; }
     PerSample weights_of(Index count) const { return {memory_.template as<T>(plan_.weights), count}; }
 
-    UpdateCall<T> update_call() const {
+    UpdateCall<T> update_call(const StepNumbers* numbers, const StepFigures* figures) const {
         T* moments = moments_.template as<T>();
-        return {parameters_.template as<T>(),
-                gradients_.template as<const T>(),
-                moments,
-                daf::moments(optimizer_) > 1 ? moments + trained : nullptr,
-                parameter_segments<Net>.decayed,
-                parameter_segments<Net>.undecayed,
-                updates_};
+        return {.parameters = parameters_.template as<T>(),
+                .gradients = gradients_.template as<const T>(),
+                .first_moment = moments,
+                .second_moment = daf::moments(optimizer_) > 1 ? moments + trained : nullptr,
+                .decayed = parameter_segments<Net>.decayed,
+                .undecayed = parameter_segments<Net>.undecayed,
+                .scale = &numbers->scale,
+                .if_finite = &figures->sum};
     }
 
     Net net_;
@@ -288,7 +334,9 @@ class Learner {
     Seed seed_;
     std::uint32_t updates_ = 0;
     std::uint32_t draws_ = 0;
-    Index not_finite_ = metric_place;  // what first_not_finite says of the last step's outputs
+    std::array<Queued, 2> queued_{};
+    std::size_t steps_queued_ = 0, unfinished_ = 0;
+    Queued finished_{};  // the last one
     typename Backend::Memory parameters_, gradients_, moments_;
     Plan plan_;
     typename Backend::Memory memory_;
@@ -299,6 +347,7 @@ class Learner {
     TrainingHead head_;
     EvalTrunk trunk_eval_;
     EvalHead head_eval_;
+    Steps steps_;
 };
 
 }  // namespace daf

@@ -1,5 +1,6 @@
 #pragma once
 // Optimizers work on whole slabs: parameters, gradients and moments share one layout, so that a step is one loop.
+#include <cmath>
 #include <daf/core/entry.hpp>
 #include <variant>
 
@@ -50,6 +51,23 @@ inline Index moments(const Optimizer& optimizer) {
     return std::visit([](const auto& o) { return o.moments; }, optimizer);
 }
 
+/// What learning rate and step number come to. They change while training goes on, everything else of an optimizer stays.
+///   Adam   rate / (1 - beta1^t)  and  1 / sqrt(1 - beta2^t)      Sgd   rate  and  1
+struct UpdateScale {
+    double rate = 0;
+    double root = 1;
+};
+inline UpdateScale scale_of(const Adam& adam, std::uint32_t step) {
+    return {adam.learning_rate / (1 - std::pow(adam.beta1, step)),
+            1 / std::sqrt(1 - std::pow(adam.beta2, step))};
+}
+inline UpdateScale scale_of(const Sgd& sgd, std::uint32_t) {
+    return {sgd.learning_rate, 1};
+}
+inline UpdateScale scale_of(const Optimizer& optimizer, std::uint32_t step) {
+    return std::visit([step](const auto& o) { return scale_of(o, step); }, optimizer);
+}
+
 /// The trained part of a slab: `decayed` elements, then `undecayed` ones.
 template <class T>
 struct UpdateCall {
@@ -61,7 +79,17 @@ struct UpdateCall {
     Index undecayed = 0;
     std::uint32_t step = 1;  // counts from 1
 
+    // In the backend's memory, read when the kernel runs; for work that is recorded once and run many times.
+    const UpdateScale* scale = nullptr;  // if given, in place of step and learning rate
+    const double* if_finite = nullptr;   // if given, nothing changes unless it is a finite number
+
     Index size() const { return decayed + undecayed; }
+    /// For who can read the memory of `scale`.
+    template <class Chosen>
+    UpdateScale scale_now(const Chosen& optimizer) const {
+        return scale != nullptr ? *scale : scale_of(optimizer, step);
+    }
+    bool goes_ahead() const { return if_finite == nullptr || std::isfinite(*if_finite); }
 };
 
 /// One step of an optimizer over a slab. Throws ArgumentError for a missing slab or a step of 0.
@@ -78,7 +106,8 @@ void update(Backend& ctx, const Optimizer& optimizer, const UpdateCall<T>& call)
                     detail::throw_argument("optimizer",
                                            "parameters, gradients or moments are null: bind them");
                 }
-                if (call.step < 1) detail::throw_argument("optimizer", "steps count from 1");
+                if (call.scale == nullptr && call.step < 1)
+                    detail::throw_argument("optimizer", "steps count from 1");
                 Kernel<Chosen, Backend>::update(ctx, chosen, call);
             }
         },

@@ -35,7 +35,7 @@ struct Kernel<Dropout<S>, Reference> {
   private:
     template <class T>
     static T mask(double rate, const Draw& place, Index image, Index k) {
-        const std::uint32_t sample = place.first_sample + static_cast<std::uint32_t>(image);
+        const std::uint32_t sample = place.now().first_sample + static_cast<std::uint32_t>(image);
         const RandomBlock words = draw(place.stream(), sample, static_cast<std::uint32_t>(k / 4));
         const bool kept = unit_interval(words[static_cast<std::size_t>(k % 4)]) >= rate;
         return kept ? static_cast<T>(1 / (1 - rate)) : T(0);

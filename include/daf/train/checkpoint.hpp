@@ -66,20 +66,61 @@ inline const char* name_of(const Optimizer& optimizer) {
     return std::holds_alternative<Adam>(optimizer) ? "adam" : "sgd";
 }
 
-/// visit(name, field, view) for every tensor of a learner that a checkpoint holds: parameters and, if wanted, moments.
+/// A slab of a learner's in host memory: itself where that is where it lies, else a copy.
+template <class L>
+class HostSlab {
+  public:
+    using T = typename L::Element;
+
+    HostSlab(L& learner, std::span<T> slab) : learner_(&learner), slab_(slab) {
+        if constexpr (!L::in_host_memory) {
+            copy_ = HostMemory(static_cast<Index>(slab.size_bytes()));
+            learner.context().copy_out(data(), static_cast<const T*>(slab.data()), size());
+        }
+    }
+    T* data() const {
+        if constexpr (L::in_host_memory) {
+            return slab_.data();
+        } else {
+            return copy_.as<T>();
+        }
+    }
+    void write_back() const {
+        if constexpr (!L::in_host_memory) {
+            learner_->context().copy_in(slab_.data(), static_cast<const T*>(data()), size());
+        }
+    }
+
+  private:
+    Index size() const { return static_cast<Index>(slab_.size()); }
+    L* learner_;
+    std::span<T> slab_;
+    HostMemory copy_;
+};
+
+/// What a checkpoint holds of a learner: parameters first and, if wanted, moments.
+template <class L>
+std::vector<HostSlab<L>> slabs_of(L& learner, Restore what) {
+    std::vector<HostSlab<L>> slabs;
+    slabs.emplace_back(learner, learner.parameters());
+    const Index kept = what == Restore::parameters ? 0 : moments(learner.optimizer());
+    for (Index which = 0; which < kept; ++which) slabs.emplace_back(learner, learner.moment(which));
+    return slabs;
+}
+
+/// visit(name, field, view) for every tensor in slabs_of(learner).
 template <class L, class Visit>
-void for_each_tensor(L& learner, Restore what, Visit&& visit) {
+void for_each_tensor(const std::vector<HostSlab<L>>& slabs, Visit&& visit) {
     using Net = typename L::Network;
     using T = typename L::Element;
     const auto names = operator_names<Net>();
-    auto parameters = bind_all_parameters<Net, T>(learner.parameters().data());
+    auto parameters = bind_all_parameters<Net, T>(slabs[0].data());
     for_each_parameter(names, parameters, visit);
-    if (what == Restore::parameters) return;
-    for (Index which = 0; which < moments(learner.optimizer()); ++which) {
-        auto bound = bind_all_parameters<Net, T>(learner.moment(which).data());
+    for (std::size_t which = 1; which < slabs.size(); ++which) {
+        auto bound = bind_all_parameters<Net, T>(slabs[which].data());
         for_each_parameter(names, bound, [&](const std::string& name, const auto& field, auto& view) {
             if (field.role == Role::state) return;  // a moment's slab ends before
-            visit(std::string("optimizer.moment") + std::to_string(which + 1) + "." + name, field, view);
+            visit(std::string("optimizer.moment") + std::to_string(which) + "." + name, field, view);
         });
     }
 }
@@ -99,7 +140,7 @@ std::string save_checkpoint(const std::filesystem::path& path, L& learner, const
     std::deque<std::vector<T>> copies;
     std::vector<NamedTensor> tensors;
     const std::int64_t batches = learner.updates();
-    for_each_tensor(learner, Restore::everything,
+    for_each_tensor(slabs_of(learner, Restore::everything),
                     [&](const std::string& name, const auto& field, const auto& view) {
                         using V = std::remove_cvref_t<decltype(view)>;
                         std::vector<T>& copy = copies.emplace_back(static_cast<std::size_t>(view.size()));
@@ -182,8 +223,9 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     const auto rate = number_of<double>(file, "optimizer.learning_rate");
     const auto updates = number_of<std::uint32_t>(file, "updates");
     const auto draws = number_of<std::uint32_t>(file, "draws");
+    const auto slabs = slabs_of(learner, what);
     const auto with_values = [&](const auto& use) {
-        for_each_tensor(learner, what, [&](const std::string& name, const auto& field, const auto& view) {
+        for_each_tensor(slabs, [&](const std::string& name, const auto& field, const auto& view) {
             using V = std::remove_cvref_t<decltype(view)>;
             use(field.layout, view, file.values<T>(name, pytorch_shape<V>(field.layout)));
         });
@@ -193,6 +235,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     with_values([](const PytorchLayout& layout, const auto& view, std::span<const T> values) {
         from_pytorch(layout, std::remove_cvref_t<decltype(view)>::Shape::extents, values.data(), view.data());
     });
+    for (const auto& slab : slabs) slab.write_back();
     if (what == Restore::everything) {
         learner.updates() = updates;
         learner.draws() = draws;

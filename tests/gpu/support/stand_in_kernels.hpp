@@ -17,10 +17,22 @@ void know_kernel(const void* address, const KnownKernel& kernel);
 
 /// What the stand-in has seen.
 struct RuntimeFigures {
-    std::size_t allocations = 0, streams = 0;  // alive
-    std::size_t launches = 0, copies = 0, waits = 0;
+    std::size_t allocations = 0, pinned = 0, streams = 0, recordings = 0;  // alive
+    std::size_t launches = 0, copies = 0, waits = 0, event_waits = 0, recordings_launched = 0;
 };
 const RuntimeFigures& runtime_figures();
+
+/// The machine that the stand-in plays.
+struct StandInMachine {
+    int driver = 13000;  // as cudaDriverGetVersion gives it; 0: none
+    int devices = 1;
+    int capability = 80, built_for = 80;
+    std::size_t memory = std::size_t{1} << 32;
+};
+StandInMachine& machine();
+
+/// In which order streams go on with what no event orders.
+void order_streams(std::uint64_t seed);
 
 /// Work that a stream runs in its turn, with the device's memory open to it.
 void queue_work(CUstream_st* stream, std::function<void()> work);

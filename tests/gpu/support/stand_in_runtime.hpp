@@ -3,6 +3,9 @@
 // device is this process: memory is heap memory that starts as NaNs, kernels run as fibers. It is stricter than a GPU:
 //   nothing queued on a stream happens before somebody waits for it
 //   AddressSanitizer lets the host touch device memory only through the runtime
+//   streams run in any order that events allow, drawn from a seed
+//   what is queued on a stream that records runs at the recording's launches alone; allocating, freeing and waiting are
+//   refused meanwhile
 //   copies outside of an allocation, launches that CUDA refuses and double frees are errors
 #include <daf/gpu/launch.cuh>
 

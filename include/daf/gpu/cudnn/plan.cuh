@@ -16,6 +16,7 @@ struct CudnnChoice {
     Index most_workspace = Index{256} << 20;
 
     friend auto operator<=>(const CudnnChoice&, const CudnnChoice&) = default;
+    friend bool operator==(const CudnnChoice&, const CudnnChoice&) = default;
 };
 
 namespace gpu::cudnn {

@@ -1,0 +1,41 @@
+#pragma once
+// What a Learner minimises, and what a step of it says.
+#include <daf/ops/counting.hpp>
+#include <daf/ops/optimizer.hpp>
+#include <daf/ops/reduction.hpp>
+
+namespace daf {
+
+/// L = lambda * L_metric + w * L_softmax, w = 1 [Eq 13].  L_softmax is the mean over the batch, L_metric the sum (or the
+/// mean).  w = 0 leaves the metric loss alone: the head gets no gradient, and the nearest centre classifies.
+struct JointObjective {
+    double lambda = 0.007;
+    Reduction metric_reduction = Reduction::sum;
+    double centre_rate = 0.005;  // alpha of the centres' own update; lambda does not scale it
+    double softmax_weight = 1;   // w
+};
+
+/// One training step's figures, of the batch before the update.
+struct StepResult {
+    double loss = 0;     // Eq 13
+    double softmax = 0;  // its mean cross-entropy
+    double metric = 0;   // its metric loss, reduced, without lambda
+    Index active = 0;    // samples whose metric loss is not zero
+    Index correct = 0;   // samples whose label has the largest logit; by w = 0, the nearest centre
+    Index count = 0;
+};
+
+/// What the host tells a step's work, in the backend's memory: what changes from one step to the next.
+struct StepNumbers {
+    DrawPlace draw;
+    UpdateScale scale;
+};
+
+/// What a step's work leaves in the backend's memory.
+struct StepFigures {
+    double losses[2];  // softmax and metric, reduced
+    double sum;        // of both: finite where they are
+    Index active, correct;
+};
+
+}  // namespace daf

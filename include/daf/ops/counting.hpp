@@ -1,0 +1,91 @@
+#pragma once
+// How many samples of a batch do well: the figures of a training step that are no sums.
+#include <algorithm>
+#include <daf/ops/class_centres.hpp>
+
+namespace daf {
+
+namespace header {
+struct counting {
+    static constexpr const char* name = "counting";
+};
+}  // namespace header
+
+/// Names the kernels of the functions below: Kernel<Counting, Backend>.
+struct Counting {
+    using Header = header::counting;
+};
+
+namespace arg {
+struct into;
+}
+
+/// The index of the largest of `count` values; the first of equals.
+template <class T>
+Index largest_of(const T* values, Index count) {
+    return std::max_element(values, values + count) - values;
+}
+
+namespace detail {
+
+/// What all three check: a batch that is there, and room for the count.
+template <class Space, class X, class Into>
+void check_counting(const X& x, const Into& into) {
+    check_argument<arg::into, Shape<1>, Index, Space, Into>();
+    const char* name = header::counting::name;
+    if (x.count() < 1) throw_argument(name, "the batch is empty: expected at least one sample");
+    check_batch(name, "x", x.data(), x.count(), x.count());
+    if (!into) throw_argument(name, "into is null: give it memory");
+}
+
+}  // namespace detail
+
+/// into = how many of the losses y (N x 1) are above zero.
+/// Throws ArgumentError, as the two below, for an empty batch or a missing buffer. Bits do not depend on threads.
+template <class Backend, class Y, class Into>
+void count_positive(Backend& ctx, Y y, Into into) {
+    using Space = typename Backend::Space;
+    using T = std::remove_const_t<typename Y::Element>;
+    detail::check_kernel<Counting, Backend>();
+    detail::check_argument<arg::y, Shape<1>, T, Space, Y>();
+    detail::check_counting<Space>(y, into);
+    if constexpr (detail::has_kernel<Counting, Backend>) {
+        Kernel<Counting, Backend>::positive(ctx, Batch<Shape<1>, const T, Space>(y), into);
+    }
+}
+
+/// into = how many samples' label is where the largest of their scores x (N x K) stands, the first of equals.
+template <class Backend, class X, class Into>
+void count_largest(Backend& ctx, X x, Labels<typename Backend::Space> labels, Into into) {
+    using Space = typename Backend::Space;
+    using T = std::remove_const_t<typename X::Element>;
+    detail::check_kernel<Counting, Backend>();
+    detail::check_argument<arg::x, typename X::Shape, T, Space, X>();
+    detail::check_counting<Space>(x, into);
+    detail::check_batch(header::counting::name, "labels", labels.data(), labels.count(), x.count());
+    if constexpr (detail::has_kernel<Counting, Backend>) {
+        Kernel<Counting, Backend>::largest(ctx, Batch<typename X::Shape, const T, Space>(x), labels, into);
+    }
+}
+
+/// into = how many embeddings x (N x D) are nearer to their label's centre than to any other (K,D), the first of equals.
+/// Distances are summed in double over differences.
+template <class Backend, class X, class Centres, class Into>
+void count_nearest(Backend& ctx, X x, Centres centres, Labels<typename Backend::Space> labels, Into into) {
+    using Space = typename Backend::Space;
+    using T = std::remove_const_t<typename X::Element>;
+    constexpr Index classes = Centres::Shape::extents[0];
+    using Want = Shape<classes, X::Shape::size>;
+    detail::check_kernel<Counting, Backend>();
+    detail::check_argument<arg::x, typename X::Shape, T, Space, X>();
+    detail::check_argument<arg::params, Want, T, Space, Centres>();
+    detail::check_counting<Space>(x, into);
+    if (!centres) detail::throw_argument(header::counting::name, "the centres are null: bind them");
+    detail::check_batch(header::counting::name, "labels", labels.data(), labels.count(), x.count());
+    if constexpr (detail::has_kernel<Counting, Backend>) {
+        Kernel<Counting, Backend>::nearest(ctx, Batch<typename X::Shape, const T, Space>(x),
+                                           View<Want, const T, Space>(centres), labels, into);
+    }
+}
+
+}  // namespace daf
