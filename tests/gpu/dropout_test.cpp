@@ -29,3 +29,26 @@ TEST_CASE("dropout draws the mask of the Cpu") {
     mask(gpu, on_gpu);
     CHECK(on_gpu == on_cpu);
 }
+
+TEST_CASE("a place in memory is where dropout draws when the kernel runs, on every backend") {
+    using S = Shape<71>;
+    const std::uint32_t step = 3;
+    const daf::DrawPlace place{3, 1000};
+    const std::vector<float> ones(9 * S::size, 1.0f);
+    const auto mask = [&](auto&& ctx, const daf::Draw& draw) {
+        std::vector<float> y(ones.size()), dx(ones.size());
+        daf::forward<daf::train>(ctx, Dropout<S>{0.25}, daf::batch_of<S>(ones), daf::batch_of<S>(y), {}, {},
+                                 draw);
+        daf::backward(ctx, Dropout<S>{0.25}, daf::batch_of<S>(ones), daf::batch_of<S>(y),
+                      daf::batch_of<S>(ones), daf::overwrite(daf::batch_of<S>(dx)), {}, {}, {}, draw);
+        CHECK(dx == y);
+        return y;
+    };
+    const auto wanted = mask(daf::Reference{}, {daf::Seed{42}, &step, 6, 1000});
+    const daf::Draw placed{.seed = daf::Seed{42}, .layer = 6, .place = &place};
+    CHECK(mask(daf::Reference{}, placed) == wanted);
+    CHECK(mask(daf::Cpu(daf::Threads{1}), placed) == wanted);
+    CHECK(mask(daf_test::HostGpu{}, placed) == wanted);
+    const daf::Draw elsewhere{.seed = daf::Seed{42}, .layer = 6, .first_sample = 1000};
+    CHECK_THROWS_AS(mask(daf::Reference{}, elsewhere), daf::ArgumentError);
+}

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <daf/cpu/optimizer.hpp>
 #include <daf/gpu/optimizer.hpp>
 #include <daf/reference/context.hpp>
 #include <daf/reference/optimizer.hpp>
@@ -49,4 +50,35 @@ TEST_CASE("the optimizers' kernels do as the reference, across the end of decay"
             CHECK(daf_test::relative_difference(in_float, want) < 2e-6);
         }
     }
+}
+
+TEST_CASE(
+    "a scale in memory takes the place of rate and step, and a loss that is not finite holds an update up") {
+    const auto moved = [](auto& ctx, const daf::Optimizer& optimizer, const daf::UpdateScale* scale,
+                          const double* if_finite, std::uint32_t step) {
+        std::vector<float> p{1, -2, 3}, m{0.1f, 0.2f, 0}, v{0.3f, 0.1f, 0};
+        const std::vector<float> g{0.5f, -1, 2};
+        daf::update(
+            ctx, optimizer,
+            daf::UpdateCall<float>{p.data(), g.data(), m.data(), v.data(), 2, 1, step, scale, if_finite});
+        p.insert(p.end(), m.begin(), m.end());
+        return p;
+    };
+    const auto check = [&](auto&& ctx) {
+        for (const auto& [slow, fast] :
+             {std::pair<daf::Optimizer, daf::Optimizer>{Adam{}, Adam{.learning_rate = 0.5}},
+              {Sgd{}, Sgd{.learning_rate = 0.5}}}) {
+            const daf::UpdateScale scale = daf::scale_of(fast, 7);
+            CHECK(moved(ctx, slow, &scale, nullptr, 0) == moved(ctx, fast, nullptr, nullptr, 7));
+            CHECK(moved(ctx, slow, nullptr, nullptr, 7) != moved(ctx, fast, nullptr, nullptr, 7));
+            const double finite = -3, infinite = -std::numeric_limits<double>::infinity(), nan = std::nan("");
+            CHECK(moved(ctx, slow, nullptr, &finite, 7) == moved(ctx, slow, nullptr, nullptr, 7));
+            const std::vector<float> untouched{1, -2, 3, 0.1f, 0.2f, 0};
+            CHECK(moved(ctx, slow, nullptr, &infinite, 7) == untouched);
+            CHECK(moved(ctx, slow, nullptr, &nan, 7) == untouched);
+        }
+    };
+    check(daf::Reference{});
+    check(daf::Cpu(daf::Threads{1}));
+    check(daf_test::HostGpu{});
 }

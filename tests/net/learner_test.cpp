@@ -78,6 +78,41 @@ TEST_CASE("a training step allocates nothing, and a learner states its memory") 
           4 * 4 * daf::parameter_segments<TinyNetwork>.trained());
 }
 
+TEST_CASE("queued steps are single steps whose figures are asked for later") {
+    daf::Cpu cpu(daf::Threads{2});
+    using Tiny = daf::Learner<TinyNetwork, daf::Cpu>;
+    Tiny single(cpu, daf::max_batch(18), daf::Seed{5}), queued(cpu, daf::max_batch(18), daf::Seed{5});
+    const auto figures = [](const daf::StepResult& step) {
+        return std::vector<double>{step.loss,
+                                   step.softmax,
+                                   step.metric,
+                                   static_cast<double>(step.active),
+                                   static_cast<double>(step.correct),
+                                   static_cast<double>(step.count)};
+    };
+    std::vector<std::vector<double>> want, got;
+    for (int i = 0; i < 4; ++i) {
+        const TinyData<float> data(18 - i, static_cast<std::uint64_t>(i));
+        want.push_back(figures(single.step(data.images(), data.classes())));
+        queued.queue_step(data.images(), data.classes());
+        if (i > 0) got.push_back(figures(queued.finish_step()));
+    }
+    const TinyData<float> data(4);
+    CHECK(queued.unfinished_steps() == 1);
+    CHECK_THROWS_WITH_AS(queued.step(data.images(), data.classes()),
+                         "Learner: step: 1 queued steps are not finished: call finish_step() first",
+                         daf::Error);
+    got.push_back(figures(queued.finish_step()));
+    CHECK(got == want);
+    CHECK(std::ranges::equal(queued.parameters(), single.parameters()));
+    CHECK_THROWS_WITH_AS(queued.finish_step(), "Learner: finish_step: no step is queued", daf::Error);
+    queued.queue_step(data.images(), data.classes());
+    queued.queue_step(data.images(), data.classes());
+    CHECK_THROWS_WITH_AS(queued.queue_step(data.images(), data.classes()),
+                         "Learner: queue_step: 2 queued steps are not finished: call finish_step() first",
+                         daf::Error);
+}
+
 TEST_CASE("every figure of the objective acts") {
     const auto plain = parameters_after<double>(1, 5);
     CHECK(parameters_after<double>(1, 5) == plain);
@@ -127,7 +162,13 @@ TEST_CASE("the first operator that puts out a number which is not finite is foun
         daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(18), daf::Seed{5});
         TinyData<float> data(18);
         plant(learner, data);
-        learner.step(data.images(), data.classes());
+        const auto weights = [&] {
+            const auto view = learner.template parameters_of<0>().weight;
+            return std::vector<float>(view.data(), view.data() + view.size());
+        };
+        const auto before = weights();
+        const bool finite = std::isfinite(learner.step(data.images(), data.classes()).loss);
+        CHECK((weights() == before) == !finite);
         return learner.first_not_finite(data.images());
     };
     CHECK(found([&](auto&, auto& data) { data.pixels[70] = nan; }) == -1);

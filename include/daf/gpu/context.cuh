@@ -114,6 +114,12 @@ class Gpu {
                       gpu::AddBias<T>{operands.bias, features, true, operands.result});
     }
 
+    /// Throws CudaError, which says how much is missing, unless the GPU has `bytes` free for `what`.
+    void require_free(Index bytes, const std::string& what) const {
+        make_current();
+        gpu::require_free(bytes, what);
+    }
+
     /// What the context's work runs on, for those who add their own to it.
     cudaStream_t stream() const { return stream_.raw(); }
     /// What this thread makes next belongs to the context's GPU.

@@ -13,6 +13,7 @@
 #include <daf/reference/relu.hpp>
 #include <daf/reference/softmax_cross_entropy.hpp>
 #include <daf/reference/triplet_centre_loss.hpp>
+#include <optional>
 #include <vector>
 
 #include "../../support/scratch_folder.hpp"
@@ -221,7 +222,7 @@ TEST_CASE("labels that are no classes give NaN losses and no gradient, and touch
 TEST_CASE("what CUDA refuses is a CudaError that names the call and the reason") {
     const auto message = [](auto&& call) { return daf_test::message_of<daf::CudaError>(call); };
     CHECK(message([] { daf::Gpu gpu(daf::DeviceNumber{7}); }) ==
-          "CUDA: cudaSetDevice: invalid device ordinal");
+          "CUDA: there is no device 7: expected 0 to 0");
     daf::Gpu gpu;
     CHECK(message([&] { auto memory = gpu.allocate(Index{1} << 40); }) ==
           "CUDA: cudaMalloc of 1099511627776 bytes: out of memory");
@@ -230,6 +231,75 @@ TEST_CASE("what CUDA refuses is a CudaError that names the call and the reason")
     CHECK(message([&] { gpu.zero(&on_host, 1); }) == "CUDA: cudaMemsetAsync: invalid argument");
     CHECK(gpu.allocate(0).data() == nullptr);
     gpu.zero(static_cast<float*>(nullptr), 0);
+}
+
+TEST_CASE("why a GPU cannot be used is said in words: driver, device, code, memory") {
+    using daf_test::machine;
+    const daf_test::StandInMachine whole = machine();
+    const auto says = [&](const daf_test::StandInMachine& one) {
+        machine() = one;
+        const auto text = daf_test::message_of<daf::CudaError>([] { daf::Gpu gpu; });
+        machine() = whole;
+        return text;
+    };
+    auto one = whole;
+    one.driver = 0;
+    CHECK(says(one) ==
+          "CUDA: no driver for NVIDIA's GPUs is installed, and this program needs one for CUDA 13.0 or "
+          "later: install it from nvidia.com/drivers");
+    one.driver = 12080;
+    CHECK(says(one) ==
+          "CUDA: the driver knows CUDA 12.8 at the most, and this program needs one for CUDA 13.0 or later: "
+          "install it from nvidia.com/drivers");
+    one = whole;
+    one.devices = 0;
+    CHECK(says(one) ==
+          "CUDA: the driver finds no GPU in this machine: see what nvidia-smi lists, and that "
+          "CUDA_VISIBLE_DEVICES does not hide it");
+    one = whole;
+    one.capability = 75;
+    CHECK(says(one) ==
+          "CUDA: device 0 is a stand-in GPU (compute capability 7.5), but this program was built for 8.0: "
+          "build it with CMAKE_CUDA_ARCHITECTURES set to the device's");
+
+    daf::Gpu gpu;
+    machine().memory = 10'000'000;
+    const auto taken = gpu.allocate(6'000'000);
+    gpu.require_free(4'000'000, "a network");
+    CHECK(
+        daf_test::message_of<daf::CudaError>([&] { gpu.require_free(4'000'001, "training lite"); }) ==
+        "CUDA: training lite needs 5 MB of the GPU's memory, but 4 MB of its 10 MB are free: take a smaller "
+        "batch or network, or end what else runs there");
+    machine() = whole;
+}
+
+TEST_CASE(
+    "work that is recorded runs when it is launched, with the arguments that it had, and may not allocate or "
+    "wait") {
+    daf::Gpu gpu;
+    const std::vector<float> ones(Map::size, 1.0f), twos(Map::size, -2.0f);
+    const auto x = gpu.upload(daf::batch_of<Map>(ones));
+    const auto other = gpu.upload(daf::batch_of<Map>(twos));
+    Buffer<daf::Gpu, Map> y(gpu, 1);
+    auto from = x;
+    const daf::gpu::CapturedWork work(
+        gpu.stream(), [&] { daf::forward<daf::eval>(gpu, daf::Relu<Map>{}, from, y.batch()); });
+    from = other;
+    CHECK(y.values() == std::vector<float>(Map::size, 0.0f));
+    work.launch(gpu.stream());
+    CHECK(y.values() == ones);
+
+    std::optional<daf::DeviceMemory> kept(gpu.allocate(8));
+    const auto refused = [&](auto&& body) {
+        return daf_test::message_of<daf::CudaError>(
+            [&] { const daf::gpu::CapturedWork impossible(gpu.stream(), body); });
+    };
+    const std::string reason = ": operation not permitted when stream is capturing";
+    CHECK(refused([&] { auto memory = gpu.allocate(8); }) == "CUDA: cudaMalloc of 8 bytes" + reason);
+    CHECK(refused([&] { gpu.wait(); }) == "CUDA: cudaStreamSynchronize" + reason);
+    CHECK(refused([&] { kept.reset(); }) ==
+          "CUDA: cudaStreamEndCapture: operation failed due to a previous error during capture");
+    CHECK(y.values() == ones);  // and the stream goes on
 }
 
 // The last test: as on a GPU, nothing works after it.
