@@ -41,10 +41,14 @@ foreach(target IN ITEMS CUDA::cudart_static CUDA::cudart_static_deps)
     endif()
 endforeach()
 
-if(PROJECT_IS_TOP_LEVEL AND DAF_BUILD_TESTS)
+if(PROJECT_IS_TOP_LEVEL AND (DAF_BUILD_TESTS OR DAF_BUILD_EXAMPLES))
     # Ampere, Hopper, Blackwell, and the last one's PTX for what comes after.
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
         set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 100)
+        # Its three networks would take as long to compile as the tests: later devices get them from PTX.
+        set(DAF_CNN_CUDA_ARCHITECTURES 80)
+    else()
+        set(DAF_CNN_CUDA_ARCHITECTURES ${CMAKE_CUDA_ARCHITECTURES})
     endif()
     if(NOT DEFINED CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
         set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})

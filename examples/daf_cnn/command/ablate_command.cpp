@@ -104,6 +104,7 @@ void ablate(const Request& request) {
     const Begin begin = request.resume ? Begin::where_it_stopped : Begin::anew;
     std::optional<RunLock> lock = claim(folder, begin);
     AblationConfig config = settled(request, folder);
+    check_device(config.training);
     daf::Cpu cpu(daf::Threads{config.training.threads});
     const Splits data = load_run_data(cpu, config.training);
     check_batch(config.training, data);
@@ -135,11 +136,9 @@ Command add_ablate(CLI::App& program) {
     add(Option{"run", AnyText{"DIR"}, "folder for the runs' folders; must not exist, except with --resume"}
             .in("Run"),
         request->run);
-    add(
-        Option{
-            "resume", AnyText{},
-            "go on with the ablation in DIR: finished runs are kept; only --seeds, --epochs, --threads and "
-            "--save-every may differ from its own"}
+    add(Option{"resume", AnyText{},
+               "go on with the ablation in DIR: finished runs are kept; only --seeds, --epochs, --threads, "
+               "--device and --save-every may differ from its own"}
             .in("Run"),
         request->resume);
     for_each_option(request->config, add);

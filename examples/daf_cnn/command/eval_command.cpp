@@ -27,6 +27,7 @@ struct Request {
     std::optional<std::uint32_t> limit{};
     bool skip_bad = false;
     int threads = default_threads();
+    std::string device = "cpu";
     bool json = false;
     Given given;
 };
@@ -86,7 +87,8 @@ void evaluate(const Request& request) {
         throw BadUse("--skip-bad: it acts only with --data FOLDER or FILE.csv; leave it out or choose one");
     }
     daf::Cpu cpu(daf::Threads{request.threads});
-    const auto [preset, info, network] = load_trained(cpu, request.weights, eval_batch);
+    const auto [preset, info, network] =
+        load_trained(cpu, request.weights, eval_batch, device_named(request.device));
     const Split split = split_of(request.split);
     const DataSource source{request.data, daf::Seed{request.data_seed}, request.limit, request.skip_bad};
     Splits splits = load_data(cpu, source, preset->side, {split});
@@ -123,6 +125,7 @@ Command add_eval(CLI::App& program) {
     add_option(
         *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
         request->threads, given);
+    add_option(*app, device_option(), request->device, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object"}, request->json, given);
     app->footer(
         "Examples:\n"

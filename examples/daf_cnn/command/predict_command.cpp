@@ -23,6 +23,7 @@ struct Request {
     std::string format = "text";
     bool skip_bad = false;
     int threads = default_threads();
+    std::string device = "cpu";
     Given given;
 };
 
@@ -126,7 +127,8 @@ void predict(const Request& request) {
         throw BadUse("predict: expected the images of faces, but was given none; name one or more files");
     }
     daf::Cpu cpu(daf::Threads{request.threads});
-    const TrainedNetwork trained = load_trained(cpu, request.weights, predict_batch);
+    const TrainedNetwork trained =
+        load_trained(cpu, request.weights, predict_batch, device_named(request.device));
     const Faces faces = read_faces(request, trained.network->side());
     const std::vector<Reading> readings = read_all(*trained.network, faces);
     std::cout << (request.format == "csv"    ? csv_table(faces, readings)
@@ -158,6 +160,7 @@ Command add_predict(CLI::App& program) {
     add_option(
         *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
         request->threads, given);
+    add_option(*app, device_option(), request->device, given);
     app->footer(
         "Without --skip-bad, an image that cannot be read stops it before anything is\nprinted.\n\n"
         "Examples:\n"

@@ -72,6 +72,7 @@ void train(const Request& request) {
     const Begin begin = request.resume ? Begin::where_it_stopped : Begin::anew;
     const std::optional<RunLock> lock = claim(folder, begin);
     const TrainConfig config = settled(request, folder);
+    check_device(config);
     daf::Cpu cpu(daf::Threads{config.threads});
     const Splits data = load_run_data(cpu, config);
     const Judgement best = run_training(cpu, config, folder, data, begin);
@@ -90,11 +91,10 @@ Command add(CLI::App& program, const char* name, const char* description, const 
     add_run_option(
         Option{"run", AnyText{"DIR"}, "folder for the run's files; must not exist, except with --resume"},
         request->run);
-    add_run_option(
-        Option{
-            "resume", AnyText{},
-            "go on with the run in DIR; only --epochs, --threads and --save-every may differ from its own"},
-        request->resume);
+    add_run_option(Option{"resume", AnyText{},
+                          "go on with the run in DIR; only --epochs, --threads, --device and --save-every "
+                          "may differ from its own"},
+                   request->resume);
     add_run_option(Option{"config", AnyText{"FILE"},
                           "repeat the run that wrote this config.json, to the same bits; options beside it "
                           "replace the file's, and nothing else follows from them"},

@@ -1,7 +1,8 @@
 #pragma once
-// What `daf-cnn bench` times, for a preset's type. Included by compiled_preset.hpp alone.
-#include <algorithm>
-#include <daf/daf.hpp>
+// What `daf-cnn bench` times, for a preset's type on one backend. Included by compiled_preset.hpp and
+// compiled_gpu_preset.cuh alone, behind the backend.
+#include <daf/net/learner.hpp>
+#include <daf/net/model.hpp>
 #include <functional>
 #include <memory>
 #include <span>
@@ -11,127 +12,180 @@
 
 namespace daf_cnn::detail {
 
-/// A batch that iterations repeat on: numbers in [0, 1), and labels.
-template <class S>
-struct BenchBatch {
-    explicit BenchBatch(Index count)
-        : values(static_cast<std::size_t>(count * S::size)), labels(static_cast<std::size_t>(count)) {
-        daf::RandomSequence random(daf::Stream{daf::Seed{0}});
-        for (float& value : values) value = static_cast<float>(random.uniform());
-        for (std::int32_t& label : labels) label = static_cast<std::int32_t>(random.below(class_count));
+/// Elements in a context's memory.
+template <class Backend>
+class BenchMemory {
+  public:
+    BenchMemory(Backend& ctx, Index size)
+        : memory_(ctx.allocate(size * static_cast<Index>(sizeof(float)))), size_(size) {
+        ctx.zero(data(), size);
     }
-    daf::Batch<S, const float> x() const { return daf::batch_of<S>(values); }
-    daf::Labels<> y() const { return daf::labels_of(labels); }
+    BenchMemory(Backend& ctx, const std::vector<float>& values)
+        : BenchMemory(ctx, static_cast<Index>(values.size())) {
+        ctx.copy_in(data(), values.data(), size_);
+    }
+    float* data() const { return memory_.template as<float>(); }
+    std::span<float> span() const { return {data(), static_cast<std::size_t>(size_)}; }
+    template <class S>
+    daf::Batch<S, float, typename Backend::Space> batch() const {
+        return {data(), size_ / S::size};
+    }
 
-    std::vector<float> values;
-    std::vector<std::int32_t> labels;
+  private:
+    typename Backend::Memory memory_;
+    Index size_;
+};
+
+/// A batch that iterations repeat on: numbers in [0, 1), and labels.
+template <class S, class Backend>
+class BenchBatch {
+  public:
+    using Space = typename Backend::Space;
+
+    BenchBatch(Backend& ctx, Index count)
+        : values_(ctx, numbers(count)),
+          labels_(ctx.allocate(count * static_cast<Index>(sizeof(std::int32_t)))),
+          count_(count) {
+        daf::RandomSequence random(daf::Stream{daf::Seed{0}, 1});
+        std::vector<std::int32_t> classes(static_cast<std::size_t>(count));
+        for (std::int32_t& label : classes) label = static_cast<std::int32_t>(random.below(class_count));
+        ctx.copy_in(labels_.template as<std::int32_t>(), classes.data(), count);
+    }
+    daf::Batch<S, const float, Space> x() const { return values_.template batch<S>(); }
+    daf::Labels<Space> y() const { return {labels_.template as<const std::int32_t>(), count_}; }
+
+  private:
+    static std::vector<float> numbers(Index count) {
+        daf::RandomSequence random(daf::Stream{daf::Seed{0}});
+        std::vector<float> values(static_cast<std::size_t>(count * S::size));
+        for (float& value : values) value = static_cast<float>(random.uniform());
+        return values;
+    }
+    BenchMemory<Backend> values_;
+    typename Backend::Memory labels_;
+    Index count_;
 };
 
 /// forward, joint loss, backward, Adam, centres
-template <class P>
+template <class P, class Backend>
 struct TrainBench {
     using Net = NetworkOf<P, Attention::full>;
-    TrainBench(daf::Cpu& cpu, Index count)
-        : learner(cpu, daf::max_batch(count), daf::Seed{0}), batch(count) {}
+    TrainBench(Backend& ctx, Index count)
+        : learner(ctx, daf::max_batch(count), daf::Seed{0}), batch(ctx, count) {}
     void operator()() { learner.step(batch.x(), batch.y()); }
 
-    daf::Learner<Net, daf::Cpu> learner;
-    BenchBatch<InputOf<P>> batch;
+    daf::Learner<Net, Backend> learner;
+    BenchBatch<InputOf<P>, Backend> batch;
 };
 
 /// image to logits
-template <class P>
+template <class P, class Backend>
 struct InferBench {
     using Trunk = TrunkOf<P, Attention::full>;
     using Head = HeadOf<P>;
-    InferBench(daf::Cpu& cpu_, Index count)
-        : cpu(cpu_),
-          trunk(cpu, first_values<Trunk>(), daf::max_batch(count)),
-          head(cpu, first_values<Head>(), daf::max_batch(count)),
-          trunk_workspace(trunk.workspace(cpu, daf::max_batch(count))),
-          head_workspace(head.workspace(cpu, daf::max_batch(count))),
-          batch(count) {}
-    void operator()() { head(cpu, head_workspace, trunk(cpu, trunk_workspace, batch.x())); }
+    template <class Sequence>
+    using Inference = daf::Inference<Sequence, Backend>;
+    InferBench(Backend& context, Index count)
+        : ctx(context),
+          trunk(ctx, first_values<Trunk>(ctx).span(), daf::max_batch(count)),
+          head(ctx, first_values<Head>(ctx).span(), daf::max_batch(count)),
+          trunk_workspace(trunk.workspace(ctx, daf::max_batch(count))),
+          head_workspace(head.workspace(ctx, daf::max_batch(count))),
+          batch(ctx, count) {}
+    void operator()() { head(ctx, head_workspace, trunk(ctx, trunk_workspace, batch.x())); }
 
     template <class Sequence>
-    static std::vector<float> first_values() {
-        std::vector<float> values(static_cast<std::size_t>(daf::parameter_count<Sequence>));
-        daf::initialise<Sequence>(values.data(), daf::Seed{0});
+    static BenchMemory<Backend> first_values(Backend& ctx) {
+        BenchMemory<Backend> values(ctx, daf::parameter_count<Sequence>);
+        daf::initialise<Sequence>(ctx, values.data(), daf::Seed{0});
         return values;
     }
 
-    daf::Cpu& cpu;
-    daf::Inference<Trunk, daf::Cpu> trunk;
-    daf::Inference<Head, daf::Cpu> head;
-    typename daf::Inference<Trunk, daf::Cpu>::InferenceWorkspace trunk_workspace;
-    typename daf::Inference<Head, daf::Cpu>::InferenceWorkspace head_workspace;
-    BenchBatch<InputOf<P>> batch;
+    Backend& ctx;
+    Inference<Trunk> trunk;
+    Inference<Head> head;
+    typename Inference<Trunk>::InferenceWorkspace trunk_workspace;
+    typename Inference<Head>::InferenceWorkspace head_workspace;
+    BenchBatch<InputOf<P>, Backend> batch;
 };
 
 /// the attention on the preset's own map: forward and backward
-template <class P>
+template <class P, class Backend>
 struct AttentionBench {
     using Map = AttentionMap<P>;
-    AttentionBench(daf::Cpu& cpu, Index count)
-        : model(cpu, daf::max_batch(count), daf::Seed{0}), batch(count), dy(count), dx(batch.values.size()) {}
+    AttentionBench(Backend& ctx, Index count)
+        : model(ctx, daf::max_batch(count), daf::Seed{0}),
+          batch(ctx, count),
+          dy(ctx, count),
+          dx(ctx, count * Map::size) {}
     void operator()() {
         model.zero_gradients();
         model.forward_train(batch.x());
-        model.backward(batch.x(), dy.x(), daf::overwrite(daf::batch_of<Map>(dx)));
+        model.backward(batch.x(), dy.x(), daf::overwrite(dx.template batch<Map>()));
     }
 
-    daf::Model<daf::Sequence<Map, AttentionLayer>, daf::Cpu> model;
-    BenchBatch<Map> batch, dy;
-    std::vector<float> dx;
+    daf::Model<daf::Sequence<Map, AttentionLayer>, Backend> model;
+    BenchBatch<Map, Backend> batch, dy;
+    BenchMemory<Backend> dx;
 };
 
 /// the TC loss on a batch of embeddings: forward, backward, centres
-template <class P>
+template <class P, class Backend>
 struct TcBench {
+    using Space = typename Backend::Space;
     using Metric = MetricOf<P>;
     using Embedding = typename Metric::Input;
-    TcBench(daf::Cpu& cpu_, Index count)
-        : cpu(cpu_),
-          batch(count),
-          parameters(static_cast<std::size_t>(daf::parameter_count<Metric>)),
-          gradients(static_cast<std::size_t>(daf::gradient_count<Metric>)),
-          losses(static_cast<std::size_t>(count)),
-          weights(static_cast<std::size_t>(count), 1.0f),
-          de(batch.values.size()),
-          saved(daf::saved_bytes<Metric, float>(count)) {
-        daf::RandomSequence random(daf::Stream{daf::Seed{1}});
-        for (float& value : parameters) value = static_cast<float>(0.01 * random.normal());
-    }
+    TcBench(Backend& context, Index count)
+        : ctx(context),
+          batch(ctx, count),
+          parameters(ctx, first_centres()),
+          gradients(ctx, daf::gradient_count<Metric>),
+          losses(ctx, count),
+          weights(ctx, std::vector<float>(static_cast<std::size_t>(count), 1.0f)),
+          de(ctx, count * Embedding::size),
+          saved(ctx.allocate(daf::saved_bytes<Metric, float>(count))) {}
     void operator()() {
-        std::fill(gradients.begin(), gradients.end(), 0.0f);
-        const auto bound = daf::bind<Metric>(std::span(parameters));
-        const auto sums = daf::bind_gradients<Metric>(std::span(gradients));
-        const auto kept = daf::bind_saved<Metric, float>(saved.data(), batch.y().count());
-        const auto y = daf::batch_of<daf::Shape<1>>(losses);
-        daf::forward<daf::train>(cpu, Metric{}, batch.x(), y, bound, kept, batch.y());
-        daf::backward(cpu, Metric{}, batch.x(), y, daf::batch_of<daf::Shape<1>>(weights),
-                      daf::overwrite(daf::batch_of<Embedding>(de)), bound, sums, kept, batch.y());
-        daf::update_centres(cpu, Metric{}, bound, sums, 0.005);
+        ctx.zero(gradients.data(), daf::gradient_count<Metric>);
+        const auto bound = daf::bind<Metric, Space>(parameters.span());
+        const auto sums = daf::bind_gradients<Metric, Space>(gradients.span());
+        const auto kept = daf::bind_saved<Metric, float, Space>(saved.data(), batch.y().count());
+        const auto y = losses.template batch<daf::Shape<1>>();
+        daf::forward<daf::train>(ctx, Metric{}, batch.x(), y, bound, kept, batch.y());
+        daf::backward(ctx, Metric{}, batch.x(), y, weights.template batch<daf::Shape<1>>(),
+                      daf::overwrite(de.template batch<Embedding>()), bound, sums, kept, batch.y());
+        daf::update_centres(ctx, Metric{}, bound, sums, 0.005);
     }
 
-    daf::Cpu& cpu;
-    BenchBatch<Embedding> batch;
-    std::vector<float> parameters, gradients, losses, weights, de;
-    daf::HostMemory saved;
+    static std::vector<float> first_centres() {
+        daf::RandomSequence random(daf::Stream{daf::Seed{1}});
+        std::vector<float> values(static_cast<std::size_t>(daf::parameter_count<Metric>));
+        for (float& value : values) value = static_cast<float>(0.01 * random.normal());
+        return values;
+    }
+
+    Backend& ctx;
+    BenchBatch<Embedding, Backend> batch;
+    BenchMemory<Backend> parameters, gradients, losses, weights, de;
+    typename Backend::Memory saved;
 };
 
-template <class Bench>
-std::function<void()> owned(daf::Cpu& cpu, Index batch) {
-    return [bench = std::make_shared<Bench>(cpu, batch)] { (*bench)(); };
+template <class Bench, class Backend>
+std::function<void()> owned(std::shared_ptr<Backend> ctx, Index batch) {
+    const auto bench = std::make_shared<Bench>(*ctx, batch);
+    return [ctx, bench] {
+        (*bench)();
+        ctx->wait();
+    };
 }
 
-template <class P>
-std::function<void()> make_bench(daf::Cpu& cpu, BenchMode mode, Index batch) {
+/// The context lives as long as what is returned.
+template <class P, class Backend>
+std::function<void()> make_bench_on(std::shared_ptr<Backend> ctx, BenchMode mode, Index batch) {
     switch (mode) {
-        case BenchMode::train: return owned<TrainBench<P>>(cpu, batch);
-        case BenchMode::infer: return owned<InferBench<P>>(cpu, batch);
-        case BenchMode::attention: return owned<AttentionBench<P>>(cpu, batch);
-        case BenchMode::tc: return owned<TcBench<P>>(cpu, batch);
+        case BenchMode::train: return owned<TrainBench<P, Backend>>(std::move(ctx), batch);
+        case BenchMode::infer: return owned<InferBench<P, Backend>>(std::move(ctx), batch);
+        case BenchMode::attention: return owned<AttentionBench<P, Backend>>(std::move(ctx), batch);
+        case BenchMode::tc: return owned<TcBench<P, Backend>>(std::move(ctx), batch);
     }
     return {};
 }

@@ -3,7 +3,6 @@
 // network_NAME.cpp; nothing else in the program is a template.
 #include <array>
 #include <cstdint>
-#include <daf/cpu/context.hpp>
 #include <daf/io/safetensors.hpp>
 #include <daf/net/learner.hpp>
 #include <daf/train/checkpoint.hpp>
@@ -18,10 +17,21 @@
 
 #include "network/presets.hpp"
 
+namespace daf {
+class Cpu;  // its header is not for nvcc
+}
+
 namespace daf_cnn {
+
+/// What a network runs on.
+enum class Device { cpu, gpu };
+inline Device device_named(std::string_view name) {
+    return name == "gpu" ? Device::gpu : Device::cpu;
+}
 
 /// The figures of a network that are chosen at run time.
 struct NetworkSettings {
+    Device device = Device::cpu;
     Attention attention = Attention::full;
     Classifier classifier = Classifier::softmax;
     Index largest_batch = 128;
@@ -88,12 +98,14 @@ class FaceNetwork {
     virtual std::vector<Gaze> gaze(std::span<const float> images) = 0;
     /// After step(images, ...) whose loss is not finite: the first layer concerned, as checkpoints call it; "the images"
     /// or "the losses" where no layer is.
-    virtual std::string first_not_finite(std::span<const float> images) const = 0;
+    virtual std::string first_not_finite(std::span<const float> images) = 0;
     /// The same of the network as it is used, for images whose judgement is not finite.
     virtual std::string first_not_finite_judging(std::span<const float> images) = 0;
 
     /// The classes' centres, one after another, each as long as an embedding.
-    virtual std::span<float> centres() = 0;
+    virtual std::vector<float> centres() const = 0;
+    /// Throws daf::ArgumentError for another number of them.
+    virtual void set_centres(std::span<const float> values) = 0;
     virtual std::array<double, class_count> centre_norms() const = 0;
     virtual void set_learning_rate(double rate) = 0;
 
@@ -107,13 +119,27 @@ class FaceNetwork {
 /// What `daf-cnn bench` can time.
 enum class BenchMode { train, infer, attention, tc };
 
-/// A network of presets.hpp, compiled.
+/// A network of presets.hpp, compiled. The program's threads prepare images whatever the device.
 struct Preset {
     std::string_view name;
     Index side;
-    std::unique_ptr<FaceNetwork> (*make_network)(daf::Cpu& cpu, const NetworkSettings& settings);
-    /// One iteration of what the mode times, on a fixed batch of random numbers.
-    std::function<void()> (*make_bench)(daf::Cpu& cpu, BenchMode mode, Index batch);
+    struct {
+        std::unique_ptr<FaceNetwork> (*make_network)(daf::Cpu& cpu, const NetworkSettings& settings);
+        std::function<void()> (*make_bench)(daf::Cpu& cpu, BenchMode mode, Index batch);
+    } on_cpu;
+    struct {
+        std::unique_ptr<FaceNetwork> (*make_network)(const NetworkSettings& settings);
+        std::function<void()> (*make_bench)(BenchMode mode, Index batch);
+    } on_gpu;
+
+    std::unique_ptr<FaceNetwork> make_network(daf::Cpu& cpu, const NetworkSettings& settings) const {
+        return settings.device == Device::gpu ? on_gpu.make_network(settings)
+                                              : on_cpu.make_network(cpu, settings);
+    }
+    /// One iteration of what the mode times, on a fixed batch of random numbers; it has been done when the call returns.
+    std::function<void()> make_bench(Device device, daf::Cpu& cpu, BenchMode mode, Index batch) const {
+        return device == Device::gpu ? on_gpu.make_bench(mode, batch) : on_cpu.make_bench(cpu, mode, batch);
+    }
 };
 
 extern const Preset paper_preset, half_preset, lite_preset;

@@ -10,7 +10,7 @@ namespace {
 
 /// Sums in double, in the images' order: the same bits whatever the batch.
 void place_at_means(FaceNetwork& network, const Dataset& train, Index batch) {
-    const std::span<float> centres = network.centres();
+    std::vector<float> centres = network.centres();
     const std::size_t length = centres.size() / class_count;
     std::vector<double> sums(centres.size());
     std::array<double, class_count> counts{};
@@ -28,16 +28,16 @@ void place_at_means(FaceNetwork& network, const Dataset& train, Index batch) {
     for (std::size_t i = 0; i < centres.size(); ++i) {
         if (counts[i / length] > 0) centres[i] = static_cast<float>(sums[i] / counts[i / length]);
     }
+    network.set_centres(centres);
 }
 
 }  // namespace
 
 void take_weights(FaceNetwork& network, const daf::Safetensors& weights, std::string_view first_centres,
                   const Dataset& train, Index batch) {
-    const std::span<const float> centres = network.centres();
-    const std::vector<float> drawn(centres.begin(), centres.end());
+    const std::vector<float> drawn = network.centres();
     network.restore(weights, daf::Restore::parameters);
-    if (first_centres == "gaussian") std::ranges::copy(drawn, network.centres().begin());
+    if (first_centres == "gaussian") network.set_centres(drawn);
     if (first_centres == "means") place_at_means(network, train, batch);
 }
 

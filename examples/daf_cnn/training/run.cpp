@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "command/text.hpp"
+#include "network/gpu_preset.hpp"
 #include "processor/features.hpp"
 #include "training/judging.hpp"
 #include "training/training.hpp"
@@ -35,8 +36,9 @@ void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNet
     const auto pixels = static_cast<Index>(data.train.images.size() + data.validation.images.size());
     std::cout << '\n'
               << "this machine: " << threads << (threads == 1 ? " thread, " : " threads, ")
-              << instruction_sets() << "; memory " << megabytes(network.bytes()) << " for batches of "
-              << config.batch << ", " << megabytes(pixels) << " for the images\n"
+              << instruction_sets() << (config.device == "gpu" ? "; " + gpu_name() : std::string())
+              << "; memory " << megabytes(network.bytes()) << " for batches of " << config.batch << ", "
+              << megabytes(pixels) << " for the images\n"
               << "run: " << folder.path().string();
     if (!done.empty()) std::cout << ", after " << done;
     std::cout << std::endl;
@@ -53,6 +55,10 @@ std::optional<RunLock> claim(const RunFolder& folder, Begin begin) {
     std::optional<RunLock> lock(folder.path());
     folder.remove_leftovers();
     return lock;
+}
+
+void check_device(const TrainConfig& config) {
+    if (device_named(config.device) == Device::gpu) gpu_name();
 }
 
 Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config) {

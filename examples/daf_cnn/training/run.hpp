@@ -15,6 +15,9 @@ enum class Begin { anew, where_it_stopped };
 /// that holds a run, what a killed program left in it removed.
 std::optional<RunLock> claim(const RunFolder& folder, Begin begin);
 
+/// Throws daf::Error where the device that the run wants is not to be had.
+void check_device(const TrainConfig& config);
+
 /// What a run learns from and is judged by.
 Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config);
 

@@ -48,6 +48,7 @@ Augmentation TrainConfig::augmentation() const {
 
 NetworkSettings TrainConfig::network_settings() const {
     NetworkSettings settings;
+    settings.device = device_named(device);
     settings.attention = attention == "full" ? Attention::full : Attention::none;
     settings.classifier = objective == "tc" ? Classifier::nearest_centre : Classifier::softmax;
     settings.largest_batch = batch;

@@ -33,6 +33,7 @@ struct TrainConfig {
     int epochs = 20;
     int batch = 128;
     int threads = default_threads();
+    std::string device = "cpu";
     std::uint64_t seed = 1;
     std::string recipe = "fer2013";
     double margin = 11;
@@ -79,6 +80,15 @@ TrainConfig read_config(const std::filesystem::path& path);
 /// optimizer keeps the stored rate. Throws BadUse for options that cannot act together.
 TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& given);
 
+/// --device, of every command that runs a network.
+inline Option device_option() {
+    return {"device",
+            Choice{{"cpu", "gpu"}},
+            "what the network runs on; the two round differently, and read each other's checkpoints",
+            {},
+            true};
+}
+
 /// visit(Option, member) for every option, in the order of --help and config.json.
 template <class Config, class Visit>
 void for_each_option(Config& config, Visit&& visit) {
@@ -95,6 +105,7 @@ void for_each_option(Config& config, Visit&& visit) {
     run(Option{"batch", Interval{1, 65536}, "images a step", "by the recipe: 128 or 32"}, config.batch);
     run(Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores", true},
         config.threads);
+    run(device_option().formerly("cpu"), config.device);
     run(Option{"seed", any_seed, "first values, shuffling and dropout"}, config.seed);
     run(Option{"keep-epochs", AnyText{}, "keep every epoch's model as DIR/epoch-NNNN.safetensors"},
         config.keep_epochs);

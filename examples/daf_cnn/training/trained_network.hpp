@@ -26,7 +26,8 @@ struct TrainedNetwork {
 
 /// The network of a checkpoint that `daf-cnn train` wrote, for batches up to `largest_batch`. The file says which preset
 /// and attention it has, the margin it was trained with and what classifies. Throws daf::FileError, daf::FormatError or
-/// daf::MismatchError. The context must outlive the network.
-TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch);
+/// daf::MismatchError. The context must outlive the network.  On a GPU: throws daf::Error where that cannot be used.
+TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch,
+                            Device device = Device::cpu);
 
 }  // namespace daf_cnn

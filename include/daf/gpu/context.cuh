@@ -114,6 +114,9 @@ class Gpu {
                       gpu::AddBias<T>{operands.bias, features, true, operands.result});
     }
 
+    /// "NVIDIA H200 (compute capability 9.0)".
+    std::string name() const { return gpu::device_text(device_); }
+
     /// Throws CudaError, which says how much is missing, unless the GPU has `bytes` free for `what`.
     void require_free(Index bytes, const std::string& what) const {
         make_current();

@@ -263,6 +263,7 @@ TEST_CASE("why a GPU cannot be used is said in words: driver, device, code, memo
           "build it with CMAKE_CUDA_ARCHITECTURES set to the device's");
 
     daf::Gpu gpu;
+    CHECK(gpu.name() == "stand-in GPU (compute capability 8.0)");
     machine().memory = 10'000'000;
     const auto taken = gpu.allocate(6'000'000);
     gpu.require_free(4'000'000, "a network");

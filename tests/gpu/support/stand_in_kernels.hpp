@@ -31,6 +31,9 @@ struct StandInMachine {
 };
 StandInMachine& machine();
 
+/// Bytes of its memory that nobody has taken.
+std::size_t free_memory();
+
 /// In which order streams go on with what no event orders.
 void order_streams(std::uint64_t seed);
 

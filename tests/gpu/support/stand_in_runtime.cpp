@@ -25,6 +25,9 @@ void break_next_launch() {
 void order_streams(std::uint64_t seed) {
     device().seed_order(seed);
 }
+std::size_t free_memory() {
+    return device().free_bytes();
+}
 StandInMachine& machine() {
     return device().machine;
 }

@@ -1,0 +1,233 @@
+#pragma once
+// A preset's network on one backend, as the program sees it. Included by compiled_preset.hpp and compiled_gpu_preset.cuh
+// alone, behind the backend.
+#include <algorithm>
+#include <cmath>
+#include <daf/net/learner.hpp>
+#include <daf/train/checkpoint.hpp>
+#include <memory>
+#include <utility>
+
+#include "network/face_network.hpp"
+
+namespace daf_cnn::detail {
+
+template <class Sequence>
+void set_dropout(Sequence& sequence, double rate) {
+    daf::static_for<Sequence::length>([&](auto i) {
+        auto& op = std::get<i>(sequence.operators);
+        if constexpr (daf::draws_numbers<std::remove_reference_t<decltype(op)>>) op.rate = rate;
+    });
+}
+
+/// The most scratch that one call of any of a network's operators asks for.
+template <class Net, class Backend>
+Index scratch_of(const Backend& ctx, Index batch) {
+    Index most = 0;
+    daf::static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
+        using Op = std::tuple_element_t<i, typename Net::Operators>;
+        most = std::max(most, daf::scratch_bytes<Op, float>(ctx, batch));
+    });
+    return most;
+}
+
+template <class P, Attention A, class Backend>
+class CompiledNetwork final : public FaceNetwork {
+  public:
+    using Net = NetworkOf<P, A>;
+    using Learner = daf::Learner<Net, Backend>;
+    using Images = daf::Batch<typename Net::Input, const float>;
+
+    /// What it takes of the context's memory, that context's scratch included.
+    static Index bytes_for(const Backend& ctx, const NetworkSettings& settings) {
+        return Learner::bytes(settings.largest_batch, settings.optimizer) +
+               scratch_of<Net>(ctx, settings.largest_batch) + losses_bytes(settings.largest_batch);
+    }
+
+    CompiledNetwork(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)
+        : ctx_(std::move(ctx)),
+          classifier_(settings.classifier),
+          bytes_(bytes_for(*ctx_, settings)),
+          learner_(*ctx_, daf::max_batch(settings.largest_batch), settings.seed, net_of(settings),
+                   settings.objective, settings.optimizer),
+          losses_(ctx_->allocate(losses_bytes(settings.largest_batch))) {}
+
+    std::string architecture() const override { return architecture_of(P::name, A); }
+    Index side() const override { return P::side; }
+    Index parameter_count() const override { return daf::parameter_count<Net>; }
+    Index bytes() const override { return bytes_; }
+
+    daf::StepResult step(std::span<const float> images, std::span<const std::int32_t> labels) override {
+        return learner_.step(images_of(images), daf::labels_of(labels));
+    }
+
+    void judge(std::span<const float> images, std::span<const std::int32_t> labels,
+               Judgement& so_far) override {
+        const auto y = ctx_->upload(daf::labels_of(labels));
+        const auto [embeddings, logits] = learner_.evaluate(ctx_->upload(images_of(images)));
+        each_score(embeddings, logits, [&](std::size_t i, const float*, const Scores& scores) {
+            so_far.confusion.add(labels[i], daf::largest_of(scores.data(), class_count));
+        });
+        const daf::Batch<daf::Shape<1>, float, Space> losses{losses_.template as<float>(), y.count()};
+        daf::forward<daf::eval>(*ctx_, typename Net::Softmax{}, logits, losses, daf::Nothing{},
+                                daf::Nothing{}, y);
+        const auto softmax = ctx_->download(losses);
+        const daf::ParametersOf<typename Net::Metric, float, Space> centres{learner_.centres()};
+        for (Index i = 0; i < y.count(); ++i) so_far.softmax_sum += static_cast<double>(softmax[i][0]);
+        daf::forward<daf::eval>(*ctx_, learner_.net().metric, embeddings, losses, centres, daf::Nothing{}, y);
+        const auto tc = ctx_->download(losses);
+        for (Index i = 0; i < y.count(); ++i) {
+            so_far.tc_sum += static_cast<double>(tc[i][0]);
+            so_far.active += tc[i][0] > 0;
+        }
+    }
+
+    std::vector<Reading> read(std::span<const float> images) override {
+        const auto [embeddings, logits] = learner_.evaluate(ctx_->upload(images_of(images)));
+        std::vector<Reading> readings(static_cast<std::size_t>(embeddings.count()));
+        each_score(embeddings, logits, [&](std::size_t i, const float* e, const Scores& scores) {
+            readings[i].prediction = daf::largest_of(scores.data(), class_count);
+            readings[i].embedding.assign(e, e + P::embedding);
+            readings[i].probabilities = softmax_of(scores);
+        });
+        return readings;
+    }
+
+    std::vector<Gaze> gaze(std::span<const float> images) override {
+        std::vector<Gaze> gazes;
+        const auto images_there = ctx_->upload(images_of(images));
+        learner_.evaluate(images_there, [&](auto i, const auto& op, const auto& x, const auto& y) {
+            using Op = std::remove_cvref_t<decltype(op)>;
+            if constexpr (std::is_same_v<typename Op::Header, daf::header::dual_attention>) {
+                // The gates are what training saves.
+                const auto memory = ctx_->allocate(daf::saved_bytes<Op, float>(x.count()));
+                const auto saved = daf::bind_saved<Op, float, Space>(memory.data(), x.count());
+                daf::forward<daf::train>(*ctx_, op, x, y, learner_.template parameters_of<i>(), saved);
+                const auto maps = ctx_->download(x);
+                const auto channels = ctx_->download(saved.channel_gate);
+                const auto positions = ctx_->download(saved.spatial_gate);
+                const auto copy = [](const auto& view) {
+                    return std::vector<float>(view.data(), view.data() + view.size());
+                };
+                for (Index n = 0; n < x.count(); ++n) {
+                    gazes.push_back(
+                        {Op::Input::height, copy(maps[n]), copy(channels[n]), copy(positions[n])});
+                }
+            }
+        });
+        return gazes;
+    }
+
+    std::string first_not_finite(std::span<const float> images) override {
+        return called(learner_.first_not_finite(ctx_->upload(images_of(images))));
+    }
+    std::string first_not_finite_judging(std::span<const float> images) override {
+        return called(learner_.first_not_finite_evaluating(ctx_->upload(images_of(images))));
+    }
+
+    std::vector<float> centres() const override {
+        const auto centres = learner_.centres();
+        std::vector<float> values(static_cast<std::size_t>(centres.size()));
+        ctx_->copy_out(values.data(), static_cast<const float*>(centres.data()), centres.size());
+        return values;
+    }
+    void set_centres(std::span<const float> values) override {
+        const auto centres = learner_.centres();
+        if (static_cast<Index>(values.size()) != centres.size()) {
+            throw daf::ArgumentError("set_centres: expected " + std::to_string(centres.size()) +
+                                     " numbers, got " + std::to_string(values.size()));
+        }
+        ctx_->copy_in(centres.data(), values.data(), centres.size());
+    }
+
+    std::array<double, class_count> centre_norms() const override {
+        std::array<double, class_count> norms{};
+        using One = daf::View<daf::Shape<1, P::embedding>, const float>;
+        const std::vector<float> all = centres();
+        for (std::size_t k = 0; k < norms.size(); ++k) {
+            norms[k] = daf::mean_centre_norm(One(all.data() + k * P::embedding));
+        }
+        return norms;
+    }
+
+    void set_learning_rate(double rate) override { learner_.set_learning_rate(rate); }
+
+    std::string save(const std::filesystem::path& path, daf::CheckpointInfo info) override {
+        info.architecture = architecture();
+        return daf::save_checkpoint(path, learner_, info);
+    }
+    daf::CheckpointInfo restore(const daf::Safetensors& file, daf::Restore what) override {
+        return daf::restore_checkpoint(file, learner_, architecture(), what);
+    }
+    void reload(const daf::Safetensors& file) override {
+        const std::uint32_t draws = learner_.draws();
+        daf::restore_checkpoint(file, learner_, architecture());
+        learner_.draws() = draws;
+    }
+
+  private:
+    using Space = typename Backend::Space;
+    using Scores = std::array<double, class_count>;
+    using Centres = daf::Shape<class_count, P::embedding>;
+
+    static Index losses_bytes(Index batch) {
+        return daf::align_up(batch * static_cast<Index>(sizeof(float)));
+    }
+
+    static Images images_of(std::span<const float> images) {
+        return daf::batch_of<typename Net::Input>(images);
+    }
+
+    /// What Learner::first_not_finite found, in words.
+    static std::string called(Index at) {
+        if (at < 0) return "the images";
+        if (at == static_cast<Index>(Net::metric_at)) return "the losses";
+        return daf::layer_name(daf::operator_names<Net>()[static_cast<std::size_t>(at)]);
+    }
+
+    /// visit(i, embedding, scores) for every image.
+    template <class Embeddings, class Logits, class Visit>
+    void each_score(const Embeddings& embeddings, const Logits& logits, const Visit& visit) const {
+        const auto e = ctx_->download(embeddings);
+        const auto l = ctx_->download(logits);
+        const auto c = ctx_->download(daf::Batch<Centres, const float, Space>(learner_.centres().data(), 1));
+        for (Index i = 0; i < e.count(); ++i) {
+            visit(static_cast<std::size_t>(i), e[i].data(), scores_of(e[i].data(), l[i].data(), c[0].data()));
+        }
+    }
+
+    /// The larger, the likelier: logits, or minus the distances to the centres.
+    Scores scores_of(const float* e, const float* logits, const float* centres) const {
+        if (classifier_ == Classifier::nearest_centre) {
+            return daf::closeness(e, daf::View<Centres, const float>(centres));
+        }
+        Scores scores{};
+        std::copy(logits, logits + class_count, scores.begin());
+        return scores;
+    }
+
+    static Scores softmax_of(Scores scores) {
+        const double most = *std::max_element(scores.begin(), scores.end());
+        double sum = 0;
+        for (double& s : scores) sum += s = std::exp(s - most);
+        for (double& s : scores) s /= sum;
+        return scores;
+    }
+
+    static Net net_of(const NetworkSettings& settings) {
+        Net net;
+        set_dropout(net.trunk, settings.dropout);
+        set_dropout(net.head, settings.dropout);
+        net.metric.margin = settings.margin;
+        net.metric.centre_update = settings.centre_update;
+        return net;
+    }
+
+    std::shared_ptr<Backend> ctx_;
+    Classifier classifier_;
+    Index bytes_;
+    Learner learner_;
+    typename Backend::Memory losses_;
+};
+
+}  // namespace daf_cnn::detail

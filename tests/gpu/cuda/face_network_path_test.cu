@@ -1,0 +1,152 @@
+// The networks of daf-cnn on Gpu: what the program asks of them, on the stand-ins for the CUDA runtime and for the execution
+// of cuDNN's plans. A preset of the program's shape, small enough for plain loops.
+#include <daf/reference/batch_norm.hpp>
+#include <daf/reference/conv_bn_relu.hpp>
+#include <daf/reference/counting.hpp>
+#include <daf/reference/dropout.hpp>
+#include <daf/reference/dual_attention.hpp>
+#include <daf/reference/linear.hpp>
+#include <daf/reference/max_pool.hpp>
+#include <daf/reference/optimizer.hpp>
+#include <daf/reference/reduction.hpp>
+#include <daf/reference/relu.hpp>
+#include <daf/reference/softmax_cross_entropy.hpp>
+#include <daf/reference/triplet_centre_loss.hpp>
+
+#include "../../support/scratch_folder.hpp"
+#include "../support/stand_in_runtime.hpp"
+#include "network/compiled_gpu_preset.cuh"
+#include "numbers.hpp"
+
+using daf::Index;
+using daf_cnn::Attention;
+using daf_cnn::FaceNetwork;
+using daf_test::difference;
+
+namespace {
+
+struct Small {
+    static constexpr const char* name = "small";
+    static constexpr Index side = 16;
+    static constexpr std::array<Index, 5> widths{2, 2, 3, 4, 8};
+    static constexpr Index embedding = 6;
+    static constexpr bool last_pool = false;
+};
+
+constexpr Index images = 4;
+
+daf_cnn::NetworkSettings settings() {
+    daf_cnn::NetworkSettings chosen;
+    chosen.largest_batch = images;
+    chosen.optimizer = daf::Sgd{.learning_rate = 0.02};
+    return chosen;
+}
+template <class Backend>
+std::unique_ptr<FaceNetwork> network_on(std::shared_ptr<Backend> ctx) {
+    return std::make_unique<daf_cnn::detail::CompiledNetwork<Small, Attention::full, Backend>>(std::move(ctx),
+                                                                                               settings());
+}
+
+const std::vector<std::int32_t> labels{0, 3, 6, 3};
+std::vector<float> pixels(std::uint64_t seed) {
+    return daf_test::numbers(images * Small::side * Small::side, seed);
+}
+
+/// What a network says, number by number.
+std::vector<float> said_by(FaceNetwork& network) {
+    std::vector<float> said;
+    const auto say = [&](const auto&... numbers) { (said.push_back(static_cast<float>(numbers)), ...); };
+    const auto say_all = [&](const auto& numbers) {
+        for (const auto number : numbers) say(number);
+    };
+    for (std::uint64_t step = 0; step < 3; ++step) {
+        const daf::StepResult result = network.step(pixels(step), labels);
+        say(result.loss, result.softmax, result.metric, result.active, result.correct, result.count);
+    }
+    network.set_learning_rate(1e-3);
+    network.step(pixels(3), labels);
+    daf_cnn::Judgement judgement;
+    network.judge(pixels(4), labels, judgement);
+    say(judgement.softmax_sum, judgement.tc_sum, judgement.active, judgement.images());
+    for (const daf_cnn::Reading& reading : network.read(pixels(5))) {
+        say_all(reading.probabilities);
+        say_all(reading.embedding);
+        say(reading.prediction);
+    }
+    const auto gazes = network.gaze(pixels(6));
+    REQUIRE(gazes.size() == images);
+    for (const daf_cnn::Gaze& gaze : gazes) {
+        say_all(gaze.map);
+        say_all(gaze.channel_gate);
+        say_all(gaze.spatial_gate);
+    }
+    std::vector<float> centres = network.centres();
+    say_all(centres);
+    for (float& c : centres) c += 1;
+    network.set_centres(centres);
+    CHECK(network.centres() == centres);
+    say_all(network.centre_norms());
+    return said;
+}
+
+}  // namespace
+
+TEST_CASE("a network of the program says on Gpu what it says on Reference, and its checkpoints cross") {
+    const daf_test::ScratchFolder folder;
+    const auto reference = network_on(std::make_shared<daf::Reference>());
+    const auto gpu = network_on(std::make_shared<daf::Gpu>());
+    CHECK(difference(said_by(*gpu), said_by(*reference)) < 1e-3);
+    CHECK(gpu->architecture() == "daf-cnn small attention=full");
+
+    const auto path = folder / "a.safetensors";
+    gpu->save(path, {});
+    const auto file = daf::open_checkpoint(path);
+    reference->restore(file, daf::Restore::everything);
+    CHECK(reference->centres() == gpu->centres());
+    const auto restored = network_on(std::make_shared<daf::Gpu>());
+    reference->save(path, {});
+    restored->restore(daf::open_checkpoint(path), daf::Restore::everything);
+    CHECK(said_by(*restored) == said_by(*gpu));  // to the last bit
+}
+
+TEST_CASE("the first layer concerned is named where the loss or a judgement is not finite") {
+    const auto gpu = network_on(std::make_shared<daf::Gpu>());
+    std::vector<float> bad = pixels(1);
+    bad[5] = std::nanf("");
+    CHECK(std::isnan(gpu->step(bad, labels).loss));
+    CHECK(gpu->first_not_finite(bad) == "the images");
+    CHECK(gpu->first_not_finite_judging(bad) == "the images");
+    std::vector<float> centres = gpu->centres();
+    centres[0] = std::nanf("");
+    gpu->set_centres(centres);
+    CHECK(std::isnan(gpu->step(pixels(1), labels).loss));
+    CHECK(gpu->first_not_finite(pixels(1)) == "the losses");
+}
+
+TEST_CASE("a GPU with too little memory is refused before anything is taken, in numbers") {
+    auto& machine = daf_test::machine();
+    const auto whole = machine;
+    machine.memory = 20'000;
+    const auto message = daf_test::message_of<daf::CudaError>(
+        [] { static_cast<void>(daf_cnn::detail::made_on_gpu<Small, Attention::full>(settings())); });
+    machine = whole;
+    INFO(message);
+    CHECK(message.starts_with("CUDA: the network daf-cnn small attention=full for batches of 4 needs "));
+    CHECK(message.find("1 MB of its 1 MB are free: take a smaller batch or network") != std::string::npos);
+
+    const auto network = daf_cnn::detail::made_on_gpu<Small, Attention::full>(settings());
+    network->step(pixels(1), labels);
+    CHECK(network->bytes() >= static_cast<Index>(machine.memory - daf_test::free_memory()));
+}
+
+TEST_CASE("what bench times runs on Gpu") {
+    using daf_cnn::BenchMode;
+    for (const BenchMode mode : {BenchMode::train, BenchMode::infer, BenchMode::attention, BenchMode::tc}) {
+        const auto launches = daf_test::runtime_figures().launches;
+        const auto iteration =
+            daf_cnn::detail::make_bench_on<Small>(std::make_shared<daf::Gpu>(), mode, images);
+        iteration();
+        iteration();
+        CHECK(daf_test::runtime_figures().launches > launches);
+    }
+}
