@@ -7,7 +7,6 @@
 #include "run_program.hpp"
 
 using daf_test::contains;
-using daf_test::daf_cnn;
 using daf_test::ScratchFolder;
 
 namespace {
@@ -52,7 +51,7 @@ TEST_CASE("a GPU that cannot be used ends a command with the reason, and nothing
                                                {"bench", "--batch", "1"}}) {
         INFO(command[0]);
         command.insert(command.end(), {"--device", "gpu"});
-        const auto outcome = daf_cnn(command);
+        const auto outcome = daf_test::daf_cnn(command);
         CHECK(outcome.status == 1);
         CHECK(outcome.err == "daf-cnn: " + reason + "\n");
         CHECK(outcome.out.empty());
@@ -63,11 +62,11 @@ TEST_CASE("a GPU that cannot be used ends a command with the reason, and nothing
 TEST_CASE("--device cpu is what a command runs on if nothing is said") {
     const auto bench = [](std::vector<std::string> more) {
         more.insert(more.begin(), {"bench", "--mode", "tc", "--batch", "2", "--threads", "1", "--json"});
-        return daf_cnn(more).out;
+        return daf_test::daf_cnn(more).out;
     };
     CHECK(contains(bench({}), "\"device\":\"cpu\""));
     CHECK(contains(bench({"--device", "cpu"}), "\"device\":\"cpu\""));
-    const auto outcome = daf_cnn({"bench", "--device", "tpu"});
+    const auto outcome = daf_test::daf_cnn({"bench", "--device", "tpu"});
     CHECK(outcome.status == 2);
     CHECK(contains(outcome.err, "--device"));
 }

