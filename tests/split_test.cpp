@@ -8,6 +8,12 @@ using daf::cpu::SplitTiling;
 using daf_test::check_errors;
 using daf_test::check_same_bits;
 
+namespace {
+
+const daf::cpu::ConvolutionChoice by_split{Convolution::split};
+
+}  // namespace
+
 TEST_CASE("a float is the sum of two bf16, but for 2^-17 of it") {
     for (const float value : {1.0F, -3.14159265F, 1e-20F, 6.02e23F, 0.1F, 65535.996F}) {
         daf::cpu::Bf16 high = 0, low = 0;
@@ -34,36 +40,36 @@ TEST_CASE("a NaN is not lost when a float is split") {
 }
 
 TEST_CASE("the product of split floats stays close to double on maps of any shape") {
-    check_errors({5, 7, 16, 16, 3, 1}, 2, Convolution::split);  // steps that run on into the next pixel
-    check_errors({8, 8, 16, 32, 3, 1}, 2, Convolution::split);
-    check_errors({8, 8, 32, 16, 3, 1}, 2, Convolution::split);
-    check_errors({9, 5, 20, 40, 3, 1}, 3, Convolution::split);    // channels that fill no tile
-    check_errors({12, 12, 48, 48, 3, 1}, 3, Convolution::split);  // an odd number of panels
-    check_errors({7, 7, 8, 8, 3, 1}, 3, Convolution::split);
-    check_errors({2, 3, 1, 5, 3, 1}, 1, Convolution::split);
-    check_errors({1, 1, 32, 32, 3, 1}, 40, Convolution::split);
+    check_errors({5, 7, 16, 16, 3, 1}, 2, {by_split});  // steps that run on into the next pixel
+    check_errors({8, 8, 16, 32, 3, 1}, 2, {by_split});
+    check_errors({8, 8, 32, 16, 3, 1}, 2, {by_split});
+    check_errors({9, 5, 20, 40, 3, 1}, 3, {by_split});    // channels that fill no tile
+    check_errors({12, 12, 48, 48, 3, 1}, 3, {by_split});  // an odd number of panels
+    check_errors({7, 7, 8, 8, 3, 1}, 3, {by_split});
+    check_errors({2, 3, 1, 5, 3, 1}, 1, {by_split});
+    check_errors({1, 1, 32, 32, 3, 1}, 40, {by_split});
 }
 
 TEST_CASE("small maps of many images have an image a lane, and the last images may be missing") {
     const daf::cpu::ConvolutionSize size{6, 6, 64, 32, 3, 1};
     CHECK(SplitTiling::of(size, 40, 1).across);
     CHECK_FALSE(SplitTiling::of(size, 5, 1).across);
-    check_errors(size, 40, Convolution::split);
-    check_errors({3, 3, 64, 64, 3, 1}, 33, Convolution::split);
+    check_errors(size, 40, {by_split});
+    check_errors({3, 3, 64, 64, 3, 1}, 33, {by_split});
 }
 
 TEST_CASE("a batch of several units: the sums of dweight go on from one to the next") {
     const daf::cpu::ConvolutionSize size{24, 24, 32, 32, 3, 1};
     CHECK(SplitTiling::of(size, 30, 32).units() > 2);
-    check_errors(size, 30, Convolution::split);
+    check_errors(size, 30, {by_split});
 }
 
 TEST_CASE("the product of split floats gives the same bits on any number of threads") {
-    check_same_bits({24, 24, 32, 48, 3, 1}, 60, Convolution::split);  // units spread over the threads
-    check_same_bits({12, 12, 64, 64, 3, 1}, 2, Convolution::split);   // units that all share
-    check_same_bits({3, 3, 64, 64, 3, 1}, 70, Convolution::split);
+    check_same_bits({24, 24, 32, 48, 3, 1}, 60, by_split);  // units spread over the threads
+    check_same_bits({12, 12, 64, 64, 3, 1}, 2, by_split);   // units that all share
+    check_same_bits({3, 3, 64, 64, 3, 1}, 70, by_split);
 }
 
 TEST_CASE("the product of split floats stays close to double on the presets' layers") {
-    daf_test::check_errors_on_presets(Convolution::split);
+    daf_test::check_errors_on_presets({by_split});
 }

@@ -32,45 +32,87 @@ TEST_CASE("conv + BN + ReLU by Winograd keeps every promise") {
     daf_test::conform<daf::ConvBnRelu<Shape<3, 3, 4>, 17>>({}, by_winograd());
 }
 
+TEST_CASE("the passes by any tile keep every shape") {
+    for (const Index tile : {2, 3, 4, 6}) {
+        CAPTURE(tile);
+        for (const daf::cpu::ConvolutionSize& size :
+             {daf::cpu::ConvolutionSize{5, 7, 3, 4, 3, 1}, {1, 2, 5, 19, 3, 1}, {13, 12, 20, 33, 3, 1}}) {
+            const Passes<double> want(size, 3, {Convolution::direct});
+            const Passes<double> got(size, 3, {Convolution::winograd, tile});
+            CHECK(daf_test::error(got.y, want.y) <= 1e-12);
+            CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
+            CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+        }
+    }
+}
+
+TEST_CASE("weights that are transformed a row of points at a time give what all at once give") {
+    // 64 points of 128 x 176 channels are more than a cache holds; five images are one block.
+    const daf::cpu::ConvolutionSize large{12, 12, 128, 176, 3, 1};
+    const daf::cpu::WinogradTraffic traffic{large.in + large.features, large.in, 1, sizeof(double)};
+    const auto tiling = daf::cpu::WinogradTiling::of(large, 5, 6, traffic);
+    CHECK(tiling.point_rows == 1);
+    const Passes<double> want(large, 5, {Convolution::direct});
+    const Passes<double> got(large, 5, {Convolution::winograd, 6});
+    CHECK(daf_test::error(got.y, want.y) <= 1e-12);
+    CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
+    CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+    daf_test::check_same_bits(large, 5, {Convolution::winograd, 6});
+}
+
 TEST_CASE("blocks of tiles that are spread over the threads give the same bits as on one") {
-    daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, Convolution::winograd);  // more blocks than chunks
+    // more blocks than chunks
+    daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 4});
+    daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
 }
 
 TEST_CASE("Winograd in float stays close to the direct convolution in double on the presets' layers") {
-    daf_test::check_errors_on_presets(Convolution::winograd);
+    daf_test::check_errors_on_presets({{Convolution::winograd, 2},
+                                       {Convolution::winograd, 3},
+                                       {Convolution::winograd, 4},
+                                       {Convolution::winograd, 6}});
 }
 
-TEST_CASE("the rule takes Winograd where it pays") {
+TEST_CASE("the rule takes Winograd where it pays, and the tile that costs least") {
+    using daf::cpu::ConvolutionCost;
     using daf::cpu::Weights;
-    using daf::cpu::winograd_pays;
+    const auto tile_if_it_pays = [](const daf::cpu::ConvolutionSize& size, Index count) {
+        const ConvolutionCost<float> cost{size, count, Weights::transformed_now};
+        const Index tile = winograd_tile(cost);
+        return cost.winograd(tile) < cost.direct() ? tile : 0;
+    };
     const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
-    const daf::cpu::ConvolutionSize deep{6, 6, 512, 512, 3, 1};
-    CHECK(winograd_pays<float>(large, 1, Weights::transformed_now));
-    CHECK_FALSE(winograd_pays<float>(first, 32, Weights::transformed_now));
-    // Four tiles do not pay for 25 transformed weights each.
-    CHECK_FALSE(winograd_pays<float>(deep, 1, Weights::transformed_now));
-    CHECK(winograd_pays<float>(deep, 32, Weights::transformed_now));
+    const daf::cpu::ConvolutionSize deep{6, 6, 512, 512, 3, 1}, small{3, 3, 128, 128, 3, 1};
+    CHECK(tile_if_it_pays(large, 1) == 6);
+    CHECK(tile_if_it_pays(first, 32) == 0);
+    // The more images there are for its many weights, the larger the tile.
+    CHECK(tile_if_it_pays(deep, 1) == 2);
+    CHECK(tile_if_it_pays(deep, 8) == 3);
+    CHECK(tile_if_it_pays(deep, 64) == 6);
+    CHECK(tile_if_it_pays(small, 128) == 3);  // one tile is the map
 }
 
 TEST_CASE("a context can insist on an algorithm") {
-    using daf::cpu::algorithm_for;
     using daf::cpu::Weights;
+    const auto algorithm_of = [](const daf::Cpu& ctx, const daf::cpu::ConvolutionSize& size, Index count,
+                                 Weights weights = Weights::transformed_now) {
+        return daf::cpu::choose_convolution<float>(ctx, size, count, weights).algorithm;
+    };
     daf::Cpu cpu(daf::Threads{1});
     const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
-    CHECK(algorithm_for<float>(cpu, large, 1) == Convolution::winograd);
-    CHECK(algorithm_for<float>(cpu, large, 1, Weights::transformed_before) ==
+    CHECK(algorithm_of(cpu, large, 1) == Convolution::winograd);
+    CHECK(algorithm_of(cpu, large, 1, Weights::transformed_before) ==
           (cpu.matrix_tiles() ? Convolution::split : Convolution::winograd));
-    CHECK(algorithm_for<float>(cpu, {48, 48, 16, 16, 3, 1}, 32, Weights::transformed_before) !=
-          Convolution::split);
-    CHECK(algorithm_for<double>(cpu, large, 1) == Convolution::winograd);
-    CHECK(algorithm_for<float>(cpu, first, 1) == Convolution::direct);
+    CHECK(algorithm_of(cpu, {48, 48, 16, 16, 3, 1}, 32, Weights::transformed_before) != Convolution::split);
+    CHECK(daf::cpu::choose_convolution<double>(cpu, large, 1).algorithm == Convolution::winograd);
+    CHECK(algorithm_of(cpu, first, 1) == Convolution::direct);
     cpu.set_convolution(Convolution::direct);
-    CHECK(algorithm_for<float>(cpu, large, 1) == Convolution::direct);
+    CHECK(algorithm_of(cpu, large, 1) == Convolution::direct);
     cpu.set_convolution(Convolution::winograd);
-    CHECK(algorithm_for<float>(cpu, first, 1) == Convolution::winograd);
-    CHECK(algorithm_for<float>(cpu, {96, 96, 64, 64, 5, 1}, 32) == Convolution::direct);
-    CHECK(algorithm_for<float>(cpu, {96, 96, 64, 64, 3, 2}, 32) == Convolution::direct);
+    CHECK(algorithm_of(cpu, first, 1) == Convolution::winograd);
+    CHECK(algorithm_of(cpu, {96, 96, 64, 64, 5, 1}, 32) == Convolution::direct);
+    CHECK(algorithm_of(cpu, {96, 96, 64, 64, 3, 2}, 32) == Convolution::direct);
     cpu.set_convolution(Convolution::split);
-    CHECK(algorithm_for<float>(cpu, first, 1) == Convolution::split);
-    CHECK(algorithm_for<double>(cpu, large, 1) == Convolution::direct);
+    CHECK(algorithm_of(cpu, first, 1) == Convolution::split);
+    CHECK(daf::cpu::choose_convolution<double>(cpu, large, 1).algorithm == Convolution::direct);
 }

@@ -15,24 +15,23 @@ inline std::vector<double> noise(daf::Index size, std::uint32_t layer, double sc
     return values;
 }
 
-/// One layer's three passes, by the algorithm that a context is set to.
+/// One layer's three passes.
 template <class T>
 struct Passes {
     std::vector<T> y, dx, dweight;
 
-    Passes(const daf::cpu::ConvolutionSize& size, daf::Index count, daf::Convolution algorithm,
+    Passes(const daf::cpu::ConvolutionSize& size, daf::Index count, daf::cpu::ConvolutionChoice choice,
            int threads = 2) {
         const auto as_t = [](const std::vector<double>& v) { return std::vector<T>(v.begin(), v.end()); };
         const auto x = as_t(noise(count * size.x_size(), 1, 1)),
                    dy = as_t(noise(count * size.y_size(), 2, 1));
         const auto weight = as_t(noise(size.weights(), 3, 0.1));
         daf::Cpu cpu(daf::Threads{threads});
-        cpu.set_convolution(algorithm);
         y.resize(dy.size());
         dx.resize(x.size());
         dweight.resize(weight.size());
-        const daf::cpu::ConvolutionForward<T> forward(cpu, size, count);
-        daf::cpu::ConvolutionBackward<T> backward(cpu, size, count);
+        const daf::cpu::ConvolutionForward<T> forward(choice, size, count);
+        daf::cpu::ConvolutionBackward<T> backward(choice, size, count);
         cpu.reserve(std::max(forward.whole_scratch(threads), backward.scratch(threads)));
         {
             auto frame = cpu.scratch();
@@ -65,10 +64,10 @@ inline std::vector<daf::cpu::ConvolutionSize> layers(daf::Index side,
 
 /// The same bits on any number of threads.
 inline void check_same_bits(const daf::cpu::ConvolutionSize& size, daf::Index count,
-                            daf::Convolution algorithm) {
-    const Passes<float> one(size, count, algorithm, 1);
+                            daf::cpu::ConvolutionChoice choice) {
+    const Passes<float> one(size, count, choice, 1);
     for (const int threads : {2, 3, 4, 8}) {
-        const Passes<float> many(size, count, algorithm, threads);
+        const Passes<float> many(size, count, choice, threads);
         CHECK(many.y == one.y);
         CHECK(many.dx == one.dx);
         CHECK(many.dweight == one.dweight);
@@ -77,28 +76,30 @@ inline void check_same_bits(const daf::cpu::ConvolutionSize& size, daf::Index co
 
 /// Errors in float against the direct convolution in double, relative to the largest value.
 inline void check_errors(const daf::cpu::ConvolutionSize& size, daf::Index count,
-                         daf::Convolution algorithm) {
-    const Passes<double> exact(size, count, daf::Convolution::direct);
-    const Passes<float> fast(size, count, algorithm);
-    const double y = error(fast.y, exact.y), dx = error(fast.dx, exact.dx);
-    const double dweight = error(fast.dweight, exact.dweight);
-    MESSAGE(size.height, "x", size.width, " ", size.in, "->", size.features, " batch ", count, ": y ", y,
-            " dx ", dx, " dweight ", dweight);
-    CHECK(y <= 5e-5);
-    CHECK(dx <= 2e-4);
-    CHECK(dweight <= 2e-4);
+                         const std::vector<daf::cpu::ConvolutionChoice>& choices) {
+    const Passes<double> exact(size, count, {daf::Convolution::direct});
+    for (const auto& choice : choices) {
+        const Passes<float> fast(size, count, choice);
+        const double y = error(fast.y, exact.y), dx = error(fast.dx, exact.dx);
+        const double dweight = error(fast.dweight, exact.dweight);
+        MESSAGE(size.height, "x", size.width, " ", size.in, "->", size.features, " batch ", count, " tile ",
+                choice.tile, ": y ", y, " dx ", dx, " dweight ", dweight);
+        CHECK(y <= 5e-5);
+        CHECK(dx <= 2e-4);
+        CHECK(dweight <= 2e-4);
+    }
 }
 
 /// The same on all 3x3 layers of the presets but the first of each. Errors grow with the channels and with what a weight's
 /// gradient sums over, so large maps need few images.
-inline void check_errors_on_presets(daf::Convolution algorithm) {
+inline void check_errors_on_presets(const std::vector<daf::cpu::ConvolutionChoice>& choices) {
     std::vector<daf::cpu::ConvolutionSize> sizes = layers(48, {16, 32, 64, 128, 128});
     for (const auto& half : layers(48, {32, 64, 128, 256, 256})) sizes.push_back(half);
     for (const auto& paper : layers(96, {64, 128, 256, 512, 512})) sizes.push_back(paper);
     for (const auto& size : sizes) {
         for (const daf::Index count :
              size.height <= 6 ? std::vector<daf::Index>{1, 5} : std::vector<daf::Index>{1})
-            check_errors(size, count, algorithm);
+            check_errors(size, count, choices);
     }
 }
 

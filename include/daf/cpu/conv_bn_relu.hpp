@@ -17,7 +17,7 @@ class FoldedConvolution {
     FoldedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine,
                       Index usual_batch)
         : size_(size),
-          algorithm_(algorithm_for<T>(ctx, size, usual_batch, Weights::transformed_before)),
+          choice_(choose_convolution<T>(ctx, size, usual_batch, Weights::transformed_before)),
           memory_(ctx.allocate(scratch_size<T>(size.features) + scratch_size<T>(pass(1).transformed()))) {
         const HostMemory folded(size.weights() * static_cast<Index>(sizeof(T)));
         T* to = folded.template as<T>();
@@ -38,12 +38,12 @@ class FoldedConvolution {
     }
 
   private:
-    ConvolutionForward<T> pass(Index count) const { return {algorithm_, size_, count}; }
+    ConvolutionForward<T> pass(Index count) const { return {choice_, size_, count}; }
     T* bias() const { return memory_.template as<T>(); }
     T* weights() const { return memory_.template as<T>(scratch_size<T>(size_.features)); }
 
     ConvolutionSize size_;
-    Convolution algorithm_;
+    ConvolutionChoice choice_;
     HostMemory memory_;
 };
 

@@ -11,27 +11,60 @@ namespace daf::cpu {
 /// Whether a pass has to transform its weights first.
 enum class Weights { transformed_now, transformed_before };
 
-/// Winograd where it should take less time: both algorithms' multiplications are counted, and what they do beside them in
-/// multiplications that would take as long. The transforms cost some for each transformed value; the weights cost their
-/// way through memory, which for a single image of many channels is more than the product. The direct product works on
-/// rows of pixels, and the shorter they are the fewer of its accumulators are in use.
+/// How a pass computes.
+struct ConvolutionChoice {
+    Convolution algorithm;
+    Index tile = 0;  // Winograd's M, the side of its tiles
+
+    friend constexpr bool operator==(const ConvolutionChoice&, const ConvolutionChoice&) = default;
+};
+
+/// What an algorithm takes in time, in multiplications of one channel of x by one of y: those it does, and what it does
+/// beside them in multiplications that would take as long. The transforms cost some for each transformed value; the weights
+/// cost their way through memory, which for a single image of many channels is more than the product. The direct product
+/// works on rows of pixels, and the shorter they are the fewer of its accumulators are in use.
 template <class T>
-constexpr bool winograd_pays(const ConvolutionSize& size, Index count, Weights weights) {
-    constexpr double for_value = 8;                  // a value of a transformed tile, written and read again
-    constexpr double for_weight = 15.0 * sizeof(T);  // a weight that a product reads
-    // a weight that is transformed first
-    const double for_transform = weights == Weights::transformed_now ? 20.0 * sizeof(T) : 0.0;
-    const double channels = static_cast<double>(size.in * size.features);
-    const double pixels = static_cast<double>(count * size.out_area());
-    const double short_rows = 1 + 3.0 / static_cast<double>(size.width);
-    const double direct = channels * 9 * (pixels * short_rows + for_weight);
-    const Index tile = winograd_tile(size.height, size.width);
-    const double points = static_cast<double>((tile + 2) * (tile + 2));
-    const double tiles =
-        static_cast<double>(count * ((size.height + tile - 1) / tile) * ((size.width + tile - 1) / tile));
-    const double values = points * tiles * static_cast<double>(size.in + size.features);
-    const double winograd = points * channels * (tiles + for_weight + for_transform) + values * for_value;
-    return winograd < direct;
+struct ConvolutionCost {
+    static constexpr double for_value = 8;  // a value of a transformed tile, written and read again
+    static constexpr double for_far_weight = 4.0 * sizeof(T);    // a weight that a product reads from memory,
+    static constexpr double for_near_weight = 1.25 * sizeof(T);  // or from a cache
+    static constexpr double for_transform = 3.0 * sizeof(T);     // a weight that is transformed first
+    static constexpr double most_near = 4 << 20;                 // bytes of weights that stay in a cache
+
+    ConvolutionSize size;
+    Index count;
+    Weights weights;
+
+    constexpr double direct() const {
+        const double short_rows = 1 + 3.0 / static_cast<double>(size.width);
+        return 9 * (static_cast<double>(count * size.out_area()) * short_rows + for_weight(9));
+    }
+    /// One of `tensor` weights for each pair of channels.
+    constexpr double for_weight(double tensor) const {
+        const double bytes = tensor * static_cast<double>(size.in * size.features) * sizeof(T);
+        return bytes > most_near ? for_far_weight : for_near_weight;
+    }
+    constexpr double winograd(Index tile) const {
+        const double points = static_cast<double>((tile + 2) * (tile + 2));
+        const double tiles =
+            static_cast<double>(count * ((size.height + tile - 1) / tile) * ((size.width + tile - 1) / tile));
+        const double values_per_product =
+            static_cast<double>(size.in + size.features) / static_cast<double>(size.in * size.features);
+        const double weight =
+            for_weight(points) + (weights == Weights::transformed_now ? for_transform : 0.0);
+        return points * (tiles * (1 + for_value * values_per_product) + weight);
+    }
+};
+
+/// The M of F(MxM,3x3) that costs least. The larger its tiles, the fewer the multiplications and the more the weights; a
+/// tile that does not fit the map wastes some.
+template <class T>
+constexpr Index winograd_tile(const ConvolutionCost<T>& cost) {
+    Index best = 2;
+    for (const Index tile : {3, 4, 6}) {
+        if (cost.winograd(tile) < cost.winograd(best)) best = tile;
+    }
+    return best;
 }
 
 /// From how many channels, on either side, the product on matrix tiles takes less time than any other: laying out the tiles
@@ -41,20 +74,23 @@ inline constexpr Index split_channels = 32;
 /// How a pass over batches of `count` computes. Of itself only inference takes the split product: a whole network's gradients
 /// come out noisier by it than by Winograd (docs/performance.md), so training has to ask for it.
 template <class T>
-Convolution algorithm_for(const Cpu& ctx, const ConvolutionSize& size, Index count,
-                          Weights weights = Weights::transformed_now) {
-    if (size.kernel != 3 || size.stride != 1) return Convolution::direct;
-    const bool splits = std::is_same_v<T, float>;
+ConvolutionChoice choose_convolution(const Cpu& ctx, const ConvolutionSize& size, Index count,
+                                     Weights weights = Weights::transformed_now) {
+    constexpr bool splits = std::is_same_v<T, float>;
+    if (size.kernel != 3 || size.stride != 1) return {Convolution::direct};
+    const ConvolutionCost<T> cost{size, count, weights};
+    const ConvolutionChoice winograd{Convolution::winograd, winograd_tile(cost)};
     switch (ctx.convolution()) {
         case Convolution::automatic: break;
-        case Convolution::split: return splits ? Convolution::split : Convolution::direct;
-        default: return ctx.convolution();
+        case Convolution::split: return {splits ? Convolution::split : Convolution::direct};
+        case Convolution::winograd: return winograd;
+        case Convolution::direct: return {Convolution::direct};
     }
     if (splits && ctx.matrix_tiles() && weights == Weights::transformed_before &&
         std::min(size.in, size.features) >= split_channels) {
-        return Convolution::split;
+        return {Convolution::split};
     }
-    return winograd_pays<T>(size, count, weights) ? Convolution::winograd : Convolution::direct;
+    return cost.winograd(winograd.tile) < cost.direct() ? winograd : ConvolutionChoice{Convolution::direct};
 }
 
 /// One of a pass's algorithms.
@@ -62,10 +98,11 @@ template <class T, class Direct, class Winograd, class Split>
 using AnyPass = std::conditional_t<std::is_same_v<T, float>, std::variant<Direct, Winograd, Split>,
                                    std::variant<Direct, Winograd>>;
 template <class T, class Direct, class Winograd, class Split>
-AnyPass<T, Direct, Winograd, Split> pass_of(Convolution algorithm, const ConvolutionSize& size, Index count) {
-    if (algorithm == Convolution::winograd) return Winograd(size, count);
+AnyPass<T, Direct, Winograd, Split> pass_of(ConvolutionChoice choice, const ConvolutionSize& size,
+                                            Index count) {
+    if (choice.algorithm == Convolution::winograd) return Winograd(size, count, choice.tile);
     if constexpr (std::is_same_v<T, float>) {
-        if (algorithm == Convolution::split) return Split(size, count);
+        if (choice.algorithm == Convolution::split) return Split(size, count);
     }
     return Direct(size, count);
 }
@@ -75,11 +112,11 @@ template <class T>
 class ConvolutionForward {
   public:
     ConvolutionForward(const Cpu& ctx, const ConvolutionSize& size, Index count)
-        : ConvolutionForward(algorithm_for<T>(ctx, size, count), size, count) {}
-    ConvolutionForward(Convolution algorithm, const ConvolutionSize& size, Index count)
-        : pass_(pass_of<T, DirectForward<T>, WinogradForward<T>, SplitForward>(algorithm, size, count)) {}
+        : ConvolutionForward(choose_convolution<T>(ctx, size, count), size, count) {}
+    ConvolutionForward(ConvolutionChoice choice, const ConvolutionSize& size, Index count)
+        : pass_(pass_of<T, DirectForward<T>, WinogradForward<T>, SplitForward>(choice, size, count)) {}
 
-    /// Elements of the weights as the pass reads them: a function of the shapes and the algorithm.
+    /// Elements of the weights as the pass reads them: a function of the shapes and the choice.
     Index transformed() const {
         return std::visit([](const auto& pass) { return pass.transformed(); }, pass_);
     }
@@ -100,12 +137,26 @@ class ConvolutionForward {
     }
 
     /// Of transform_and_run.
-    Index whole_scratch(int threads) const { return scratch_size<T>(transformed()) + scratch(threads); }
+    Index whole_scratch(int threads) const {
+        return std::visit(
+            [&](const auto& pass) {
+                if constexpr (requires { pass.whole_scratch(threads); }) return pass.whole_scratch(threads);
+                return scratch_size<T>(pass.transformed()) + pass.scratch(threads);
+            },
+            pass_);
+    }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
                            const AfterPixels& after) const {
-        T* weights = frame.take<T>(transformed());
-        transform(ctx, weight, weights);
-        run(ctx, frame, weights, x, y, {}, after);
+        std::visit(
+            [&](const auto& pass) {
+                if constexpr (requires { pass.whole_scratch(1); }) {
+                    return pass.transform_and_run(ctx, frame, weight, x, y, after);
+                }
+                T* weights = frame.take<T>(pass.transformed());
+                pass.transform(ctx, weight, weights);
+                pass.run(ctx, frame, weights, x, y, {}, after);
+            },
+            pass_);
     }
 
   private:
@@ -117,8 +168,9 @@ template <class T>
 class ConvolutionBackward {
   public:
     ConvolutionBackward(const Cpu& ctx, const ConvolutionSize& size, Index count)
-        : pass_(pass_of<T, DirectBackward<T>, WinogradBackward<T>, SplitBackward>(
-              algorithm_for<T>(ctx, size, count), size, count)) {}
+        : ConvolutionBackward(choose_convolution<T>(ctx, size, count), size, count) {}
+    ConvolutionBackward(ConvolutionChoice choice, const ConvolutionSize& size, Index count)
+        : pass_(pass_of<T, DirectBackward<T>, WinogradBackward<T>, SplitBackward>(choice, size, count)) {}
 
     Index scratch(int threads) const {
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);

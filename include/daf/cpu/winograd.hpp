@@ -1,5 +1,5 @@
 #pragma once
-// Winograd's convolution for 3x3 kernels of stride 1, F(4x4,3x3) or F(3x3,3x3): y of x. Sizes at run time.
+// Winograd's convolution for 3x3 kernels of stride 1, F(MxM,3x3): y of x. Sizes at run time.
 //
 //   V = B^T x B for every tile,  M[k] = V[k] U[k] for every point k,  y = A^T M A,      U = G w G^T
 //
@@ -12,18 +12,18 @@ namespace daf::cpu {
 template <class T>
 class WinogradForward {
   public:
-    WinogradForward(const ConvolutionSize& size, Index count)
+    WinogradForward(const ConvolutionSize& size, Index count, Index tile)
         : size_(size),
-          tiling_(WinogradTiling::of(size, count, {size.in + size.features, size.in, 1, sizeof(T)})),
-          weights_(size.in, size.features, tiling_.points()),
+          tiling_(WinogradTiling::of(size, count, tile, {size.in + size.features, size.in, 1, sizeof(T)})),
+          weights_(size.in, size.features, tile),
           v_(tiling_, size.in),
           m_(tiling_, size.features),
           grids_(tiling_, size.in) {}
 
     /// Elements of the weights as this pass reads them; they do not depend on the count.
-    Index transformed() const { return weights_.size(); }
+    Index transformed() const { return weights_.size(tiling_.side()); }
     void transform(Cpu& ctx, const T* weight, T* transformed) const {
-        with_tile(tiling_.tile, [&](auto m) { weights_.template transform<m>(ctx, weight, transformed); });
+        weights_.transform(ctx, weight, {0, tiling_.side()}, transformed);
     }
 
     /// Parts of the output that AfterPixels may be called for at the same time.
@@ -33,9 +33,34 @@ class WinogradForward {
     Index scratch(int threads) const {
         return owners(threads) * scratch_size<T>(block_size()) + threads * scratch_size<T>(grids_.size());
     }
-
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels& after) const {
+        run(
+            ctx, frame, tiling_.side(), [&](Range) { return transformed; }, x, y, finish, after);
+    }
+
+    Index whole_scratch(int threads) const {
+        return scratch_size<T>(weights_.size(tiling_.point_rows)) + scratch(threads);
+    }
+    void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
+                           const AfterPixels& after) const {
+        T* transformed = frame.take<T>(weights_.size(tiling_.point_rows));
+        if (tiling_.point_rows == tiling_.side()) {
+            transform(ctx, weight, transformed);
+            return run(ctx, frame, transformed, x, y, {}, after);
+        }
+        const auto weights_of = [&](Range rows) {
+            weights_.transform(ctx, weight, rows, transformed);
+            return transformed;
+        };
+        run(ctx, frame, tiling_.point_rows, weights_of, x, y, {}, after);
+    }
+
+  private:
+    /// weights_of(rows) gives the weights of `step` rows of points.
+    template <class WeightsOf>
+    void run(Cpu& ctx, ScratchFrame& frame, Index step, const WeightsOf& weights_of, const MapRows<T>& x,
+             T* y, const OutputFinish<T>& finish, const AfterPixels& after) const {
         PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
@@ -50,10 +75,15 @@ class WinogradForward {
                     grids_.fill(strips.first + s, x, grid);
                     v_.input(grid, s, v);
                 });
-                ctx.parallel(tiling_.points(), [&](Index k) {
-                    weights_.multiply(transformed, k, v_.tiles(v, k), strips.size() * tiling_.strip_tiles(),
-                                      m_.at(m, k), m_.row());
-                });
+                for (Index row = 0; row < tiling_.side(); row += step) {
+                    const T* transformed = weights_of(Range{row, row + step});
+                    const WinogradPieces pieces(tiling_, step, weights_.panels());
+                    ctx.parallel(pieces.count(), [&](Index piece) {
+                        const Index at = pieces.point(piece), k = row * tiling_.side() + at;
+                        weights_.multiply(transformed, at, pieces.panels(piece), v_.tiles(v, k),
+                                          strips.size() * tiling_.strip_tiles(), m_.at(m, k), m_.row());
+                    });
+                }
                 const Index groups = chunks_for(strips.size());
                 ctx.parallel(groups, [&](Index group) {
                     const auto [from, to] = part_of(strips.size(), groups, group);
@@ -68,7 +98,6 @@ class WinogradForward {
         });
     }
 
-  private:
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
     Index block_size() const { return v_.size() + m_.size(); }
 

@@ -5,12 +5,13 @@
 //   y = A^T [ (G w) . (B^T x) ]       M outputs y from M + 2 inputs x and 3 weights w with M + 2 multiplications
 //
 // A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2016.
+#include <array>
 #include <daf/cpu/gemm.hpp>
 
 namespace daf::cpu::winograd {
 
-/// Finite points in the order in which they are used; the last point of every F(M,3) is infinity.
-inline constexpr double finite_points[] = {0, 1, -1, 2, -2};
+/// Finite points in the order in which F(M,3) uses them, mirrored pairs side by side; its last point is infinity.
+inline constexpr double finite_points[] = {0, 1, -1, 2, -2, 0.5, -0.5};
 
 template <int M>
 inline constexpr int points = M + 2;
@@ -82,6 +83,18 @@ constexpr bool columns_mirror(int column) {
 }
 
 }  // namespace matrix
+
+/// Mat's elements at run time.
+template <class Mat, class T>
+inline T coefficient(Index row, Index column) {
+    static constexpr auto table = [] {
+        std::array<T, Mat::rows * Mat::columns> values{};
+        for (int i = 0; i < Mat::rows * Mat::columns; ++i)
+            values[static_cast<std::size_t>(i)] = static_cast<T>(Mat::at(i / Mat::columns, i % Mat::columns));
+        return values;
+    }();
+    return table[static_cast<std::size_t>(row * Mat::columns + column)];
+}
 
 namespace detail {
 

@@ -9,10 +9,11 @@ namespace daf::cpu {
 /// body(M) with the tile's side as a constant.
 template <class Body>
 void with_tile(Index tile, const Body& body) {
-    if (tile == 3) {
-        body(std::integral_constant<int, 3>{});
-    } else {
-        body(std::integral_constant<int, 4>{});
+    switch (tile) {
+        case 2: return body(std::integral_constant<int, 2>{});
+        case 3: return body(std::integral_constant<int, 3>{});
+        case 4: return body(std::integral_constant<int, 4>{});
+        default: return body(std::integral_constant<int, 6>{});
     }
 }
 
@@ -130,7 +131,7 @@ class WinogradPackedTiles {
           channels_(channels),
           width_(panel_width<T>(channels)),
           panel_(tiling.block_tiles() * width_),
-          stride_(spread_point<T>((channels + width_ - 1) / width_ * panel_)) {}
+          stride_(spread_point<T>(panels() * panel_)) {}
 
     Index size() const { return tiling_.points() * stride_; }
 
@@ -149,12 +150,13 @@ class WinogradPackedTiles {
         });
     }
 
-    /// sums[k] (+)= V[k]^T packed[k] over the first `tiles` tiles.
-    void multiply(const T* packed, Index k, const Columns<T>& v, Index in, Index tiles, T* sums,
+    Index panels() const { return (channels_ + width_ - 1) / width_; }
+    /// sums (+)= V[k]^T packed[k] over the first `tiles` tiles, for the channels of some panels.
+    void multiply(const T* packed, Index k, Range panels, const Columns<T>& v, Index in, Index tiles, T* sums,
                   Index sums_row, bool accumulate) const {
-        for (Index first = 0; first < channels_; first += width_) {
-            multiply_panel(width_ / lanes<T>, Sum{1, tiles}, packed + k * stride_ + first / width_ * panel_,
-                           v, in, sums + first, sums_row, width_, accumulate);
+        for (Index panel = panels.first; panel < panels.last; ++panel) {
+            multiply_panel(width_ / lanes<T>, Sum{1, tiles}, packed + k * stride_ + panel * panel_, v, in,
+                           sums + panel * width_, sums_row, width_, accumulate);
         }
     }
 
@@ -164,80 +166,72 @@ class WinogradPackedTiles {
     Index width_, panel_, stride_;
 };
 
-/// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels.
+/// to (3,3,features,in) = weight (3,3,in,features) turned round: of the convolution that takes dy to dx.
+template <class T>
+void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
+    constexpr Index run = 16;
+    ctx.parallel((in + run - 1) / run, [&](Index piece) {
+        const Index first = piece * run, inputs = std::min(run, in - first);
+        for (Index tap = 0; tap < 9; ++tap) {
+            const T* from = weight + (tap * in + first) * features;
+            T* turned = to + (8 - tap) * features * in + first;
+            for (Index o = 0; o < features; ++o, ++from, turned += in) {
+                for (Index i = 0; i < inputs; ++i) turned[i] = from[i * features];
+            }
+        }
+    });
+}
+
+/// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: of all points, or of some
+/// rows of them at a time.
 template <class T>
 class WinogradWeights {
   public:
-    WinogradWeights(Index in, Index out, Index points)
+    WinogradWeights(Index in, Index out, Index tile)
         : in_(in),
           out_(out),
-          points_(points),
+          tile_(tile),
           width_(panel_width<T>(out)),
           panel_(in * width_),
           stride_(spread_point<T>(panels() * panel_)) {}
 
-    Index size() const { return points_ * stride_; }
+    /// Of `rows` rows of points.
+    Index size(Index rows) const { return rows * (tile_ + 2) * stride_; }
+    Index panels() const { return (out_ + width_ - 1) / width_; }
 
     /// From weights (3,3,in,out).
-    template <int M>
-    void transform(Cpu& ctx, const T* weight, T* transformed) const {
-        clear_beyond(transformed);
+    void transform(Cpu& ctx, const T* weight, Range rows, T* transformed) const {
+        clear_beyond(rows, transformed);
         const Index pieces = chunks_for(in_);
-        ctx.parallel(pieces, [&](Index piece) {
-            const auto [first, last] = part_of(in_, pieces, piece);
-            for (Index i = first; i < last; ++i) {
-                winograd::weight<M>(weight + i * out_, in_ * out_, out_, transformed, stride_,
-                                    winograd::Panels{width_, panel_, i});
-            }
+        with_tile(tile_, [&](auto m) {
+            ctx.parallel(pieces, [&](Index piece) {
+                const auto [first, last] = part_of(in_, pieces, piece);
+                for (Index i = first; i < last; ++i) {
+                    winograd::weight<m>(weight + i * out_, in_ * out_, out_, rows, transformed, stride_,
+                                        winograd::Panels{width_, panel_, i});
+                }
+            });
         });
     }
 
-    /// From weights (3,3,out,in), turned round: of the convolution that takes dy to dx.
-    template <int M>
-    void transform_turned(Cpu& ctx, const T* weight, T* transformed) const {
-        clear_beyond(transformed);
-        ctx.parallel(panels(), [&](Index panel) {
-            constexpr Index run = 16,
-                            widest = 4 * lanes<T>;   // inputs at a time; channels of a panel at the most
-            alignas(64) T turned[9 * run * widest];  // [tap][input][channel]
-            const Index first = panel * width_, channels = std::min(width_, out_ - first);
-            for (Index i = 0; i < in_; i += run) {
-                const Index inputs = std::min(run, in_ - i);
-                for (Index tap = 0; tap < 9; ++tap) {
-                    const T* from = weight + ((8 - tap) * out_ + first) * in_ + i;
-                    T* to = turned + tap * run * widest;
-                    for (Index c = 0; c < channels; ++c, from += in_) {
-                        for (Index j = 0; j < inputs; ++j) to[j * widest + c] = from[j];
-                    }
-                }
-                for (Index j = 0; j < inputs; ++j) {
-                    winograd::weight<M>(turned + j * widest, run * widest, channels,
-                                        transformed + panel * panel_, stride_,
-                                        winograd::Panels{width_, panel_, i + j});
-                }
-            }
-        });
-    }
-
-    /// out[k] = tiles U[k]
-    void multiply(const T* transformed, Index k, const Columns<T>& tiles, Index count, T* out,
+    /// out[k] = tiles U[k] for the channels of some panels, U[k] being the k-th point of `transformed`.
+    void multiply(const T* transformed, Index k, Range panels, const Columns<T>& tiles, Index count, T* out,
                   Index out_row) const {
-        for (Index panel = 0; panel < panels(); ++panel) {
+        for (Index panel = panels.first; panel < panels.last; ++panel) {
             multiply_panel(width_ / lanes<T>, Sum{1, in_}, transformed + k * stride_ + panel * panel_, tiles,
                            count, out + panel * width_, out_row, width_, false);
         }
     }
 
   private:
-    Index panels() const { return (out_ + width_ - 1) / width_; }
     /// The last panel's channels beyond the last one are zeros.
-    void clear_beyond(T* transformed) const {
+    void clear_beyond(Range rows, T* transformed) const {
         if (out_ % width_ == 0) return;
-        for (Index k = 0; k < points_; ++k)
+        for (Index k = 0; k < rows.size() * (tile_ + 2); ++k)
             std::fill_n(transformed + k * stride_ + (panels() - 1) * panel_, panel_, T(0));
     }
 
-    Index in_, out_, points_;
+    Index in_, out_, tile_;
     Index width_, panel_, stride_;
 };
 

@@ -34,11 +34,14 @@ struct WinogradTiling {
     Index strip_rows;            // tile rows of a strip; divides `rows`
     Index block_strips;
     Index chunks;  // groups of blocks that may run at the same time
+    Index
+        point_rows;  // of a tile's points: those whose weights exist at one time, if the pass transforms them
 
-    static constexpr WinogradTiling of(const ConvolutionSize& size, Index count,
+    static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, Index tile,
                                        const WinogradTraffic& traffic);
 
-    constexpr Index points() const { return (tile + 2) * (tile + 2); }
+    constexpr Index side() const { return tile + 2; }  // of the square of a tile's points
+    constexpr Index points() const { return side() * side(); }
     constexpr Index strips_of_image() const { return rows / strip_rows; }
     constexpr Index strips() const { return count * strips_of_image(); }
     constexpr Index strip_tiles() const { return strip_rows * columns; }
@@ -54,6 +57,22 @@ struct WinogradTiling {
     }
 };
 
+/// Into what the products of some rows of points are shared out: points, and where these are few, their panels of channels.
+class WinogradPieces {
+  public:
+    constexpr WinogradPieces(const WinogradTiling& tiling, Index rows, Index panels)
+        : points_(rows * tiling.side()),
+          panels_(panels),
+          cuts_(rows < tiling.side() ? std::min<Index>(panels, 4) : 1) {}
+
+    constexpr Index count() const { return points_ * cuts_; }
+    constexpr Index point(Index piece) const { return piece / cuts_; }
+    constexpr Range panels(Index piece) const { return part_of(panels_, cuts_, piece % cuts_); }
+
+  private:
+    Index points_, panels_, cuts_;
+};
+
 /// A strip's place in its image.
 struct WinogradStrip {
     Index image;
@@ -65,15 +84,7 @@ struct WinogradStrip {
           pixel_rows(std::min(tiling.strip_rows * tiling.tile, tiling.height - first_row)) {}
 };
 
-/// M, the side of the tiles that take the fewest multiplications: 4, or 3 where that wastes less (6x6 and 3x3 maps).
-constexpr Index winograd_tile(Index height, Index width) {
-    const auto multiplications = [&](Index m) {
-        return ((height + m - 1) / m) * ((width + m - 1) / m) * (m + 2) * (m + 2);
-    };
-    return multiplications(3) < multiplications(4) ? 3 : 4;
-}
-
-constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count,
+constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, Index tile,
                                             const WinogradTraffic& traffic) {
     constexpr Index smallest = Index{3} << 17, largest = Index{64} << 20;  // bytes of a block
     constexpr Index grid_bytes = Index{3} << 18;
@@ -81,7 +92,7 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     t.height = size.height;
     t.width = size.width;
     t.count = count;
-    t.tile = winograd_tile(size.height, size.width);
+    t.tile = tile;
     t.rows = (t.height + t.tile - 1) / t.tile;
     t.columns = (t.width + t.tile - 1) / t.tile;
     // A block's tiles are written and read again, its weights are read once a block. Both take the same time where
@@ -102,6 +113,11 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     constexpr Index near_bytes = Index{5} << 19, fewest_blocks = 8;
     const bool spread = traffic.weight_tensors * weight_bytes <= near_bytes && t.blocks() >= fewest_blocks;
     t.chunks = spread ? chunks_for(t.blocks()) : 1;
+    // Weights too large for the caches are transformed a row of points at a time, again for every block: that takes less
+    // than their way to memory and back. Sums of gradients grow from block to block, so they allow it for one block only.
+    const bool sums = traffic.weight_tensors > 1;
+    const bool by_rows = t.chunks == 1 && weight_bytes > near_bytes && (!sums || t.blocks() == 1);
+    t.point_rows = by_rows ? 1 : t.side();
     return t;
 }
 

@@ -118,31 +118,57 @@ void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile)
     }
 }
 
-/// u = G w G^T. w: 3 x 3 taps, tap by tap `tap` elements apart.
+/// Some rows of the points of u = G w G^T, whose first goes to `u`. w: 3 x 3 taps, tap by tap `tap` elements apart.
 template <int M, class T>
-[[gnu::noinline, gnu::flatten]] void weight(const T* w, Index tap, Index channels, T* u, Index stride,
-                                            const Panels& panels) {
+[[gnu::noinline, gnu::flatten]] void weight(const T* w, Index tap, Index channels, Range rows, T* u,
+                                            Index stride, const Panels& panels) {
+    using cpu::detail::unroll;
+    using G = matrix::Weight<M>;
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        transform<matrix::Weight<M>, P, T>({w + c, 3 * tap, tap},
-                                           square_of_points<M>(u + panels.at(c), stride));
+        P taps[3][3];
+        unroll<9>([&](auto i) { taps[i / 3][i % 3] = packet::ploadu<P>(w + c + i * tap); });
+        T* to = u + panels.at(c);
+        for (Index row = rows.first; row < rows.last; ++row, to += points<M> * stride) {
+            P across[3], results[points<M>];
+            unroll<3>([&](auto column) {
+                across[column] = packet::pmul(packet::pset1<P>(coefficient<G, T>(row, 0)), taps[0][column]);
+                for (int r = 1; r < 3; ++r) {
+                    across[column] = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, r)),
+                                                   taps[r][column], across[column]);
+                }
+            });
+            apply<G>(across, results);
+            unroll<points<M>>([&](auto k) { packet::pstoreu(to + k * stride, results[k]); });
+        }
     });
 }
 
-/// dw += G^T du G, du summed over `copies`, `copy` elements apart, in their order.
+/// dw += what some rows of the points of du give to G^T du G. du, from its first such row on, is summed over `copies`,
+/// `copy` elements apart, in their order.
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void weight_gradient(const T* du, Index stride, Index copies, Index copy,
-                                                     Index channels, T* dw, Index tap) {
+                                                     Index channels, Range rows, T* dw, Index tap) {
+    using cpu::detail::unroll;
+    using G = matrix::Weight<M>;
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        transform<matrix::Transposed<matrix::Weight<M>>, P, T>(
-            square_of_points<M>(du + c, stride), {dw + c, 3 * tap, tap},
-            [&](const T* at) {
-                P sum = packet::ploadu<P>(at);
-                for (Index i = 1; i < copies; ++i) sum = packet::padd(sum, packet::ploadu<P>(at + i * copy));
-                return sum;
-            },
-            [](T* at, Index, Index, const P& value) {
-                packet::pstoreu(at, packet::padd(packet::ploadu<P>(at), value));
+        P taps[3][3];
+        unroll<9>([&](auto i) { taps[i / 3][i % 3] = packet::ploadu<P>(dw + c + i * tap); });
+        const T* from = du + c;
+        for (Index row = rows.first; row < rows.last; ++row) {
+            P values[points<M>], across[3];
+            unroll<points<M>>([&](auto k) {
+                values[k] = packet::ploadu<P>(from + k * stride);
+                for (Index i = 1; i < copies; ++i)
+                    values[k] = packet::padd(values[k], packet::ploadu<P>(from + k * stride + i * copy));
             });
+            apply<matrix::Transposed<G>>(values, across);
+            unroll<9>([&](auto i) {
+                P& sum = taps[i / 3][i % 3];
+                sum = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, i / 3)), across[i % 3], sum);
+            });
+            from += points<M> * stride;
+        }
+        unroll<9>([&](auto i) { packet::pstoreu(dw + c + i * tap, taps[i / 3][i % 3]); });
     });
 }
 
