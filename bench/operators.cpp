@@ -143,7 +143,7 @@ void add(const std::string& name, Index images = 32,
     }
 }
 
-/// A layer's convolution by every algorithm that runs fast here. Winograd's 4x4 tiles may reach four times the peak.
+/// A layer's convolution by every algorithm that runs fast here. Winograd's 6x6 tiles may reach five times the peak.
 template <class Op>
 void add_algorithms(const std::string& layer, Index images) {
     add<Op>("convolution " + layer + " direct", images, daf::Convolution::direct);

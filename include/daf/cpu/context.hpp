@@ -23,7 +23,7 @@ struct Threads {
 enum class Convolution {
     automatic,  // whichever should be faster, by a rule in cpu/convolution.hpp
     direct,     // the most accurate
-    winograd,   // F(4x4,3x3) or F(3x3,3x3): fewer multiplications
+    winograd,   // F(MxM,3x3), M by the layer and the batch: fewer multiplications
     split,      // float as the sum of two bf16, on the processor's matrix tiles (AMX); double goes direct.
                 // Training takes it only if told to
 };
