@@ -44,6 +44,11 @@ void every_kernel(daf::Gpu& gpu) {
     const Batch<Shape<1>, T, Device> losses;
     reduce(gpu, Reduction::mean, losses, View<Shape<1>, double, Device>());
     fill_weights(gpu, Reduction::mean, losses);
+    const View<Shape<1>, Index, Device> count;
+    count_positive(gpu, losses, count);
+    count_largest(gpu, Batch<Shape<7>, T, Device>(), Labels<Device>(), count);
+    count_nearest(gpu, Batch<Shape<512>, T, Device>(), View<Shape<7, 512>, T, Device>(), Labels<Device>(),
+                  count);
     augment(gpu, AugmentCall<T>{});
 }
 
