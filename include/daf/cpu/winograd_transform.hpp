@@ -35,6 +35,30 @@ inline void transform(Square<const T> in, Square<T> out, const Load& load, const
     });
 }
 
+/// The same of one channel, for those that fill no packet: loops, which compilers have less work with.
+template <class Mat, class P, class T, class Load, class Store>
+requires std::is_same_v<P, T>
+inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
+    const auto add_product = [](T& sum, Index row, Index column, T value) {
+        const T factor = coefficient<Mat, T>(row, column);
+        if (factor != 0) sum += factor * value;
+    };
+    T middle[Mat::columns][Mat::rows] = {};
+    for (Index row = 0; row < Mat::columns; ++row) {
+        for (Index column = 0; column < Mat::columns; ++column) {
+            const T value = load(in.data + row * in.rows + column * in.columns);
+            for (Index r = 0; r < Mat::rows; ++r) add_product(middle[row][r], r, column, value);
+        }
+    }
+    for (Index column = 0; column < Mat::rows; ++column) {
+        for (Index r = 0; r < Mat::rows; ++r) {
+            T sum = 0;
+            for (Index row = 0; row < Mat::columns; ++row) add_product(sum, r, row, middle[row][column]);
+            store(out.data + r * out.rows + column * out.columns, r, column, sum);
+        }
+    }
+}
+
 /// The same between memory and memory.
 template <class Mat, class P, class T>
 inline void transform(Square<const T> in, Square<T> out) {
