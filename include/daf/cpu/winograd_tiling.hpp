@@ -113,10 +113,13 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     constexpr Index near_bytes = Index{5} << 19, fewest_blocks = 8;
     const bool spread = traffic.weight_tensors * weight_bytes <= near_bytes && t.blocks() >= fewest_blocks;
     t.chunks = spread ? chunks_for(t.blocks()) : 1;
-    // Weights too large for the caches are transformed a row of points at a time, again for every block: that takes less
-    // than their way to memory and back. Sums of gradients grow from block to block, so they allow it for one block only.
+    // Weights too large for the caches are transformed a row of points at a time: that takes less than their way to memory
+    // and back. Every block does it again, so where there are many the weights must be larger to make up for it, and sums of
+    // gradients, which grow from block to block, do not allow it.
+    constexpr Index far_bytes = Index{20} << 20;
     const bool sums = traffic.weight_tensors > 1;
-    const bool by_rows = t.chunks == 1 && weight_bytes > near_bytes && (!sums || t.blocks() == 1);
+    const bool by_rows =
+        t.chunks == 1 && (t.blocks() == 1 ? weight_bytes > near_bytes : weight_bytes > far_bytes && !sums);
     t.point_rows = by_rows ? 1 : t.side();
     return t;
 }

@@ -59,12 +59,16 @@ inline void transform(Square<const T> in, Square<T> out, const Load& load, const
     }
 }
 
-/// The same between memory and memory.
-template <class Mat, class P, class T>
-inline void transform(Square<const T> in, Square<T> out) {
-    transform<Mat, P>(
-        in, out, [](const T* at) { return packet::ploadu<P>(at); },
-        [](T* at, Index, Index, const P& value) { packet::pstoreu(at, value); });
+template <class P, class T>
+inline P load_packet(const T* at) {
+    return packet::ploadu<P>(at);
+}
+/// Stores to the points of a tile, which lie far apart. A store that misses the caches waits for its line, so a later one's is
+/// asked for now.
+template <class P, class T>
+inline void store_ahead(T* at, Index, Index, const P& value) {
+    __builtin_prefetch(at + 4 * lanes<T>, 1);
+    packet::pstoreu(at, value);
 }
 
 /// Where a transformed tile goes when it is the packed side of a product: channel c in panel c / width.
@@ -85,7 +89,8 @@ constexpr Square<T> square_of_points(T* data, Index stride) {
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void input(const T* x, Index grid_row, Index channels, T* v, Index stride) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        transform<matrix::Input<M>, P, T>({x + c, grid_row, channels}, square_of_points<M>(v + c, stride));
+        transform<matrix::Input<M>, P, T>({x + c, grid_row, channels}, square_of_points<M>(v + c, stride),
+                                          load_packet<P, T>, store_ahead<P, T>);
     });
 }
 
@@ -95,7 +100,8 @@ template <int M, class T>
                                                      Index stride, const Panels& panels) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
         transform<matrix::Transposed<matrix::Output<M>>, P, T>({dy + c, grid_row, channels},
-                                                               square_of_points<M>(w + panels.at(c), stride));
+                                                               square_of_points<M>(w + panels.at(c), stride),
+                                                               load_packet<P, T>, store_ahead<P, T>);
     });
 }
 
