@@ -9,7 +9,7 @@
 using daf::Index;
 
 TEST_CASE("every chunk runs once, whatever the number of threads and chunks") {
-    for (const int threads : {1, 2, 3, 8}) {
+    for (const int threads : {1, 2, 3, 4, 8}) {
         daf::Cpu cpu(daf::Threads{threads});
         CHECK(cpu.threads() == threads);
         for (const Index chunks : {0, 1, 2, 7, 100}) {
@@ -81,7 +81,7 @@ TEST_CASE("a context of no threads works on one") {
 }
 
 TEST_CASE("background work: every chunk runs once, whether workers find time for it or not") {
-    for (const int threads : {1, 2, 3, 8}) {
+    for (const int threads : {1, 2, 3, 4, 8}) {
         daf::Cpu cpu(daf::Threads{threads});
         daf::Cpu::Background work;
         for (const Index chunks : {0, 1, 2, 7, 100}) {

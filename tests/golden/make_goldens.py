@@ -293,11 +293,16 @@ def training_case():
     def adam(decayed, others):
         return torch.optim.Adam(decayed + others, lr=1e-3)
 
+    # Slow enough for float to stay beside double.
+    def slow_adam(decayed, others):
+        return torch.optim.Adam(decayed + others, lr=1e-5)
+
     def sgd(decayed, others):
         groups = [{"params": decayed, "weight_decay": 5e-4}, {"params": others}]
         return torch.optim.SGD(groups, lr=0.01, momentum=0.9, nesterov=True)
 
     train(out, "adam", images, labels, batches, adam, exact_gradient=False)
+    train(out, "slow_adam", images, labels, batches, slow_adam, exact_gradient=False)
     train(out, "sgd", images, labels, batches[:10], sgd, exact_gradient=True)
     return out
 

@@ -132,7 +132,7 @@ void check_same_bits() {
             daf::Cpu one(daf::Threads{1});
             one.set_convolution(algorithm);
             const Pass<T> want = one_by_one(one, given, want_outputs);
-            for (const int threads : {1, 2, 3, 8}) {
+            for (const int threads : {1, 2, 3, 4, 8}) {
                 daf::Cpu cpu(daf::Threads{threads});
                 cpu.set_convolution(algorithm);
                 INFO("batch ", count, ", threads ", threads);

@@ -33,8 +33,8 @@ using Trunk = daf::Sequence<Image,                                         //
 using Head = daf::Sequence<Shape<16>, layer::Named<"fc2", layer::Linear<7>>>;
 using Metric = daf::TripletCentreLoss<Shape<16>, 7>;
 using Net = daf::Network<Trunk, Head, Metric>;
-template <class Backend>
-using Learner = daf::Learner<Net, Backend, double>;
+template <class Backend, class T = double>
+using Learner = daf::Learner<Net, Backend, T>;
 
 const Golden& network_file() {
     static const Golden file("network");
@@ -45,24 +45,26 @@ const Golden& training_file() {
     return file;
 }
 
-std::vector<double> images_of(const Golden& file) {
-    std::vector<double> images = file.batch<Image>("images");
-    for (double& pixel : images) pixel /= 255;
+template <class T = double>
+std::vector<T> images_of(const Golden& file) {
+    std::vector<T> images;
+    for (const double pixel : file.batch<Image>("images")) images.push_back(static_cast<T>(pixel / 255));
     return images;
 }
 
 /// A learner that starts where PyTorch's network does.
-template <class Backend>
-Learner<Backend> learner_from(Backend& ctx, Index batch, const Golden& settings, CentreUpdate update,
-                              const daf::JointObjective& objective, const daf::Optimizer& optimizer) {
+template <class T = double, class Backend>
+Learner<Backend, T> learner_from(Backend& ctx, Index batch, const Golden& settings, CentreUpdate update,
+                                 const daf::JointObjective& objective, const daf::Optimizer& optimizer) {
     Net net;
     net.metric.margin = settings.number("margin");
     net.metric.centre_update = update;
-    Learner<Backend> learner(ctx, daf::max_batch(batch), daf::Seed{1}, net, objective, optimizer);
+    Learner<Backend, T> learner(ctx, daf::max_batch(batch), daf::Seed{1}, net, objective, optimizer);
     auto bound = daf::bind_all_parameters<Net>(learner.parameters().data());
     daf::for_each_parameter(
         daf::operator_names<Net>(), bound, [](const std::string& name, const auto& field, auto& view) {
-            std::ranges::copy(network_file().like("state/" + name, field, view), view.data());
+            const std::vector<double> start = network_file().like("state/" + name, field, view);
+            std::ranges::transform(start, view.data(), [](double value) { return static_cast<T>(value); });
         });
     return learner;
 }
@@ -133,24 +135,34 @@ void check_network(Backend& ctx) {
                   is_state);
 }
 
+/// How far a run may part from PyTorch's in double: each loss of a step and its count of active samples, and each
+/// tensor where it ends.
+struct Apart {
+    double losses, parameters, active = 0;
+};
+double apart(double loss, double want) {
+    return std::abs(loss - want) / std::max(1.0, std::abs(want));
+}
+
 /// A run of steps: every loss, and where it ends.
-template <class Backend>
+template <class T = double, class Backend>
 void check_training(Backend& ctx, const std::string& run, CentreUpdate update,
-                    const daf::Optimizer& optimizer) {
+                    const daf::Optimizer& optimizer, Apart most = {1e-8, 1e-8}) {
     constexpr Index batch = 8;
     const Golden& golden = training_file();
-    const std::vector<double> images = images_of(golden);
+    const std::vector<T> images = images_of<T>(golden);
     const std::vector<std::int32_t> labels = golden.integers("labels");
     const std::vector<std::int32_t> chosen = golden.integers("batches");
     const std::vector<double> losses = golden.numbers(run + "/losses");
     const std::vector<double> active = golden.numbers(run + "/active");
 
-    auto learner =
-        learner_from(ctx, batch, golden, update,
-                     {.lambda = golden.number("lambda"), .centre_rate = golden.number("alpha")}, optimizer);
-    std::ranges::copy(golden.numbers("centres"), learner.centres().data());
+    auto learner = learner_from<T>(ctx, batch, golden, update,
+                                   {.lambda = golden.number("lambda"), .centre_rate = golden.number("alpha")},
+                                   optimizer);
+    std::ranges::transform(golden.numbers("centres"), learner.centres().data(),
+                           [](double value) { return static_cast<T>(value); });
 
-    std::vector<double> x(batch * Image::size);
+    std::vector<T> x(batch * Image::size);
     std::vector<std::int32_t> y(batch);
     for (std::size_t step = 0; step < active.size(); ++step) {
         for (std::size_t i = 0; i < batch; ++i) {
@@ -161,13 +173,13 @@ void check_training(Backend& ctx, const std::string& run, CentreUpdate update,
         }
         const daf::StepResult result = learner.step(daf::batch_of<Image>(x), daf::labels_of(y));
         INFO("step ", step);
-        CHECK(std::abs(result.loss - losses[3 * step]) <= 1e-8);
-        CHECK(std::abs(result.softmax - losses[3 * step + 1]) <= 1e-8);
-        CHECK(std::abs(result.metric - losses[3 * step + 2]) <= 1e-8);
-        CHECK(static_cast<double>(result.active) == active[step]);
+        CHECK(apart(result.loss, losses[3 * step]) <= most.losses);
+        CHECK(apart(result.softmax, losses[3 * step + 1]) <= most.losses);
+        CHECK(apart(result.metric, losses[3 * step + 2]) <= most.losses);
+        CHECK(std::abs(static_cast<double>(result.active) - active[step]) <= most.active);
     }
-    check_tensors(golden, run + "/final/", daf::bind_all_parameters<Net>(learner.parameters().data()), 1e-8,
-                  is_any);
+    check_tensors(golden, run + "/final/", daf::bind_all_parameters<Net>(learner.parameters().data()),
+                  most.parameters, is_any);
 }
 
 }  // namespace
@@ -186,6 +198,18 @@ TEST_CASE("golden: the whole network, forward and backward") {
 TEST_CASE("golden: 50 steps of training with Adam, centres by Eq 12") {
     daf::Cpu cpu(daf::Threads{2});
     check_training(cpu, "adam", CentreUpdate::equation_12, daf::Adam{.learning_rate = 1e-3});
+}
+
+// Seen: losses 0.6 % apart at most, tensors 0.3 %. This network amplifies rounding: at a rate of 1e-3 PyTorch's own float parts
+// from its double by up to 1.1 in the loss.
+TEST_CASE("golden: 50 steps of training in float stay beside PyTorch in double, whatever the convolution") {
+    for (const auto convolution :
+         {daf::Convolution::direct, daf::Convolution::winograd, daf::Convolution::automatic}) {
+        daf::Cpu cpu(daf::Threads{2});
+        cpu.set_convolution(convolution);
+        check_training<float>(cpu, "slow_adam", CentreUpdate::equation_12, daf::Adam{.learning_rate = 1e-5},
+                              {.losses = 0.03, .parameters = 0.03, .active = 1});
+    }
 }
 
 TEST_CASE("golden: 10 steps with SGD, Nesterov momentum and weight decay, centres by their gradient") {

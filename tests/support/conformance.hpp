@@ -224,8 +224,8 @@ void conform(Op op = {}, const Promise& promise = {}) {
             return some;
         };
         for (const Index count : promise.batches) {
-            check_same_bits<Op, float>(op, count, "threads", {1, 2, 3, 8}, with_threads);
-            check_same_bits<Op, double>(op, count, "threads", {1, 2, 3, 8}, with_threads);
+            check_same_bits<Op, float>(op, count, "threads", {1, 2, 3, 4, 8}, with_threads);
+            check_same_bits<Op, double>(op, count, "threads", {1, 2, 3, 4, 8}, with_threads);
         }
     }
 }

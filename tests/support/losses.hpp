@@ -78,7 +78,7 @@ void check_centre_update(Op op, Index count, double tolerance) {
     daf::Reference reference;
     Workbench<Op, double, daf::Reference> oracle(reference, op, count, 6);
     std::vector<T> first;
-    for (const int threads : {1, 2, 3, 8}) {
+    for (const int threads : {1, 2, 3, 4, 8}) {
         INFO("batch ", count, ", threads ", threads);
         daf::Cpu cpu(daf::Threads{threads});
         Workbench<Op, T, daf::Cpu> bench(cpu, op, count, 6);
