@@ -138,25 +138,11 @@ class ConvolutionForward {
 
     /// Of transform_and_run.
     Index whole_scratch(int threads) const {
-        return std::visit(
-            [&](const auto& pass) {
-                if constexpr (requires { pass.whole_scratch(threads); }) return pass.whole_scratch(threads);
-                return scratch_size<T>(pass.transformed()) + pass.scratch(threads);
-            },
-            pass_);
+        return std::visit([&](const auto& pass) { return pass.whole_scratch(threads); }, pass_);
     }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
                            const AfterPixels& after) const {
-        std::visit(
-            [&](const auto& pass) {
-                if constexpr (requires { pass.whole_scratch(1); }) {
-                    return pass.transform_and_run(ctx, frame, weight, x, y, after);
-                }
-                T* weights = frame.take<T>(pass.transformed());
-                pass.transform(ctx, weight, weights);
-                pass.run(ctx, frame, weights, x, y, {}, after);
-            },
-            pass_);
+        std::visit([&](const auto& pass) { pass.transform_and_run(ctx, frame, weight, x, y, after); }, pass_);
     }
 
   private:

@@ -203,7 +203,7 @@ class ConvolutionWeightGradient {
 
 /// y of x.
 template <class T>
-class DirectForward {
+class DirectForward : public TransformsFirst<DirectForward<T>, T> {
   public:
     DirectForward(const ConvolutionSize& size, Index count)
         : size_(size), count_(count), grid_(GridConvolution<T>::forward(size)) {}

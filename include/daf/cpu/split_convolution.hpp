@@ -102,7 +102,7 @@ class SplitProduct {
     SplitWeights weights_;
 };
 
-class SplitForward {
+class SplitForward : public TransformsFirst<SplitForward, float> {
   public:
     SplitForward(const ConvolutionSize& size, Index count)
         : size_(size), tiling_(SplitTiling::of(size, count, 1)), product_(tiling_, size.in, size.features) {}
