@@ -57,9 +57,11 @@ class CompiledNetwork final : public FaceNetwork {
     Index parameter_count() const override { return daf::parameter_count<Net>; }
     Index bytes() const override { return bytes_; }
 
-    daf::StepResult step(std::span<const float> images, std::span<const std::int32_t> labels) override {
-        return learner_.step(images_of(images), daf::labels_of(labels));
+    bool runs_beside_host() const override { return !Learner::in_host_memory; }
+    void queue_step(std::span<const float> images, std::span<const std::int32_t> labels) override {
+        learner_.queue_step(images_of(images), daf::labels_of(labels));
     }
+    daf::StepResult finish_step() override { return learner_.finish_step(); }
 
     void judge(std::span<const float> images, std::span<const std::int32_t> labels,
                Judgement& so_far) override {

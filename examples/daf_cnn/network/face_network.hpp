@@ -86,8 +86,19 @@ class FaceNetwork {
     /// Memory that it and its context have taken.
     virtual Index bytes() const = 0;
 
-    /// One step of training. images: labels.size() images of side() x side() in [0, 1].
-    virtual daf::StepResult step(std::span<const float> images, std::span<const std::int32_t> labels) = 0;
+    /// Whether steps run while the host does something else. Then a second one may be queued before the first is finished,
+    /// and its images travel meanwhile.
+    virtual bool runs_beside_host() const = 0;
+    /// Queues one step of training. images: labels.size() images of side() x side() in [0, 1]; the memory may be reused when
+    /// the call returns. Checkpoints, figures and centres are those behind every step that is queued.
+    virtual void queue_step(std::span<const float> images, std::span<const std::int32_t> labels) = 0;
+    /// The figures of the oldest step that is not finished, which then is.
+    virtual daf::StepResult finish_step() = 0;
+    /// Both at once.
+    daf::StepResult step(std::span<const float> images, std::span<const std::int32_t> labels) {
+        queue_step(images, labels);
+        return finish_step();
+    }
     /// Adds what the network, as it is used, makes of a batch.
     virtual void judge(std::span<const float> images, std::span<const std::int32_t> labels,
                        Judgement& so_far) = 0;
@@ -96,8 +107,9 @@ class FaceNetwork {
     virtual std::vector<Reading> read(std::span<const float> images) = 0;
     /// Where its attention looks; empty for a network without.
     virtual std::vector<Gaze> gaze(std::span<const float> images) = 0;
-    /// After step(images, ...) whose loss is not finite: the first layer concerned, as checkpoints call it; "the images"
-    /// or "the losses" where no layer is.
+    /// When the step on `images` has been finished and its loss is not finite: the first layer concerned, as checkpoints
+    /// call it; "the images" or "the losses" where no layer is. A step queued behind it does no harm if its loss is not
+    /// finite either, since it then moved no weight.
     virtual std::string first_not_finite(std::span<const float> images) = 0;
     /// The same of the network as it is used, for images whose judgement is not finite.
     virtual std::string first_not_finite_judging(std::span<const float> images) = 0;

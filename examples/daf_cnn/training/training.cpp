@@ -95,6 +95,8 @@ struct Training::Session {
     bool save_is_due() const {
         return save_every > Clock::duration::zero() && Clock::now() - saved >= save_every;
     }
+    /// Whether something waits for a moment in which no step is under way.
+    bool wants_pause() const { return stop.signal() != 0 || save_is_due(); }
     /// Seconds since the last call.
     double lap_seconds() {
         const auto now = Clock::now();
@@ -114,20 +116,32 @@ void Training::run(Progress& progress) {
     }
 }
 
+/// Beside a device, images are read and sent while the step before runs. A checkpoint is what all queued steps have made of
+/// the network, so before a pause none is queued ahead.
 void Training::train_epoch(Session& session) {
     const int epoch = epochs_done_ + 1, steps = steps_of_epoch();
     feeder_.begin(epoch, unfinished_.steps);
-    while (unfinished_.steps < steps) {
+    int queued = unfinished_.steps;
+    const auto queue_next = [&] {
         const Feeder::Batch batch = feeder_.next();
         unfinished_.data_wait += batch.waited;
-        const daf::StepResult result = network_.step(batch.images, batch.labels);
+        network_.queue_step(batch.images, batch.labels);
+        ++queued;
+    };
+    while (unfinished_.steps < steps) {
+        if (queued == unfinished_.steps) queue_next();
+        if (network_.runs_beside_host() && queued < steps && !session.wants_pause()) queue_next();
+        const daf::StepResult result = network_.finish_step();
         const std::string where = formatted("epoch %d, batch %d of %d", epoch, unfinished_.steps + 1, steps);
-        if (!std::isfinite(result.loss))
-            diverged(where, result.loss, network_.first_not_finite(batch.images));
+        if (!std::isfinite(result.loss)) {
+            feeder_.begin(epoch, unfinished_.steps);  // the feeder may be further
+            diverged(where, result.loss, network_.first_not_finite(feeder_.next().images));
+        }
         unfinished_.add(result);
         session.progress.step(epoch, unfinished_.steps, steps, unfinished_.mean_loss(),
                               unfinished_.accuracy());
-        between_batches(session, where);
+        unfinished_.seconds += session.lap_seconds();
+        if (queued == unfinished_.steps) pause(session, where);
     }
 }
 
@@ -138,14 +152,14 @@ Judgement Training::validate(Session& session) {
                     [&](const Judgement& so_far, std::span<const float> images) {
                         if (!std::isfinite(so_far.softmax_sum))
                             diverged(where, so_far.softmax_sum, network_.first_not_finite_judging(images));
-                        between_batches(session, where);
+                        unfinished_.seconds += session.lap_seconds();
+                        pause(session, where);
                     });
     unfinished_.seconds += session.lap_seconds();
     return validation;
 }
 
-void Training::between_batches(Session& session, const std::string& where) {
-    unfinished_.seconds += session.lap_seconds();
+void Training::pause(Session& session, const std::string& where) {
     if (const int signal = session.stop.signal()) {
         network_.save(folder_.last(), checkpoint());
         stopped(signal, "in " + where);

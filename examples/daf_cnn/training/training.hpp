@@ -54,8 +54,8 @@ class Training {
     int steps_of_epoch() const;
     void train_epoch(Session& session);
     Judgement validate(Session& session);
-    /// Saves when it is time to, and stops when a signal asks for it.
-    void between_batches(Session& session, const std::string& where);
+    /// While no step is under way: saves when it is time to, and stops when a signal asks for it.
+    void pause(Session& session, const std::string& where);
     void save_within_epoch(Session& session);
     EpochRecord record_of(const Judgement& validation) const;
     void finish_epoch(EpochRecord record, Session& session);
