@@ -2,11 +2,15 @@
 """daf-cnn and what its user would take instead, timed on the same work, each in a process of its own, turn by turn.
 
 usage: compare_peers.py --program build/release/daf-cnn [--mode train|infer|attention|tc] [--preset paper|half|lite]
-                        [--batch N] [--threads T] [--rounds R]
+                        [--batch N] [--threads T] [--rounds R] [--device cpu|gpu] [--goal X]
 
 Run it by the Python of a virtual environment that holds PyTorch and, for --mode infer, whichever of onnx with
 onnxscript and onnxruntime, and openvino. What is not installed is left out, and named. A contender's time is the
 median over the rounds of the medians of its iterations; memory is the most that its process had resident.
+
+On a GPU an iteration ends when the GPU has done its work. PyTorch is left its own choice of TF32, and looks for the fastest
+convolutions; bf16 autocast goes with channels last, torch.compile with CUDA graphs. --goal says whether the best of the others
+takes X times as long as daf.
 """
 import argparse
 import importlib.util
@@ -18,14 +22,16 @@ import sys
 import tempfile
 import time
 
-# contender: the modules that it needs, the modes that it can do
-EVERY = ("train", "infer", "attention", "tc")
+# contender: the modules that it needs, the modes that it can do, the devices that it is run on
+EVERY, MAPS = ("train", "infer", "attention", "tc"), ("train", "infer", "attention")
 CONTENDERS = {
-    "torch": (("torch",), EVERY),
-    "torch, channels last": (("torch",), ("train", "infer", "attention")),
-    "torch.compile": (("torch",), EVERY),
-    "onnxruntime": (("torch", "onnx", "onnxscript", "onnxruntime"), ("infer",)),
-    "openvino": (("torch", "onnx", "onnxscript", "openvino"), ("infer",)),
+    "torch": (("torch",), EVERY, ("cpu", "gpu")),
+    "torch, channels last": (("torch",), MAPS, ("cpu", "gpu")),
+    "torch, bf16": (("torch",), MAPS, ("gpu",)),
+    "torch.compile": (("torch",), EVERY, ("cpu", "gpu")),
+    "torch.compile, bf16": (("torch",), MAPS, ("gpu",)),
+    "onnxruntime": (("torch", "onnx", "onnxscript", "onnxruntime"), ("infer",), ("cpu",)),
+    "openvino": (("torch", "onnx", "onnxscript", "openvino"), ("infer",), ("cpu",)),
 }
 
 
@@ -43,52 +49,110 @@ def times(iteration):
 
 def torch_iteration(work, name):
     import torch
-    from torch.nn import functional as F
     import peer_network as peer
 
+    on_gpu, bf16 = work.device == "gpu", "bf16" in name
     torch.manual_seed(0)
     torch.set_num_threads(work.threads)
-    side, widths, embedding, _ = peer.PRESETS[work.preset]
-    layout = torch.channels_last if "channels last" in name else torch.contiguous_format
-    compiled = torch.compile if "compile" in name else lambda function: function
+    if on_gpu:
+        torch.set_default_device("cuda")
+        torch.backends.cudnn.benchmark = True
+    layout = torch.channels_last if bf16 or "channels last" in name else torch.contiguous_format
+    graphs = {"mode": "reduce-overhead"} if on_gpu else {}
+
+    def compiled(function):
+        return torch.compile(function, **graphs) if "compile" in name else function
+
+    def forward(function):
+        """`function`, compiled and by bf16 where the contender is so."""
+        function = compiled(function)
+
+        def call(*arguments):
+            if on_gpu and "compile" in name:
+                torch.compiler.cudagraph_mark_step_begin()
+            with torch.autocast("cuda", torch.bfloat16, enabled=bf16):
+                return function(*arguments)
+        return call
+
+    iteration = MAKERS[work.mode](work, peer, layout, forward)
+    if not on_gpu:
+        return iteration
+
+    def finished():
+        iteration()
+        torch.cuda.synchronize()
+    return finished
+
+
+def torch_training(work, peer, layout, forward):
+    import torch
+    from torch.nn import functional as F
+
+    side, _, embedding, _ = peer.PRESETS[work.preset]
     labels, centres = torch.randint(peer.CLASSES, (work.batch,)), 0.01 * torch.randn(peer.CLASSES, embedding)
+    net = peer.DafCnn(work.preset).to(memory_format=layout)
+    x = torch.rand(work.batch, 1, side, side).to(memory_format=layout)
+    adam = torch.optim.Adam(net.parameters(), fused=True)
 
-    if work.mode == "tc":
-        e, loss = torch.rand(work.batch, embedding, requires_grad=True), compiled(peer.tc_loss)
+    def joint_loss(x, centres):
+        logits, e = net(x)
+        value, active, intruder = peer.tc_loss(e, labels, centres)
+        return F.cross_entropy(logits, labels) + peer.WEIGHT * value, e, active, intruder
 
-        def iteration():
-            e.grad = None
-            value, active, intruder = loss(e, labels, centres)
-            value.backward()
-            peer.move_centres(e.detach(), labels, active, intruder, centres)
-    elif work.mode == "attention":
-        shape = (work.batch, widths[-1], side // 16, side // 16)
-        x = torch.rand(shape).to(memory_format=layout).requires_grad_()
-        dy = torch.rand(shape).to(memory_format=layout)
-        attention = peer.Attention(widths[-1])
-        refine = compiled(attention)
+    run = forward(joint_loss)
 
-        def iteration():
-            x.grad = None
-            attention.zero_grad()
-            refine(x).backward(dy)
-    else:
-        net = peer.DafCnn(work.preset).to(memory_format=layout)
-        x = torch.rand(work.batch, 1, side, side).to(memory_format=layout)
-        run = compiled(net)
-        if work.mode == "infer":
-            net.eval()
-            return torch.inference_mode()(lambda: run(x))
-        adam = torch.optim.Adam(net.parameters(), fused=True)
-
-        def iteration():
-            adam.zero_grad()
-            logits, e = run(x)
-            value, active, intruder = peer.tc_loss(e, labels, centres)
-            (F.cross_entropy(logits, labels) + peer.WEIGHT * value).backward()
-            adam.step()
-            peer.move_centres(e.detach(), labels, active, intruder, centres)
+    def iteration():
+        adam.zero_grad()
+        loss, e, active, intruder = run(x, centres)
+        loss.backward()
+        adam.step()
+        peer.move_centres(e.detach().float(), labels, active, intruder, centres)
     return iteration
+
+
+def torch_inference(work, peer, layout, forward):
+    import torch
+
+    side = peer.PRESETS[work.preset][0]
+    x = torch.rand(work.batch, 1, side, side).to(memory_format=layout)
+    run = forward(peer.DafCnn(work.preset).to(memory_format=layout).eval())
+    return torch.inference_mode()(lambda: run(x))
+
+
+def torch_attention(work, peer, layout, forward):
+    import torch
+
+    side, widths, _, _ = peer.PRESETS[work.preset]
+    shape = (work.batch, widths[-1], side // 16, side // 16)
+    x = torch.rand(shape).to(memory_format=layout).requires_grad_()
+    attention = peer.Attention(widths[-1]).to(memory_format=layout)
+    refine = forward(attention)
+    dy = torch.rand(shape).to(memory_format=layout)
+
+    def iteration():
+        x.grad = None
+        attention.zero_grad()
+        y = refine(x)
+        y.backward(dy.to(y.dtype))
+    return iteration
+
+
+def torch_tc(work, peer, _, forward):
+    import torch
+
+    embedding = peer.PRESETS[work.preset][2]
+    labels, centres = torch.randint(peer.CLASSES, (work.batch,)), 0.01 * torch.randn(peer.CLASSES, embedding)
+    e, loss = torch.rand(work.batch, embedding, requires_grad=True), forward(peer.tc_loss)
+
+    def iteration():
+        e.grad = None
+        value, active, intruder = loss(e, labels, centres)
+        value.backward()
+        peer.move_centres(e.detach(), labels, active, intruder, centres)
+    return iteration
+
+
+MAKERS = {"train": torch_training, "infer": torch_inference, "attention": torch_attention, "tc": torch_tc}
 
 
 def exported_network(work, folder):
@@ -143,6 +207,42 @@ def measured(command):
     return statistics.median(json.loads(lines[-1])["ms"]), usage.ru_maxrss / 1024
 
 
+def commands_of(work):
+    """What runs each contender of this work, daf first, and who of them is not installed."""
+    same = [f"--{key}={getattr(work, key)}" for key in ("mode", "preset", "batch", "threads", "device")]
+    commands, absent = {"daf": [work.program, "bench", *same, "--json"]}, []
+    for name, (modules, modes, devices) in CONTENDERS.items():
+        if work.mode not in modes or work.device not in devices:
+            continue
+        if all(importlib.util.find_spec(module) for module in modules):
+            commands[name] = [sys.executable, os.path.abspath(__file__), *same, f"--play={name}"]
+        else:
+            absent.append(name)
+    return commands, absent
+
+
+def print_table(work, results):
+    """results: for each contender, (ms, MB) of its rounds. What a host has resident says nothing of a GPU."""
+    where = "one GPU" if work.device == "gpu" else f"{work.threads} threads"
+    print(f"{work.mode}, {work.preset}, batch {work.batch}, {where}, {work.rounds} rounds\n")
+    columns = [("ms", 10)] + [("MB", 6)] * (work.device == "cpu") + [("its time over daf's", 19)]
+    print(" | ".join([f"{'contender':<22}"] + [f"{name:>{width}}" for name, width in columns]))
+    print(" | ".join(["-" * 22] + ["-" * width for _, width in columns]))
+    ms = {name: statistics.median(ms for ms, _ in rounds) for name, rounds in results.items() if rounds}
+    for name in ms:
+        cells = [f"{ms[name]:.3f}"] + [f"{max(mb for _, mb in results[name]):.0f}"] * (work.device == "cpu")
+        cells.append(f"{ms[name] / ms['daf']:.2f}" if "daf" in ms else "?")
+        print(" | ".join([f"{name:<22}"] + [f"{cell:>{width}}" for cell, (_, width) in zip(cells, columns)]))
+    others = {name: value for name, value in ms.items() if name != "daf"}
+    if work.goal and others and "daf" in ms:
+        best = min(others, key=others.get)
+        ratio = others[best] / ms["daf"]
+        print(f"\ngoal {work.goal:g}: {'met' if ratio >= work.goal else 'missed'}, "
+              f"the best of the others ({best}) takes {ratio:.2f} of daf's time")
+    elif work.goal:
+        print(f"\ngoal {work.goal:g}: nobody to compare with")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default="build/release/daf-cnn")
@@ -151,6 +251,8 @@ def main():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--goal", type=float)
     parser.add_argument("--play", help=argparse.SUPPRESS)
     work = parser.parse_args()
     if work.play:
@@ -158,16 +260,7 @@ def main():
         return 0
 
     os.environ["OMP_NUM_THREADS"] = str(work.threads)
-    same = [f"--{key}={getattr(work, key)}" for key in ("mode", "preset", "batch", "threads")]
-    commands, absent = {"daf": [work.program, "bench", *same, "--json"]}, []
-    for name, (modules, modes) in CONTENDERS.items():
-        if work.mode not in modes:
-            continue
-        if all(importlib.util.find_spec(module) for module in modules):
-            commands[name] = [sys.executable, os.path.abspath(__file__), *same, f"--play={name}"]
-        else:
-            absent.append(name)
-
+    commands, absent = commands_of(work)
     results, failures = {name: [] for name in commands}, {}
     for _ in range(work.rounds):
         for name, command in commands.items():
@@ -175,16 +268,7 @@ def main():
                 results[name].append(measured(command))
             except (OSError, RuntimeError, ValueError, KeyError) as error:
                 failures[name] = error
-    print(f"{work.mode}, {work.preset}, batch {work.batch}, {work.threads} threads, {work.rounds} rounds\n")
-    print(f"{'contender':<22} | {'ms':>10} | {'MB':>6} | its time over daf's")
-    print(f"{'-' * 22} | {'-' * 10} | {'-' * 6} | {'-' * 19}")
-    daf = statistics.median(ms for ms, _ in results["daf"]) if results["daf"] else None
-    for name, rounds in results.items():
-        if not rounds:
-            continue
-        ms = statistics.median(ms for ms, _ in rounds)
-        ratio = f"{ms / daf:.2f}" if daf else "?"
-        print(f"{name:<22} | {ms:>10.3f} | {max(mb for _, mb in rounds):>6.0f} | {ratio:>19}")
+    print_table(work, results)
     for name in absent:
         print(f"not installed: {name} ({', '.join(CONTENDERS[name][0])})")
     for name, error in failures.items():

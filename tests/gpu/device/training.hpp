@@ -1,0 +1,52 @@
+#pragma once
+// Twenty steps of training on any backend, small enough for a CPU that plays a device.
+#include <daf/net/learner.hpp>
+#include <vector>
+
+#include "../../support/tiny_network.hpp"
+
+namespace daf_test {
+
+/// What is left of a run.
+struct Trained {
+    std::vector<double> losses;      // L, softmax and Triplet-Centre loss of every step
+    std::vector<daf::Index> counts;  // active and recognised samples of every step
+    std::vector<double> parameters;  // running statistics and centres among them
+    friend bool operator==(const Trained&, const Trained&) = default;
+};
+
+/// A whole network with attention, dropout before both of its linear layers and the Triplet-Centre loss, by Adam; the last
+/// batch is a smaller one. Queued as a training loop does it, the next step while one runs.
+template <class T, class Backend>
+Trained trained(Backend& ctx) {
+    constexpr int steps = 20;
+    constexpr daf::Index largest = 16;
+    TinyNetwork net;
+    net.metric.margin = 2;
+    daf::Learner<TinyNetwork, Backend, T> learner(ctx, daf::max_batch(largest), daf::Seed{5}, net,
+                                                  {.lambda = 0.05},
+                                                  daf::Adam{.learning_rate = 0.03, .weight_decay = 1e-3});
+    Trained result;
+    const auto queue = [&](int step) {
+        const TinyData<T> data(step + 1 < steps ? largest : largest - 5,
+                               static_cast<std::uint64_t>(step + 1));
+        learner.queue_step(data.images(), data.classes());
+    };
+    queue(0);
+    for (int step = 1; step <= steps; ++step) {
+        if (step < steps) queue(step);
+        const daf::StepResult figures = learner.finish_step();
+        result.losses.insert(result.losses.end(), {figures.loss, figures.softmax, figures.metric});
+        result.counts.insert(result.counts.end(), {figures.active, figures.correct});
+    }
+    std::vector<T> parameters(learner.parameters().size());
+    ctx.copy_out(parameters.data(), std::span<const T>(learner.parameters()).data(),
+                 static_cast<daf::Index>(parameters.size()));
+    result.parameters.assign(parameters.begin(), parameters.end());
+    return result;
+}
+
+/// The same on daf::Cpu, whose headers are not for nvcc.
+Trained trained_on_cpu();
+
+}  // namespace daf_test

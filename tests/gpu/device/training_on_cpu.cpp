@@ -1,0 +1,8 @@
+#include <daf/daf.hpp>
+
+#include "training.hpp"
+
+daf_test::Trained daf_test::trained_on_cpu() {
+    daf::Cpu cpu;
+    return trained<float>(cpu);
+}
