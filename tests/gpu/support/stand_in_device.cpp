@@ -30,6 +30,11 @@ StandInDevice& device() {
     return only;
 }
 
+StandInDevice::~StandInDevice() {
+    open(memory_);
+    for (std::byte* at : kept_) std::free(at);
+}
+
 cudaError_t StandInDevice::refuse_while_recording() {
     if (lost != cudaSuccess) return lost;
     bool records = false;
@@ -52,7 +57,10 @@ cudaError_t StandInDevice::allocate(void** at, std::size_t bytes) {
 
 cudaError_t StandInDevice::free(void* at) {
     if (at == nullptr) return cudaSuccess;
-    if (const cudaError_t refused = refuse_while_recording()) return refused;
+    if (const cudaError_t refused = refuse_while_recording()) {
+        kept_.push_back(static_cast<std::byte*>(at));
+        return refused;
+    }
     run_all();
     const auto found = memory_.find(static_cast<std::byte*>(at));
     if (found == memory_.end()) return fail(cudaErrorInvalidValue);

@@ -45,6 +45,11 @@ namespace daf_test {
 
 class StandInDevice {
   public:
+    StandInDevice() = default;
+    StandInDevice(const StandInDevice&) = delete;
+    StandInDevice& operator=(const StandInDevice&) = delete;
+    ~StandInDevice();
+
     RuntimeFigures figures;
     StandInMachine machine;
     std::map<const void*, KnownKernel> kernels;
@@ -85,6 +90,7 @@ class StandInDevice {
 
     cudaError_t last_error_ = cudaSuccess;
     std::map<std::byte*, std::size_t> memory_;
+    std::vector<std::byte*> kept_;  // what it refused to take back; the process's end does
     std::map<void*, std::size_t> pinned_;
     std::vector<std::unique_ptr<CUstream_st>> streams_;
     std::mt19937_64 order_;
