@@ -2,6 +2,7 @@
 // network plays the device, as late as a device may be.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <daf/cpu/context.hpp>
 #include <deque>
@@ -28,16 +29,21 @@ class LateNetwork final : public FaceNetwork {
     int steps_queued() const { return queued_; }
     std::size_t most_unfinished() const { return most_unfinished_; }
     bool saved_ahead() const { return saved_ahead_; }
+    /// Whether first_not_finite was told the images of the step that was finished last.
+    bool asked_of_last_step() const { return asked_of_last_step_; }
 
     bool runs_beside_host() const override { return true; }
     void queue_step(std::span<const float> images, std::span<const std::int32_t> labels) override {
         waiting_.push_back({{images.begin(), images.end()}, {labels.begin(), labels.end()}});
+        seen_.push_back(waiting_.back().images);
         most_unfinished_ = std::max(most_unfinished_, ++unfinished_);
         if (++queued_ == signal_at_) std::raise(signal_);
     }
     daf::StepResult finish_step() override {
         if (unfinished_ == waiting_.size()) run_one();
         --unfinished_;
+        last_ = std::move(seen_.front());
+        seen_.pop_front();
         return network_.finish_step();
     }
 
@@ -54,6 +60,7 @@ class LateNetwork final : public FaceNetwork {
     }
     std::vector<daf_cnn::Gaze> gaze(std::span<const float> images) override { return current().gaze(images); }
     std::string first_not_finite(std::span<const float> images) override {
+        asked_of_last_step_ = std::ranges::equal(images, last_);
         return current().first_not_finite(images);
     }
     std::string first_not_finite_judging(std::span<const float> images) override {
@@ -91,7 +98,9 @@ class LateNetwork final : public FaceNetwork {
     std::deque<Input> waiting_;  // those that have not run
     std::size_t unfinished_ = 0, most_unfinished_ = 0;
     int queued_ = 0, signal_at_ = 0, signal_ = 0;
-    bool saved_ahead_ = false;
+    std::deque<std::vector<float>> seen_;  // images of those that are not finished
+    std::vector<float> last_;              // of the one that was finished last
+    bool saved_ahead_ = false, asked_of_last_step_ = false;
 };
 
 /// Two epochs of six steps, then, without a rise, the best model again.
@@ -209,4 +218,5 @@ TEST_CASE("beside a device: a loss that is not finite is told as on the CPU") {
     CHECK(daf_test::contains(message, " of 12: the loss is "));
     CHECK(daf_test::message_of<daf_cnn::Diverged>([&] { late.train_late(); }) == message);
     CHECK(late.late().most_unfinished() == 2);
+    CHECK(late.late().asked_of_last_step());
 }
