@@ -46,12 +46,12 @@ TEST_CASE("the passes by any tile keep every shape") {
     }
 }
 
-TEST_CASE("weights that are transformed a row of points at a time give what all at once give") {
-    // 64 points of 128 x 176 channels are more than a cache holds; five images are one block.
-    const daf::cpu::ConvolutionSize large{12, 12, 128, 176, 3, 1};
+TEST_CASE("weights that are transformed a panel of channels at a time give what all at once give") {
+    // 64 points of 128 x 180 channels are more than a cache holds; five images are one block; the last panel is not full.
+    const daf::cpu::ConvolutionSize large{12, 12, 128, 180, 3, 1};
     const daf::cpu::WinogradTraffic traffic{large.in + large.features, large.in, 1, sizeof(double)};
     const auto tiling = daf::cpu::WinogradTiling::of(large, 5, 6, traffic);
-    CHECK(tiling.point_rows == 1);
+    CHECK(tiling.by_panels);
     const Passes<double> want(large, 5, {Convolution::direct});
     const Passes<double> got(large, 5, {Convolution::winograd, 6});
     CHECK(daf_test::error(got.y, want.y) <= 1e-12);

@@ -21,9 +21,9 @@ class WinogradForward {
           grids_(tiling_, size.in) {}
 
     /// Elements of the weights as this pass reads them; they do not depend on the count.
-    Index transformed() const { return weights_.size(tiling_.side()); }
+    Index transformed() const { return weights_.size(); }
     void transform(Cpu& ctx, const T* weight, T* transformed) const {
-        weights_.transform(ctx, weight, {0, tiling_.side()}, transformed);
+        weights_.transform(ctx, weight, transformed);
     }
 
     /// Parts of the output that AfterPixels may be called for at the same time.
@@ -35,32 +35,48 @@ class WinogradForward {
     }
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels& after) const {
-        run(
-            ctx, frame, tiling_.side(), [&](Range) { return transformed; }, x, y, finish, after);
+        const auto multiply_block = [&](const T* v, T* m, Index tiles) {
+            ctx.parallel(tiling_.points(), [&](Index k) {
+                weights_.multiply(transformed, k, v_.tiles(v, k), tiles, m_.at(m, k), m_.row());
+            });
+        };
+        run_blocks(ctx, frame, multiply_block, x, y, finish, after);
     }
 
     Index whole_scratch(int threads) const {
-        return scratch_size<T>(weights_.size(tiling_.point_rows)) + scratch(threads);
+        return scratch(threads) + (tiling_.by_panels ? threads * scratch_size<T>(weights_.piece_size())
+                                                     : scratch_size<T>(weights_.size()));
     }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
                            const AfterPixels& after) const {
-        T* transformed = frame.take<T>(weights_.size(tiling_.point_rows));
-        if (tiling_.point_rows == tiling_.side()) {
+        if (!tiling_.by_panels) {
+            T* transformed = frame.take<T>(weights_.size());
             transform(ctx, weight, transformed);
             return run(ctx, frame, transformed, x, y, {}, after);
         }
-        const auto weights_of = [&](Range rows) {
-            weights_.transform(ctx, weight, rows, transformed);
-            return transformed;
+        PerThread<T> pieces(frame, ctx.threads(), weights_.piece_size());
+        const auto multiply_block = [&](const T* v, T* m, Index tiles) {
+            const Index side = tiling_.side();
+            ctx.parallel(weights_.panels(), [&](Index panel, int worker) {
+                T* piece = pieces.of(worker);
+                for (Index row = 0; row < side; ++row) {
+                    weights_.transform_piece(weight, row, panel, piece);
+                    for (Index at = 0; at < side; ++at) {
+                        const Index k = row * side + at;
+                        weights_.multiply_piece(piece, at, panel, v_.tiles(v, k), tiles, m_.at(m, k),
+                                                m_.row());
+                    }
+                }
+            });
         };
-        run(ctx, frame, tiling_.point_rows, weights_of, x, y, {}, after);
+        run_blocks(ctx, frame, multiply_block, x, y, {}, after);
     }
 
   private:
-    /// weights_of(rows) gives the weights of `step` rows of points.
-    template <class WeightsOf>
-    void run(Cpu& ctx, ScratchFrame& frame, Index step, const WeightsOf& weights_of, const MapRows<T>& x,
-             T* y, const OutputFinish<T>& finish, const AfterPixels& after) const {
+    /// multiply_block(v, m, tiles): M[k] = V[k] U[k] for every point k of the first `tiles` tiles.
+    template <class Multiply>
+    void run_blocks(Cpu& ctx, ScratchFrame& frame, const Multiply& multiply_block, const MapRows<T>& x, T* y,
+                    const OutputFinish<T>& finish, const AfterPixels& after) const {
         PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
@@ -75,15 +91,7 @@ class WinogradForward {
                     grids_.fill(strips.first + s, x, grid);
                     v_.input(grid, s, v);
                 });
-                for (Index row = 0; row < tiling_.side(); row += step) {
-                    const T* transformed = weights_of(Range{row, row + step});
-                    const WinogradPieces pieces(tiling_, step, weights_.panels());
-                    ctx.parallel(pieces.count(), [&](Index piece) {
-                        const Index at = pieces.point(piece), k = row * tiling_.side() + at;
-                        weights_.multiply(transformed, at, pieces.panels(piece), v_.tiles(v, k),
-                                          strips.size() * tiling_.strip_tiles(), m_.at(m, k), m_.row());
-                    });
-                }
+                multiply_block(v, m, strips.size() * tiling_.strip_tiles());
                 const Index groups = chunks_for(strips.size());
                 ctx.parallel(groups, [&](Index group) {
                     const auto [from, to] = part_of(strips.size(), groups, group);

@@ -26,9 +26,10 @@ class WinogradBackward {
           sums_stride_(spread_point<T>(size.in * sums_row_)) {}
 
     Index scratch(int threads) const {
-        return scratch_size<T>(size_.weights()) + scratch_size<T>(weights_.size(tiling_.point_rows)) +
-               scratch_size<T>(tiling_.chunks * sums_size()) +
-               owners(threads) * scratch_size<T>(block_size()) +
+        const Index weights = tiling_.by_panels ? threads * scratch_size<T>(piece_size())
+                                                : scratch_size<T>(weights_.size()) +
+                                                      scratch_size<T>(tiling_.chunks * sums_size());
+        return scratch_size<T>(size_.weights()) + weights + owners(threads) * scratch_size<T>(block_size()) +
                threads * (scratch_size<T>(x_grid_.size()) + scratch_size<T>(dy_grid_.size()));
     }
 
@@ -36,10 +37,10 @@ class WinogradBackward {
     void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, const MapRows<T>& dy, T* dx,
              bool accumulate, T* dweight) const {
         const int threads = ctx.threads();
-        const Index side = tiling_.side(), step = tiling_.point_rows;
         T* turned = frame.take<T>(size_.weights());
-        T* transformed = frame.take<T>(weights_.size(step));
-        T* sums = frame.take<T>(tiling_.chunks * sums_size());
+        T* transformed = tiling_.by_panels ? nullptr : frame.take<T>(weights_.size());
+        T* sums = tiling_.by_panels ? nullptr : frame.take<T>(tiling_.chunks * sums_size());
+        PerThread<T> pieces(frame, tiling_.by_panels ? threads : 0, piece_size());
         PerThread<T> blocks(frame, owners(threads), block_size());
         PerThread<T> x_grids(frame, threads, x_grid_.size()), dy_grids(frame, threads, dy_grid_.size());
         for (int i = 0; i < threads; ++i) {
@@ -48,7 +49,7 @@ class WinogradBackward {
         }
         if (dx != nullptr) {
             turn_weights(ctx, weight, size_.in, size_.features, turned);
-            if (step == side) weights_.transform(ctx, turned, {0, side}, transformed);
+            if (!tiling_.by_panels) weights_.transform(ctx, turned, transformed);
         }
         const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
@@ -67,24 +68,12 @@ class WinogradBackward {
                     packed_dy_.output_gradient(dy_grids.of(worker), s, packed);
                     if (dx != nullptr) dy_.input(dy_grids.of(worker), s, dy_tiles);
                 });
-                for (Index row = 0; row < side; row += step) {
-                    const WinogradPieces to_sums(tiling_, step, packed_dy_.panels());
-                    ctx.parallel(to_sums.count(), [&](Index piece) {
-                        const Index at = to_sums.point(piece), k = row * side + at;
-                        packed_dy_.multiply(packed, k, to_sums.panels(piece), x_.channels(x_tiles, k),
-                                            size_.in, tiles, chunk_sums + at * sums_stride_, sums_row_,
-                                            b > own.first);
-                    });
-                    if (step < side) add_sums(ctx, {row, row + step}, sums, dweight);
-                    if (dx == nullptr) continue;
-                    if (step < side) weights_.transform(ctx, turned, {row, row + step}, transformed);
-                    // x's tiles have been read: dx's take their place.
-                    const WinogradPieces to_dx(tiling_, step, weights_.panels());
-                    ctx.parallel(to_dx.count(), [&](Index piece) {
-                        const Index at = to_dx.point(piece), k = row * side + at;
-                        weights_.multiply(transformed, at, to_dx.panels(piece), dy_.tiles(dy_tiles, k), tiles,
-                                          x_.at(x_tiles, k), x_.row());
-                    });
+                if (tiling_.by_panels) {
+                    multiply_by_panels(ctx, pieces, x_tiles, packed, dy_tiles, tiles, dx ? turned : nullptr,
+                                       dweight);
+                } else {
+                    multiply(ctx, x_tiles, packed, dy_tiles, tiles, dx ? transformed : nullptr, chunk_sums,
+                             b > own.first);
                 }
                 if (dx == nullptr) continue;
                 ctx.parallel(strips.size(), [&](Index s) {
@@ -92,28 +81,85 @@ class WinogradBackward {
                 });
             }
         });
-        if (step == side) add_sums(ctx, {0, side}, sums, dweight);
+        if (!tiling_.by_panels) add_sums(ctx, sums, dweight);
     }
 
   private:
-    /// dweight += what the sums of some rows of points give.
-    void add_sums(Cpu& ctx, Range rows, const T* sums, T* dweight) const {
-        const Index pieces = chunks_for(size_.in);
+    /// A block's products: sums (+)= its dU, and where there are transformed weights its tiles of dx, in the place of x's.
+    void multiply(Cpu& ctx, T* x_tiles, const T* packed, const T* dy_tiles, Index tiles, const T* transformed,
+                  T* sums, bool accumulate) const {
+        ctx.parallel(tiling_.points(), [&](Index k) {
+            for (Index panel = 0; panel < packed_dy_.panels(); ++panel) {
+                packed_dy_.multiply(packed, k, panel, x_.channels(x_tiles, k), size_.in, tiles,
+                                    sums + k * sums_stride_ + panel * packed_dy_.width(), sums_row_,
+                                    accumulate);
+            }
+            if (transformed == nullptr) return;
+            weights_.multiply(transformed, k, dy_.tiles(dy_tiles, k), tiles, x_.at(x_tiles, k), x_.row());
+        });
+    }
+    /// The same of the only block, out of the turned weights and into dweight.
+    void multiply_by_panels(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* packed,
+                            const T* dy_tiles, Index tiles, const T* turned, T* dweight) const {
+        const Index side = tiling_.side();
+        ctx.parallel(packed_dy_.panels(), [&](Index panel, int worker) {
+            T* sums = pieces.of(worker);
+            for (Index row = 0; row < side; ++row) {
+                for (Index at = 0; at < side; ++at) {
+                    const Index k = row * side + at;
+                    packed_dy_.multiply(packed, k, panel, x_.channels(x_tiles, k), size_.in, tiles,
+                                        sums + at * sums_piece_stride(), packed_dy_.width(), false);
+                }
+                add_piece(row, panel, sums, dweight);
+            }
+        });
+        if (turned == nullptr) return;
+        // x's tiles have been read: dx's take their place.
+        ctx.parallel(weights_.panels(), [&](Index panel, int worker) {
+            T* piece = pieces.of(worker);
+            for (Index row = 0; row < side; ++row) {
+                weights_.transform_piece(turned, row, panel, piece);
+                for (Index at = 0; at < side; ++at) {
+                    const Index k = row * side + at;
+                    weights_.multiply_piece(piece, at, panel, dy_.tiles(dy_tiles, k), tiles,
+                                            x_.at(x_tiles, k), x_.row());
+                }
+            }
+        });
+    }
+
+    /// dweight += G^T sums G.
+    void add_sums(Cpu& ctx, const T* sums, T* dweight) const {
+        const Index parts = chunks_for(size_.in);
         with_tile(tiling_.tile, [&](auto m) {
-            ctx.parallel(pieces, [&](Index piece) {
-                const auto [first, last] = part_of(size_.in, pieces, piece);
+            ctx.parallel(parts, [&](Index part) {
+                const auto [first, last] = part_of(size_.in, parts, part);
                 for (Index i = first; i < last; ++i) {
                     winograd::weight_gradient<m>(sums + i * sums_row_, sums_stride_, tiling_.chunks,
-                                                 sums_size(), size_.features, rows,
+                                                 sums_size(), size_.features, {0, tiling_.side()},
                                                  dweight + i * size_.features, size_.in * size_.features);
                 }
             });
         });
     }
+    /// The same of a row of points and a panel of features.
+    void add_piece(Index row, Index panel, const T* sums, T* dweight) const {
+        const Index width = packed_dy_.width(), features = std::min(width, size_.features - panel * width);
+        with_tile(tiling_.tile, [&](auto m) {
+            for (Index i = 0; i < size_.in; ++i) {
+                winograd::weight_gradient<m>(sums + i * width, sums_piece_stride(), 1, 0, features,
+                                             {row, row + 1}, dweight + i * size_.features + panel * width,
+                                             size_.in * size_.features);
+            }
+        });
+    }
 
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
     Index block_size() const { return x_.size() + packed_dy_.size() + dy_.size(); }
-    Index sums_size() const { return tiling_.point_rows * tiling_.side() * sums_stride_; }
+    Index sums_size() const { return tiling_.points() * sums_stride_; }
+    Index sums_piece_stride() const { return spread_point<T>(size_.in * packed_dy_.width()); }
+    /// What a thread holds by panels: a piece of the weights, or of the sums.
+    Index piece_size() const { return std::max(weights_.piece_size(), tiling_.side() * sums_piece_stride()); }
 
     ConvolutionSize size_;
     WinogradTiling tiling_;

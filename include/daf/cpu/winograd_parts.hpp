@@ -151,13 +151,12 @@ class WinogradPackedTiles {
     }
 
     Index panels() const { return (channels_ + width_ - 1) / width_; }
-    /// sums (+)= V[k]^T packed[k] over the first `tiles` tiles, for the channels of some panels.
-    void multiply(const T* packed, Index k, Range panels, const Columns<T>& v, Index in, Index tiles, T* sums,
+    Index width() const { return width_; }
+    /// sums (+)= V[k]^T packed[k] over the first `tiles` tiles, for the channels of one panel.
+    void multiply(const T* packed, Index k, Index panel, const Columns<T>& v, Index in, Index tiles, T* sums,
                   Index sums_row, bool accumulate) const {
-        for (Index panel = panels.first; panel < panels.last; ++panel) {
-            multiply_panel(width_ / lanes<T>, Sum{1, tiles}, packed + k * stride_ + panel * panel_, v, in,
-                           sums + panel * width_, sums_row, width_, accumulate);
-        }
+        multiply_panel(width_ / lanes<T>, Sum{1, tiles}, packed + k * stride_ + panel * panel_, v, in, sums,
+                       sums_row, width_, accumulate);
     }
 
   private:
@@ -182,57 +181,75 @@ void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
     });
 }
 
-/// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: of all points, or of some
-/// rows of them at a time.
+/// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: all of them, or a piece, which is
+/// a row of points of one panel.
 template <class T>
 class WinogradWeights {
   public:
     WinogradWeights(Index in, Index out, Index tile)
         : in_(in),
           out_(out),
+          side_(tile + 2),
           tile_(tile),
           width_(panel_width<T>(out)),
           panel_(in * width_),
-          stride_(spread_point<T>(panels() * panel_)) {}
+          stride_(spread_point<T>(panels() * panel_)),
+          piece_stride_(spread_point<T>(panel_)) {}
 
-    /// Of `rows` rows of points.
-    Index size(Index rows) const { return rows * (tile_ + 2) * stride_; }
+    Index size() const { return side_ * side_ * stride_; }
+    Index piece_size() const { return side_ * piece_stride_; }
     Index panels() const { return (out_ + width_ - 1) / width_; }
 
     /// From weights (3,3,in,out).
-    void transform(Cpu& ctx, const T* weight, Range rows, T* transformed) const {
-        clear_beyond(rows, transformed);
-        const Index pieces = chunks_for(in_);
+    void transform(Cpu& ctx, const T* weight, T* transformed) const {
+        if (out_ % width_ != 0) {  // the last panel's channels beyond the last one
+            for (Index k = 0; k < side_ * side_; ++k)
+                std::fill_n(transformed + k * stride_ + (panels() - 1) * panel_, panel_, T(0));
+        }
+        const Index parts = chunks_for(in_);
         with_tile(tile_, [&](auto m) {
-            ctx.parallel(pieces, [&](Index piece) {
-                const auto [first, last] = part_of(in_, pieces, piece);
+            ctx.parallel(parts, [&](Index part) {
+                const auto [first, last] = part_of(in_, parts, part);
                 for (Index i = first; i < last; ++i) {
-                    winograd::weight<m>(weight + i * out_, in_ * out_, out_, rows, transformed, stride_,
+                    winograd::weight<m>(weight + i * out_, in_ * out_, out_, {0, side_}, transformed, stride_,
                                         winograd::Panels{width_, panel_, i});
                 }
             });
         });
     }
+    void transform_piece(const T* weight, Index row, Index panel, T* piece) const {
+        constexpr Index ahead = 4, line = 64 / static_cast<Index>(sizeof(T));
+        const Index channels = std::min(width_, out_ - panel * width_);
+        if (channels < width_) std::fill_n(piece, piece_size(), T(0));
+        with_tile(tile_, [&](auto m) {
+            for (Index i = 0; i < in_; ++i) {
+                // Few of a tap's channels lie side by side, so nobody else asks for the next ones ahead.
+                const T* later = weight + std::min(i + ahead, in_ - 1) * out_ + panel * width_;
+                for (Index tap = 0; tap < 9; ++tap, later += in_ * out_) {
+                    for (Index c = 0; c < channels; c += line) __builtin_prefetch(later + c);
+                }
+                winograd::weight<m>(weight + i * out_ + panel * width_, in_ * out_, channels, {row, row + 1},
+                                    piece, piece_stride_, winograd::Panels{width_, panel_, i});
+            }
+        });
+    }
 
-    /// out[k] = tiles U[k] for the channels of some panels, U[k] being the k-th point of `transformed`.
-    void multiply(const T* transformed, Index k, Range panels, const Columns<T>& tiles, Index count, T* out,
+    /// out = tiles U[k], `out` being the k-th point's.
+    void multiply(const T* transformed, Index k, const Columns<T>& tiles, Index count, T* out,
                   Index out_row) const {
-        for (Index panel = panels.first; panel < panels.last; ++panel) {
-            multiply_panel(width_ / lanes<T>, Sum{1, in_}, transformed + k * stride_ + panel * panel_, tiles,
-                           count, out + panel * width_, out_row, width_, false);
-        }
+        daf::cpu::multiply(panels() * width_, width_ / lanes<T>, Sum{1, in_}, transformed + k * stride_,
+                           tiles, count, out, out_row, false);
+    }
+    /// The same for the channels of a piece's panel; its row's at-th point is the k-th of all.
+    void multiply_piece(const T* piece, Index at, Index panel, const Columns<T>& tiles, Index count, T* out,
+                        Index out_row) const {
+        multiply_panel(width_ / lanes<T>, Sum{1, in_}, piece + at * piece_stride_, tiles, count,
+                       out + panel * width_, out_row, width_, false);
     }
 
   private:
-    /// The last panel's channels beyond the last one are zeros.
-    void clear_beyond(Range rows, T* transformed) const {
-        if (out_ % width_ == 0) return;
-        for (Index k = 0; k < rows.size() * (tile_ + 2); ++k)
-            std::fill_n(transformed + k * stride_ + (panels() - 1) * panel_, panel_, T(0));
-    }
-
-    Index in_, out_, tile_;
-    Index width_, panel_, stride_;
+    Index in_, out_, side_, tile_;
+    Index width_, panel_, stride_, piece_stride_;
 };
 
 }  // namespace daf::cpu

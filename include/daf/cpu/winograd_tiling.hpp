@@ -33,9 +33,8 @@ struct WinogradTiling {
     Index rows, columns;         // tiles of an image
     Index strip_rows;            // tile rows of a strip; divides `rows`
     Index block_strips;
-    Index chunks;  // groups of blocks that may run at the same time
-    Index
-        point_rows;  // of a tile's points: those whose weights exist at one time, if the pass transforms them
+    Index chunks;    // groups of blocks that may run at the same time
+    bool by_panels;  // the weights of one panel of channels exist at a time, if the pass transforms them
 
     static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, Index tile,
                                        const WinogradTraffic& traffic);
@@ -55,22 +54,6 @@ struct WinogradTiling {
     constexpr Range strips_of(Index block) const {
         return {block * block_strips, std::min((block + 1) * block_strips, strips())};
     }
-};
-
-/// Into what the products of some rows of points are shared out: points, and where these are few, their panels of channels.
-class WinogradPieces {
-  public:
-    constexpr WinogradPieces(const WinogradTiling& tiling, Index rows, Index panels)
-        : points_(rows * tiling.side()),
-          panels_(panels),
-          cuts_(rows < tiling.side() ? std::min<Index>(panels, 4) : 1) {}
-
-    constexpr Index count() const { return points_ * cuts_; }
-    constexpr Index point(Index piece) const { return piece / cuts_; }
-    constexpr Range panels(Index piece) const { return part_of(panels_, cuts_, piece % cuts_); }
-
-  private:
-    Index points_, panels_, cuts_;
 };
 
 /// A strip's place in its image.
@@ -113,14 +96,13 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     constexpr Index near_bytes = Index{5} << 19, fewest_blocks = 8;
     const bool spread = traffic.weight_tensors * weight_bytes <= near_bytes && t.blocks() >= fewest_blocks;
     t.chunks = spread ? chunks_for(t.blocks()) : 1;
-    // Weights too large for the caches are transformed a row of points at a time: that takes less than their way to memory
-    // and back. Every block does it again, so where there are many the weights must be larger to make up for it, and sums of
-    // gradients, which grow from block to block, do not allow it.
+    // Weights too large for the caches are transformed where they are used, in a core's own cache: that takes less than their
+    // way to memory and back. Every block does it again, so where there are many the weights must be larger to make up for it,
+    // and sums of gradients, which grow from block to block, do not allow it.
     constexpr Index far_bytes = Index{20} << 20;
     const bool sums = traffic.weight_tensors > 1;
-    const bool by_rows =
+    t.by_panels =
         t.chunks == 1 && (t.blocks() == 1 ? weight_bytes > near_bytes : weight_bytes > far_bytes && !sums);
-    t.point_rows = by_rows ? 1 : t.side();
     return t;
 }
 
