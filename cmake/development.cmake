@@ -22,6 +22,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # code. clang++ and the sanitizers watch for the real thing; tests/consumer compiles the library without these.
     target_compile_options(daf_warnings INTERFACE
         "$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict;-Wno-maybe-uninitialized>"
+        "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${DAF_SANITIZE}>>:-Wno-uninitialized>"
         "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wno-restrict>")
 endif()
 

@@ -10,7 +10,7 @@ namespace daf_test {
 /// What is left of a run.
 struct Trained {
     std::vector<double> losses;      // L, softmax and Triplet-Centre loss of every step
-    std::vector<daf::Index> counts;  // active and recognised samples of every step
+    std::vector<double> counts;      // active and recognised samples of every step
     std::vector<double> parameters;  // running statistics and centres among them
     friend bool operator==(const Trained&, const Trained&) = default;
 };
@@ -37,7 +37,8 @@ Trained trained(Backend& ctx) {
         if (step < steps) queue(step);
         const daf::StepResult figures = learner.finish_step();
         result.losses.insert(result.losses.end(), {figures.loss, figures.softmax, figures.metric});
-        result.counts.insert(result.counts.end(), {figures.active, figures.correct});
+        for (const daf::Index count : {figures.active, figures.correct})
+            result.counts.push_back(static_cast<double>(count));
     }
     std::vector<T> parameters(learner.parameters().size());
     ctx.copy_out(parameters.data(), std::span<const T>(learner.parameters()).data(),

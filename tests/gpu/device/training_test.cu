@@ -35,7 +35,7 @@ TEST_CASE("twenty training steps on a device are those of the CPU") {
     // On the CPU alone, floats and doubles part by 1.0e-5 in the losses and 3.5e-6 in the parameters; TF32 would by far more.
     CHECK(difference(got.losses, want.losses) <= 3e-4);
     CHECK(difference(got.parameters, want.parameters) <= 1e-4);
-    CHECK(got.counts == want.counts);
+    CHECK(difference(got.counts, want.counts) <= 1);  // a sample may lie where a rounding decides
 }
 
 TEST_CASE("ten runs of a training on a device leave the same bits") {
