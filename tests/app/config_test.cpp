@@ -165,7 +165,8 @@ TEST_CASE("config: what is written is read back, to the last bit") {
     CHECK(texts_of(daf_cnn::read_config(folder / "config.json")) == texts_of(config));
 }
 
-TEST_CASE("config: a resumed run may change epochs, threads, device and how often it saves alone") {
+TEST_CASE(
+    "config: a resumed run may change epochs, threads, device, precision and how often it saves alone") {
     TrainConfig stored, now;
     stored.lr = 0.02;
     now.epochs = 99;
@@ -181,7 +182,8 @@ TEST_CASE("config: a resumed run may change epochs, threads, device and how ofte
     // Every other option is refused.
     daf_cnn::for_each_option(now, [&](const daf_cnn::Option& option, auto&) {
         CHECK(option.free_on_resume == (option.name == "epochs" || option.name == "threads" ||
-                                        option.name == "device" || option.name == "save-every"));
+                                        option.name == "device" || option.name == "precision" ||
+                                        option.name == "save-every"));
     });
 }
 
@@ -191,15 +193,17 @@ TEST_CASE("config: entries that older files lack have the value of the runs that
     config.objective = "tc";
     config.first_centres = "means";
     config.device = "gpu";
+    config.precision = "bf16";
     daf_cnn::write_config(folder / "config.json", config);
     auto json = nlohmann::ordered_json::parse(daf_test::content_of(folder / "config.json"));
     const auto read = [&] { return daf_cnn::read_config(folder.file("config.json", json.dump())); };
     for (const char* young : {"objective", "weights", "first-centres", "skip-bad", "augment", "flip",
-                              "rotate", "zoom", "shift", "light", "save-every", "device"})
+                              "rotate", "zoom", "shift", "light", "save-every", "device", "precision"})
         json.erase(young);
     CHECK(read().objective == "joint");
     CHECK(read().first_centres == "checkpoint");
     CHECK(read().device == "cpu");
+    CHECK(read().precision == "float");
     CHECK_FALSE(read().weights);
     CHECK_FALSE(read().augmentation().acts());
 

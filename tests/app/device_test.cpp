@@ -5,6 +5,7 @@
 
 #include "network/gpu_preset.hpp"
 #include "run_program.hpp"
+#include "training/train_config.hpp"
 
 using daf_test::contains;
 using daf_test::ScratchFolder;
@@ -57,6 +58,47 @@ TEST_CASE("a GPU that cannot be used ends a command with the reason, and nothing
         CHECK(outcome.out.empty());
         CHECK_FALSE(std::filesystem::exists(run));
     }
+}
+
+TEST_CASE("--precision tf32 and bf16 are a GPU's: bad use on the processor, and nothing is written") {
+    const ScratchFolder folder;
+    const std::string weights = untrained(folder), run = folder / "run";
+    const std::string image = folder.file("face.pgm", "P5 2 2 255 abcd");
+    for (const std::string precision : {"tf32", "bf16"}) {
+        for (std::vector<std::string> command :
+             std::vector<std::vector<std::string>>{{"train", "--limit", "64", "--run", run},
+                                                   {"ablate", "--limit", "64", "--run", run},
+                                                   {"finetune", "--weights", weights, "--run", run},
+                                                   {"eval", "--limit", "8", "--weights", weights},
+                                                   {"predict", "--weights", weights, image},
+                                                   {"bench", "--batch", "1"}}) {
+            INFO(command[0]);
+            command.insert(command.end(), {"--precision", precision});
+            const auto outcome = daf_test::daf_cnn(command);
+            CHECK(outcome.status == 2);
+            CHECK(contains(outcome.err, "--precision: expected float with --device cpu, but was given '" +
+                                            precision + "'; take float, or --device gpu"));
+            CHECK(outcome.out.empty());
+            CHECK_FALSE(std::filesystem::exists(run));
+        }
+    }
+}
+
+TEST_CASE("a run of another precision goes on where the precision is given anew") {
+    daf_cnn::TrainConfig stored, command_line;
+    stored.device = "gpu";
+    stored.precision = "bf16";
+    CHECK(daf_cnn::resumed(stored, command_line, {}).precision == "bf16");
+    CHECK_THROWS_AS(daf_cnn::resumed(stored, command_line, {"device"}), daf_cnn::BadUse);
+    const auto on_cpu = daf_cnn::resumed(stored, command_line, {"device", "precision"});
+    CHECK((on_cpu.device == "cpu" && on_cpu.precision == "float"));
+    const auto settings = [&](const char* precision) {
+        stored.precision = precision;
+        return stored.network_settings().placement.precision;
+    };
+    CHECK(settings("bf16") == daf_cnn::Precision::bf16);
+    CHECK(settings("tf32") == daf_cnn::Precision::tf32);
+    CHECK(settings("float") == daf_cnn::Precision::single);
 }
 
 TEST_CASE("--device cpu is what a command runs on if nothing is said") {

@@ -22,6 +22,17 @@ TEST_CASE("augmentation's kernels give Reference's bits under any schedule") {
     }
 }
 
+TEST_CASE("augmentation into bf16 is that into float, rounded") {
+    daf_test::HostGpu gpu;
+    for (const auto& pictures : daf_test::picture_cases()) {
+        const auto wide = augmented<float>(gpu, pictures, every_change());
+        const auto narrow = augmented<daf::bf16>(gpu, pictures, every_change());
+        CHECK(narrow.size() == wide.size());
+        CHECK(std::ranges::equal(narrow, wide, {}, &daf::bf16::bits,
+                                 [](float value) { return daf::bf16(value).bits(); }));
+    }
+}
+
 TEST_CASE("augmentation's kernels leave out what is switched off") {
     daf::Reference reference;
     daf_test::HostGpu gpu;

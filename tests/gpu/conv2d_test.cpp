@@ -10,16 +10,17 @@ using daf::Shape;
 using daf_test::conform_on_fibers;
 
 TEST_CASE("the kernels around a convolution keep every promise") {
-    conform_on_fibers<Conv2d<Shape<5, 7, 3>, 4>>({}, daf_test::few_batches());
-    conform_on_fibers<Conv2d<Shape<4, 3, 1>, 16>>({}, daf_test::few_batches());
+    conform_on_fibers<Conv2d<Shape<5, 7, 3>, 4>>({}, daf_test::few_batches_of_products());
+    conform_on_fibers<Conv2d<Shape<4, 3, 1>, 16>>({}, daf_test::few_batches_of_products());
     // Weights that fill more than one square, and none of them whole.
-    conform_on_fibers<Conv2d<Shape<3, 3, 5>, 37>>({}, daf_test::few_batches());
+    conform_on_fibers<Conv2d<Shape<3, 3, 5>, 37>>({}, daf_test::few_batches_of_products());
 }
 
 TEST_CASE("kernel sizes, strides and a bias keep every promise") {
-    conform_on_fibers<Conv2d<Shape<6, 5, 4>, 5, 1>>({}, daf_test::few_batches());
-    conform_on_fibers<Conv2d<Shape<8, 6, 3>, 17, 3, 2, Bias::per_channel>>({}, daf_test::few_batches());
-    conform_on_fibers<Conv2d<Shape<7, 9, 2>, 4, 5, 2>>({}, daf_test::few_batches());
+    conform_on_fibers<Conv2d<Shape<6, 5, 4>, 5, 1>>({}, daf_test::few_batches_of_products());
+    conform_on_fibers<Conv2d<Shape<8, 6, 3>, 17, 3, 2, Bias::per_channel>>(
+        {}, daf_test::few_batches_of_products());
+    conform_on_fibers<Conv2d<Shape<7, 9, 2>, 4, 5, 2>>({}, daf_test::few_batches_of_products());
 }
 
 TEST_CASE("an accumulated gradient takes no more memory than a few images") {

@@ -12,18 +12,21 @@ using daf::Shape;
 namespace {
 
 /// All three counts of random samples, some of them equal, some not numbers.
-template <class Backend>
+template <class T = float, class Backend>
 std::vector<Index> counts_of(Backend& ctx, Index count) {
     constexpr Index classes = 5, features = 70;
     daf::RandomSequence random(daf::Stream{daf::Seed{static_cast<std::uint64_t>(count)}});
-    const auto draw = [&](Index size) {
-        std::vector<float> values(static_cast<std::size_t>(size));
-        for (float& v : values) v = static_cast<float>(random.below(3)) - 1;
+    const auto draw = [&](auto zero, Index size) {
+        std::vector<decltype(zero)> values(static_cast<std::size_t>(size));
+        for (auto& v : values) v = static_cast<decltype(zero)>(random.below(3) - 1.0);
         return values;
     };
-    std::vector<float> losses = draw(count), scores = draw(count * classes);
-    const std::vector<float> x = draw(count * features), centres = draw(classes * features);
-    losses[0] = scores[0] = std::nanf("");
+    std::vector<float> losses = draw(0.0f, count);
+    std::vector<T> scores = draw(T(0), count * classes);
+    const std::vector<T> x = draw(T(0), count * features);
+    const std::vector<float> centres = draw(0.0f, classes * features);
+    losses[0] = std::nanf("");
+    scores[0] = static_cast<T>(std::nanf(""));
     std::vector<std::int32_t> labels(static_cast<std::size_t>(count));
     for (std::int32_t& label : labels) label = static_cast<std::int32_t>(random.below(classes));
     std::vector<Index> counts(3, -7);
@@ -45,6 +48,7 @@ TEST_CASE("the counting kernels count as the reference, for batches below and ab
         for (const std::uint64_t seed : {1u, 2u}) {
             daf_test::HostGpu gpu(seed);
             CHECK(counts_of(gpu, count) == want);
+            CHECK(counts_of<daf::bf16>(gpu, count) == want);
         }
     }
 }

@@ -34,14 +34,16 @@ using daf_test::TinyNetwork;
 
 namespace {
 
-/// Losses of every step, then the parameters.
-template <class Backend>
+constexpr std::uint64_t steps = 5;
+
+/// Two losses and two counts of every step, then the parameters.
+template <class T = double, class Backend>
 std::vector<double> trained(Backend& ctx, double softmax_weight) {
-    daf::Learner<TinyNetwork, Backend, double> learner(ctx, daf::max_batch(5), daf::Seed{5}, TinyNetwork{},
-                                                       {.softmax_weight = softmax_weight});
+    daf::Learner<TinyNetwork, Backend, T> learner(ctx, daf::max_batch(5), daf::Seed{5}, TinyNetwork{},
+                                                  {.softmax_weight = softmax_weight});
     std::vector<double> numbers;
-    for (std::uint64_t step = 0; step < 5; ++step) {
-        const daf_test::TinyData<double> data(step % 2 == 0 ? 5 : 3, step);
+    for (std::uint64_t step = 0; step < steps; ++step) {
+        const daf_test::TinyData<T> data(step % 2 == 0 ? 5 : 3, step);
         const daf::StepResult result = learner.step(data.images(), data.classes());
         numbers.insert(numbers.end(), {result.loss, result.metric, static_cast<double>(result.active),
                                        static_cast<double>(result.correct)});
@@ -61,4 +63,38 @@ TEST_CASE("five training steps are the reference's, with the same bits under any
         CHECK(daf_test::relative_difference(got, want) < 1e-9);
         CHECK(trained(other, softmax_weight) == got);
     }
+}
+
+TEST_CASE(
+    "activations in bf16: training stays near training in double, with the same bits under any schedule") {
+    daf::Reference reference;
+    for (const double softmax_weight : {1.0, 0.0}) {
+        const auto want = trained(reference, softmax_weight);
+        HostGpu gpu(1), other(2);
+        const auto got = trained<daf::bf16>(gpu, softmax_weight);
+        double losses = 0, parameters = 0;
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            const double apart = std::abs(got[i] - want[i]);
+            const bool is_figure = i < 4 * steps, is_loss = is_figure && i % 4 < 2;
+            if (is_loss) losses = std::max(losses, apart);
+            if (!is_figure) parameters = std::max(parameters, apart);
+        }
+        CHECK(losses < 0.02);
+        CHECK(parameters < 0.005);
+        CHECK(trained<daf::bf16>(other, softmax_weight) == got);
+    }
+}
+
+TEST_CASE("activations in bf16 halve the memory of activations, and parameters are floats") {
+    using Half = daf::Learner<TinyNetwork, HostGpu, daf::bf16>;
+    using Single = daf::Learner<TinyNetwork, HostGpu>;
+    HostGpu gpu;
+    Half half(gpu, daf::max_batch(5), daf::Seed{5});
+    Single single(gpu, daf::max_batch(5), daf::Seed{5});
+    static_assert(std::is_same_v<decltype(half.parameters()), std::span<float>>);
+    CHECK(std::ranges::equal(half.parameters(), single.parameters()));  // to the bit, at the start
+    const auto trunk = [](auto type) {
+        return daf::Workspace<daf_test::TinyTrunk, decltype(type), HostGpu, daf::train>::bytes(64);
+    };
+    CHECK(trunk(daf::bf16{}) < 0.6 * static_cast<double>(trunk(0.0f)));
 }

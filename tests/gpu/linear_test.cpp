@@ -8,9 +8,9 @@ using daf::Shape;
 using daf_test::conform_on_fibers;
 
 TEST_CASE("a linear layer as a 1x1 convolution keeps every promise") {
-    conform_on_fibers<Linear<Shape<13>, 5>>({}, daf_test::few_batches());
-    conform_on_fibers<Linear<Shape<3, 4, 5>, 7>>({}, daf_test::few_batches());
-    conform_on_fibers<Linear<Shape<1>, 1>>({}, daf_test::few_batches());
+    conform_on_fibers<Linear<Shape<13>, 5>>({}, daf_test::few_batches_of_products());
+    conform_on_fibers<Linear<Shape<3, 4, 5>, 7>>({}, daf_test::few_batches_of_products());
+    conform_on_fibers<Linear<Shape<1>, 1>>({}, daf_test::few_batches_of_products());
 }
 
 TEST_CASE("a linear layer made ready for inference gives the same") {

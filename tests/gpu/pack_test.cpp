@@ -55,7 +55,10 @@ std::set<Index> widths_at(Index shift) {
     WatchedGpu gpu;
     daf::Reference reference;
     daf_test::Workbench<Op, T, WatchedGpu> bench(gpu, {}, images, 1);
-    daf_test::Workbench<Op, T, daf::Reference> oracle(reference, {}, images, 1);
+    daf_test::Workbench<Op, daf::Wide<T>, daf::Reference> oracle(reference, {}, images, 1);
+    std::copy_n(bench.x.data(), bench.x.size(), oracle.x.data());
+    std::copy_n(bench.dy.data(), bench.dy.size(), oracle.dy.data());
+    std::copy_n(bench.slab.data(), bench.slab.size(), oracle.slab.data());
     const daf_test::Result want = daf_test::run(oracle);
 
     constexpr Index in = images * Op::Input::size, out = images * Op::Output::size;
@@ -76,7 +79,8 @@ std::set<Index> widths_at(Index shift) {
     };
     const daf_test::Result got{copy(y), copy(dx), daf_test::widen(bench.gradient_slab),
                                daf_test::widen(bench.slab)};
-    daf_test::check_close(got, want, std::is_same_v<T, float> ? 1e-4 : 1e-12);
+    constexpr std::size_t bytes = sizeof(T);
+    daf_test::check_close(got, want, bytes == 2 ? 0x1p-8 : bytes == 4 ? 1e-4 : 1e-12);
     CHECK((x.edges_whole() && y.edges_whole() && dy.edges_whole() && dx.edges_whole()));
     return gpu.widths;
 }
@@ -88,10 +92,12 @@ void check_widths() {
     // Whole packs in a row, at aligned addresses.
     CHECK(widths_at<OpOn<Shape<3, 5, 12>>, float>(0) == Widths{4});
     CHECK(widths_at<OpOn<Shape<3, 5, 6>>, double>(0) == Widths{2});
+    CHECK(widths_at<OpOn<Shape<3, 5, 24>>, daf::bf16>(0) == Widths{8});
     // The same beside an aligned address.
     CHECK(widths_at<OpOn<Shape<3, 5, 12>>, float>(1) == Widths{1});
     CHECK(widths_at<OpOn<Shape<3, 5, 12>>, float>(2) == Widths{1});
     CHECK(widths_at<OpOn<Shape<3, 5, 6>>, double>(1) == Widths{1});
+    CHECK(widths_at<OpOn<Shape<3, 5, 24>>, daf::bf16>(4) == Widths{1});
 }
 /// What goes by rows of channels takes no packs from a row that ends within one.
 template <template <class> class OpOn>
@@ -99,6 +105,7 @@ void check_widths_of_rows() {
     check_widths<OpOn>();
     CHECK(widths_at<OpOn<Shape<3, 5, 10>>, float>(0) == Widths{1});
     CHECK(widths_at<OpOn<Shape<3, 5, 3>>, double>(0) == Widths{1});
+    CHECK(widths_at<OpOn<Shape<3, 5, 12>>, daf::bf16>(0) == Widths{1});
 }
 
 template <class S>

@@ -14,9 +14,14 @@
 namespace daf_test {
 
 struct Promise {
-    double float_tolerance = 2e-5;           // Cpu in float against Reference in double, per tensor
-    double double_tolerance = 1e-12;         // Cpu in double against Reference in double
-    double gradient_tolerance = 2e-7;        // against finite differences, in double
+    double float_tolerance = 2e-5;     // Cpu in float against Reference in double, per tensor
+    double double_tolerance = 1e-12;   // Cpu in double against Reference in double
+    double gradient_tolerance = 2e-7;  // against finite differences, in double
+    // Activations of bf16 against Reference in double on the same numbers, in rounding steps of bf16: those of its tensors, and
+    // those of the parameters' gradients. 0 steps: as exact as float.
+    double bf16_steps = 1;
+    double bf16_gradient_steps = 0;
+    bool whole_numbers = false;              // in bf16: inputs of which products and their sums are exact
     bool parameters_follow_gradient = true;  // false under Eq 12, which is not a gradient
     daf::Convolution convolution = daf::Convolution::automatic;
     std::vector<Index> batches = {1, 3, 18};
@@ -51,11 +56,17 @@ Result run(Workbench<Op, T, Backend>& bench) {
     return result;
 }
 
-inline void check_close(const Result& got, const Result& want, double tolerance) {
-    CHECK(relative_difference(got.y, want.y) <= tolerance);
-    CHECK(relative_difference(got.dx, want.dx) <= tolerance);
-    CHECK(relative_difference(got.gradients, want.gradients) <= tolerance);
-    CHECK(relative_difference(got.state, want.state) <= tolerance);
+/// How far two results may be apart.
+struct Tolerances {
+    double y, dx, gradients, state;
+    Tolerances(double all) : y(all), dx(all), gradients(all), state(all) {}
+};
+
+inline void check_close(const Result& got, const Result& want, const Tolerances& tolerance) {
+    CHECK(relative_difference(got.y, want.y) <= tolerance.y);
+    CHECK(relative_difference(got.dx, want.dx) <= tolerance.dx);
+    CHECK(relative_difference(got.gradients, want.gradients) <= tolerance.gradients);
+    CHECK(relative_difference(got.state, want.state) <= tolerance.state);
 }
 
 /// d(sum y dy)/dv by central differences for up to 30 elements of `values`, against `analytic`.
@@ -123,7 +134,7 @@ void check_accumulation(Backend& ctx, Op op, Index count, double tolerance) {
     Workbench<Op, T, Backend> again(ctx, op, count, 3);
     again.forward_train();
     again.backward(daf::skip);
-    for (Index i = 0; i < again.dx.size(); ++i) CHECK_UNARY(std::isnan(again.dx[i]));
+    for (Index i = 0; i < again.dx.size(); ++i) CHECK_UNARY(std::isnan(static_cast<double>(again.dx[i])));
     again.dx.fill(T(2));
     again.backward(daf::accumulate(again.dx_batch()));
     std::vector<double> dx = once.dx, gradients = once.gradients;
@@ -168,12 +179,30 @@ void check_same_bits(Op op, Index count, const char* what, std::initializer_list
     }
 }
 
+/// Small whole numbers in place of what was drawn.
+template <class Op, class Bench>
+void draw_whole_numbers(Bench& bench, std::uint64_t seed) {
+    daf::RandomSequence random(daf::Stream{daf::Seed{seed}, 2, 77});
+    const auto draw = [&](auto& values) {
+        using T = std::remove_cvref_t<decltype(values[0])>;
+        for (Index i = 0; i < values.size(); ++i) values[i] = static_cast<T>(random.below(5) - 2.0);
+    };
+    draw(bench.x);
+    draw(bench.dy);
+    auto bound = daf::bind<Op>(bench.slab.span());
+    daf::for_each_field(bound, [&](const auto& field, auto& view) {
+        if (field.role != daf::Role::state) draw(view);
+    });
+}
+
 template <class Op, class T, class Backend>
-void check_against_reference(Backend& ctx, Op op, Index count, std::uint64_t seed, double tolerance) {
+void check_against_reference(Backend& ctx, Op op, Index count, std::uint64_t seed,
+                             const Tolerances& tolerance, bool whole_numbers = false) {
     daf::Reference reference;
     // The same numbers on both sides: those that T can hold.
     Workbench<Op, T, Backend> bench(ctx, op, count, seed);
     Workbench<Op, double, daf::Reference> oracle(reference, op, count, seed);
+    if (whole_numbers) draw_whole_numbers<Op>(bench, seed);
     const auto copy = [](auto& from, auto& to) {
         for (Index i = 0; i < from.size(); ++i) to[i] = static_cast<double>(from[i]);
     };
@@ -183,7 +212,7 @@ void check_against_reference(Backend& ctx, Op op, Index count, std::uint64_t see
 
     bench.forward_eval();
     oracle.forward_eval();
-    CHECK(relative_difference(widen(bench.y), widen(oracle.y)) <= tolerance);
+    CHECK(relative_difference(widen(bench.y), widen(oracle.y)) <= tolerance.y);
     bench.poison_outputs();
     check_close(run(bench), run(oracle), tolerance);
     CHECK(bench.edges_whole());
@@ -202,6 +231,25 @@ void conform_on(Backend& ctx, Op op, const Promise& promise, bool is_reference) 
         }
         check_accumulation<Op, double>(ctx, op, count, 1e-12);
         check_allocates_nothing<Op, float>(ctx, op, count);
+    }
+}
+
+/// The same with activations of bf16.
+template <class Op, class Backend>
+void conform_in_bf16(Backend& ctx, Op op, const Promise& promise) {
+    using daf::bf16;
+    constexpr double step = 0x1p-8;
+    Tolerances tolerance(promise.float_tolerance);
+    if (std::is_same_v<daf::OutputElement<Op, bf16>, bf16>) tolerance.y = promise.bf16_steps * step;
+    tolerance.dx = promise.bf16_steps * step;
+    if (promise.bf16_gradient_steps > 0) tolerance.gradients = promise.bf16_gradient_steps * step;
+    for (const Index count : promise.batches) {
+        for (const std::uint64_t seed : promise.seeds) {
+            INFO("bf16, batch ", count, ", seed ", seed);
+            check_against_reference<Op, bf16>(ctx, op, count, seed, tolerance, promise.whole_numbers);
+        }
+        check_accumulation<Op, bf16>(ctx, op, count, step);
+        check_allocates_nothing<Op, bf16>(ctx, op, count);
     }
 }
 

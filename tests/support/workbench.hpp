@@ -33,7 +33,7 @@ class Guarded {
     std::vector<T> copy() { return {data(), data() + count_}; }
 
     /// All bits set: a NaN, a -1.
-    void poison() { std::memset(data(), 0xFF, bytes()); }
+    void poison() { std::memset(static_cast<void*>(data()), 0xFF, bytes()); }
     void fill(T value) {
         for (Index i = 0; i < count_; ++i) data()[i] = value;
     }
@@ -63,11 +63,14 @@ class Guarded {
     std::size_t offset_ = 0;
 };
 
-/// One operator, one element type, one backend: inputs drawn from a seed, outputs poisoned.
+/// One operator, one element type, one backend: inputs drawn from a seed, outputs poisoned. Every number that is drawn is one
+/// that T can hold.
 template <class Op, class T, class Backend>
 struct Workbench {
     using In = typename Op::Input;
     using Out = typename Op::Output;
+    using Number = daf::Wide<T>;               // of parameters and gradients
+    using Result = daf::OutputElement<Op, T>;  // of y and dy
 
     Workbench(Backend& context, Op the_op, Index images, std::uint64_t seed)
         : ctx(context),
@@ -77,9 +80,9 @@ struct Workbench {
           gradient_slab(daf::gradient_count<Op>),
           saved_memory(daf::saved_bytes<Op, T>(images)),
           x(images * In::size),
+          dx(images * In::size),
           y(images * Out::size),
           dy(images * Out::size),
-          dx(images * In::size),
           labels(images) {
         daf::RandomSequence random(daf::Stream{daf::Seed{seed}, 0, 77});
         for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<T>(random.normal());
@@ -99,7 +102,7 @@ struct Workbench {
             }
         }
         poison_outputs();
-        gradient_slab.fill(T(0));
+        gradient_slab.fill(Number(0));
     }
 
     auto parameters() { return daf::bind<Op>(slab.span()); }
@@ -107,7 +110,7 @@ struct Workbench {
     auto saved() { return daf::bind_saved<Op, T>(saved_memory.data(), count); }
     daf::SideInput<daf::Host> side() { return {{labels.data(), count}, {daf::Seed{5}, &step, 3, 10}}; }
     daf::Batch<In, T> x_batch() { return {x.data(), count}; }
-    daf::Batch<Out, T> y_batch() { return {y.data(), count}; }
+    daf::Batch<Out, Result> y_batch() { return {y.data(), count}; }
     daf::Batch<In, T> dx_batch() { return {dx.data(), count}; }
 
     void poison_outputs() {
@@ -125,13 +128,13 @@ struct Workbench {
         daf::forward<daf::train>(ctx, op, x_batch(), y_batch(), parameters(), saved(), side());
     }
     void forward_eval() {
-        daf::forward<daf::eval>(ctx, op, x_batch(), y_batch(), daf::read_only<Op, T>(parameters()),
+        daf::forward<daf::eval>(ctx, op, x_batch(), y_batch(), daf::read_only<Op, Number>(parameters()),
                                 daf::Nothing{}, side());
     }
     template <class DX>
     void backward(DX into) {
-        daf::backward(ctx, op, x_batch(), y_batch(), daf::Batch<Out, T>{dy.data(), count}, into, parameters(),
-                      gradients(), saved(), side());
+        daf::backward(ctx, op, x_batch(), y_batch(), daf::Batch<Out, Result>{dy.data(), count}, into,
+                      parameters(), gradients(), saved(), side());
     }
 
     bool edges_whole() {
@@ -144,9 +147,10 @@ struct Workbench {
     Op op;
     Index count;
     std::uint32_t step = 11;
-    Guarded<T> slab, gradient_slab;
+    Guarded<Number> slab, gradient_slab;
     Guarded<std::byte> saved_memory;
-    Guarded<T> x, y, dy, dx;
+    Guarded<T> x, dx;
+    Guarded<Result> y, dy;
     Guarded<std::int32_t> labels;
 };
 

@@ -138,7 +138,7 @@ Command add_ablate(CLI::App& program) {
         request->run);
     add(Option{"resume", AnyText{},
                "go on with the ablation in DIR: finished runs are kept; only --seeds, --epochs, --threads, "
-               "--device and --save-every may differ from its own"}
+               "--device, --precision and --save-every may differ from its own"}
             .in("Run"),
         request->resume);
     for_each_option(request->config, add);

@@ -19,6 +19,7 @@ struct Request {
     int batch = 32;
     int threads = default_threads();
     std::string device = "cpu";
+    std::string precision = "float";
     bool json = false;
     Given given;
 };
@@ -54,18 +55,22 @@ double median(std::vector<double> values) {
 
 void bench(const Request& request) {
     daf::Cpu cpu(daf::Threads{request.threads});
-    const auto iteration =
-        preset_named(request.preset)
-            .make_bench(device_named(request.device), cpu, mode_of(request.mode), request.batch);
+    const auto iteration = preset_named(request.preset)
+                               .make_bench(placement_of(request.device, request.precision), cpu,
+                                           mode_of(request.mode), request.batch);
     const std::vector<double> ms = timed(iteration);
     if (request.json) {
-        const nlohmann::ordered_json json{{"mode", request.mode},     {"preset", request.preset},
-                                          {"batch", request.batch},   {"threads", request.threads},
-                                          {"device", request.device}, {"ms", ms}};
+        const nlohmann::ordered_json json{{"mode", request.mode},
+                                          {"preset", request.preset},
+                                          {"batch", request.batch},
+                                          {"threads", request.threads},
+                                          {"device", request.device},
+                                          {"precision", request.precision},
+                                          {"ms", ms}};
         std::cout << json.dump() << '\n';
     } else {
-        const std::string where =
-            request.device == "gpu" ? "one GPU" : std::to_string(request.threads) + " threads";
+        const std::string where = request.device == "gpu" ? "one GPU, " + request.precision
+                                                          : std::to_string(request.threads) + " threads";
         const auto [fastest, slowest] = std::minmax_element(ms.begin(), ms.end());
         std::cout << formatted("%s %s, batch %d, %s: median %.3f ms of %zu iterations (%.3f to %.3f)\n",
                                request.mode.c_str(), request.preset.c_str(), request.batch, where.c_str(),
@@ -90,6 +95,7 @@ Command add_bench(CLI::App& program) {
     add_option(*app, Option{"batch", Interval{1, 65536}, "images an iteration"}, request->batch, given);
     add_option(*app, Option{"threads", Interval{1, 256}, "threads", "all cores"}, request->threads, given);
     add_option(*app, device_option(), request->device, given);
+    add_option(*app, precision_option(), request->precision, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object with every iteration's time"},
                request->json, given);
     app->footer(

@@ -28,6 +28,7 @@ struct Request {
     bool skip_bad = false;
     int threads = default_threads();
     std::string device = "cpu";
+    std::string precision = "float";
     bool json = false;
     Given given;
 };
@@ -88,7 +89,7 @@ void evaluate(const Request& request) {
     }
     daf::Cpu cpu(daf::Threads{request.threads});
     const auto [preset, info, network] =
-        load_trained(cpu, request.weights, eval_batch, device_named(request.device));
+        load_trained(cpu, request.weights, eval_batch, placement_of(request.device, request.precision));
     const Split split = split_of(request.split);
     const DataSource source{request.data, daf::Seed{request.data_seed}, request.limit, request.skip_bad};
     Splits splits = load_data(cpu, source, preset->side, {split});
@@ -126,6 +127,7 @@ Command add_eval(CLI::App& program) {
         *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
         request->threads, given);
     add_option(*app, device_option(), request->device, given);
+    add_option(*app, precision_option(), request->precision, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object"}, request->json, given);
     app->footer(
         "Examples:\n"

@@ -24,6 +24,7 @@ struct Request {
     bool skip_bad = false;
     int threads = default_threads();
     std::string device = "cpu";
+    std::string precision = "float";
     Given given;
 };
 
@@ -128,7 +129,7 @@ void predict(const Request& request) {
     }
     daf::Cpu cpu(daf::Threads{request.threads});
     const TrainedNetwork trained =
-        load_trained(cpu, request.weights, predict_batch, device_named(request.device));
+        load_trained(cpu, request.weights, predict_batch, placement_of(request.device, request.precision));
     const Faces faces = read_faces(request, trained.network->side());
     const std::vector<Reading> readings = read_all(*trained.network, faces);
     std::cout << (request.format == "csv"    ? csv_table(faces, readings)
@@ -161,6 +162,7 @@ Command add_predict(CLI::App& program) {
         *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
         request->threads, given);
     add_option(*app, device_option(), request->device, given);
+    add_option(*app, precision_option(), request->precision, given);
     app->footer(
         "Without --skip-bad, an image that cannot be read stops it before anything is\nprinted.\n\n"
         "Examples:\n"

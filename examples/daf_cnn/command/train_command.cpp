@@ -91,10 +91,11 @@ Command add(CLI::App& program, const char* name, const char* description, const 
     add_run_option(
         Option{"run", AnyText{"DIR"}, "folder for the run's files; must not exist, except with --resume"},
         request->run);
-    add_run_option(Option{"resume", AnyText{},
-                          "go on with the run in DIR; only --epochs, --threads, --device and --save-every "
-                          "may differ from its own"},
-                   request->resume);
+    add_run_option(
+        Option{"resume", AnyText{},
+               "go on with the run in DIR; only --epochs, --threads, --device, --precision and --save-every "
+               "may differ from its own"},
+        request->resume);
     add_run_option(Option{"config", AnyText{"FILE"},
                           "repeat the run that wrote this config.json, to the same bits; options beside it "
                           "replace the file's, and nothing else follows from them"},

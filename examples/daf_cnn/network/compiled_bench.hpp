@@ -13,21 +13,21 @@
 namespace daf_cnn::detail {
 
 /// Elements in a context's memory.
-template <class Backend>
+template <class Backend, class T = float>
 class BenchMemory {
   public:
     BenchMemory(Backend& ctx, Index size)
-        : memory_(ctx.allocate(size * static_cast<Index>(sizeof(float)))), size_(size) {
+        : memory_(ctx.allocate(size * static_cast<Index>(sizeof(T)))), size_(size) {
         ctx.zero(data(), size);
     }
-    BenchMemory(Backend& ctx, const std::vector<float>& values)
+    BenchMemory(Backend& ctx, const std::vector<T>& values)
         : BenchMemory(ctx, static_cast<Index>(values.size())) {
         ctx.copy_in(data(), values.data(), size_);
     }
-    float* data() const { return memory_.template as<float>(); }
-    std::span<float> span() const { return {data(), static_cast<std::size_t>(size_)}; }
+    T* data() const { return memory_.template as<T>(); }
+    std::span<T> span() const { return {data(), static_cast<std::size_t>(size_)}; }
     template <class S>
-    daf::Batch<S, float, typename Backend::Space> batch() const {
+    daf::Batch<S, T, typename Backend::Space> batch() const {
         return {data(), size_ / S::size};
     }
 
@@ -37,7 +37,7 @@ class BenchMemory {
 };
 
 /// A batch that iterations repeat on: numbers in [0, 1), and labels.
-template <class S, class Backend>
+template <class S, class Backend, class T>
 class BenchBatch {
   public:
     using Space = typename Backend::Space;
@@ -51,40 +51,40 @@ class BenchBatch {
         for (std::int32_t& label : classes) label = static_cast<std::int32_t>(random.below(class_count));
         ctx.copy_in(labels_.template as<std::int32_t>(), classes.data(), count);
     }
-    daf::Batch<S, const float, Space> x() const { return values_.template batch<S>(); }
+    daf::Batch<S, const T, Space> x() const { return values_.template batch<S>(); }
     daf::Labels<Space> y() const { return {labels_.template as<const std::int32_t>(), count_}; }
 
   private:
-    static std::vector<float> numbers(Index count) {
+    static std::vector<T> numbers(Index count) {
         daf::RandomSequence random(daf::Stream{daf::Seed{0}});
-        std::vector<float> values(static_cast<std::size_t>(count * S::size));
-        for (float& value : values) value = static_cast<float>(random.uniform());
+        std::vector<T> values(static_cast<std::size_t>(count * S::size));
+        for (T& value : values) value = static_cast<T>(random.uniform());
         return values;
     }
-    BenchMemory<Backend> values_;
+    BenchMemory<Backend, T> values_;
     typename Backend::Memory labels_;
     Index count_;
 };
 
 /// forward, joint loss, backward, Adam, centres
-template <class P, class Backend>
+template <class P, class Backend, class T>
 struct TrainBench {
     using Net = NetworkOf<P, Attention::full>;
     TrainBench(Backend& ctx, Index count)
         : learner(ctx, daf::max_batch(count), daf::Seed{0}), batch(ctx, count) {}
     void operator()() { learner.step(batch.x(), batch.y()); }
 
-    daf::Learner<Net, Backend> learner;
-    BenchBatch<InputOf<P>, Backend> batch;
+    daf::Learner<Net, Backend, T> learner;
+    BenchBatch<InputOf<P>, Backend, T> batch;
 };
 
 /// image to logits
-template <class P, class Backend>
+template <class P, class Backend, class T>
 struct InferBench {
     using Trunk = TrunkOf<P, Attention::full>;
     using Head = HeadOf<P>;
     template <class Sequence>
-    using Inference = daf::Inference<Sequence, Backend>;
+    using Inference = daf::Inference<Sequence, Backend, T>;
     InferBench(Backend& context, Index count)
         : ctx(context),
           trunk(ctx, first_values<Trunk>(ctx).span(), daf::max_batch(count)),
@@ -106,11 +106,11 @@ struct InferBench {
     Inference<Head> head;
     typename Inference<Trunk>::InferenceWorkspace trunk_workspace;
     typename Inference<Head>::InferenceWorkspace head_workspace;
-    BenchBatch<InputOf<P>, Backend> batch;
+    BenchBatch<InputOf<P>, Backend, T> batch;
 };
 
 /// the attention on the preset's own map: forward and backward
-template <class P, class Backend>
+template <class P, class Backend, class T>
 struct AttentionBench {
     using Map = AttentionMap<P>;
     AttentionBench(Backend& ctx, Index count)
@@ -124,13 +124,13 @@ struct AttentionBench {
         model.backward(batch.x(), dy.x(), daf::overwrite(dx.template batch<Map>()));
     }
 
-    daf::Model<daf::Sequence<Map, AttentionLayer>, Backend> model;
-    BenchBatch<Map, Backend> batch, dy;
-    BenchMemory<Backend> dx;
+    daf::Model<daf::Sequence<Map, AttentionLayer>, Backend, T> model;
+    BenchBatch<Map, Backend, T> batch, dy;
+    BenchMemory<Backend, T> dx;
 };
 
 /// the TC loss on a batch of embeddings: forward, backward, centres
-template <class P, class Backend>
+template <class P, class Backend, class T>
 struct TcBench {
     using Space = typename Backend::Space;
     using Metric = MetricOf<P>;
@@ -143,12 +143,12 @@ struct TcBench {
           losses(ctx, count),
           weights(ctx, std::vector<float>(static_cast<std::size_t>(count), 1.0f)),
           de(ctx, count * Embedding::size),
-          saved(ctx.allocate(daf::saved_bytes<Metric, float>(count))) {}
+          saved(ctx.allocate(daf::saved_bytes<Metric, T>(count))) {}
     void operator()() {
         ctx.zero(gradients.data(), daf::gradient_count<Metric>);
         const auto bound = daf::bind<Metric, Space>(parameters.span());
         const auto sums = daf::bind_gradients<Metric, Space>(gradients.span());
-        const auto kept = daf::bind_saved<Metric, float, Space>(saved.data(), batch.y().count());
+        const auto kept = daf::bind_saved<Metric, T, Space>(saved.data(), batch.y().count());
         const auto y = losses.template batch<daf::Shape<1>>();
         daf::forward<daf::train>(ctx, Metric{}, batch.x(), y, bound, kept, batch.y());
         daf::backward(ctx, Metric{}, batch.x(), y, weights.template batch<daf::Shape<1>>(),
@@ -164,8 +164,9 @@ struct TcBench {
     }
 
     Backend& ctx;
-    BenchBatch<Embedding, Backend> batch;
-    BenchMemory<Backend> parameters, gradients, losses, weights, de;
+    BenchBatch<Embedding, Backend, T> batch;
+    BenchMemory<Backend> parameters, gradients, losses, weights;
+    BenchMemory<Backend, T> de;
     typename Backend::Memory saved;
 };
 
@@ -179,13 +180,13 @@ std::function<void()> owned(std::shared_ptr<Backend> ctx, Index batch) {
 }
 
 /// The context lives as long as what is returned.
-template <class P, class Backend>
+template <class P, class T = float, class Backend>
 std::function<void()> make_bench_on(std::shared_ptr<Backend> ctx, BenchMode mode, Index batch) {
     switch (mode) {
-        case BenchMode::train: return owned<TrainBench<P, Backend>>(std::move(ctx), batch);
-        case BenchMode::infer: return owned<InferBench<P, Backend>>(std::move(ctx), batch);
-        case BenchMode::attention: return owned<AttentionBench<P, Backend>>(std::move(ctx), batch);
-        case BenchMode::tc: return owned<TcBench<P, Backend>>(std::move(ctx), batch);
+        case BenchMode::train: return owned<TrainBench<P, Backend, T>>(std::move(ctx), batch);
+        case BenchMode::infer: return owned<InferBench<P, Backend, T>>(std::move(ctx), batch);
+        case BenchMode::attention: return owned<AttentionBench<P, Backend, T>>(std::move(ctx), batch);
+        case BenchMode::tc: return owned<TcBench<P, Backend, T>>(std::move(ctx), batch);
     }
     return {};
 }

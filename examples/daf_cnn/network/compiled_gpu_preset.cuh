@@ -10,14 +10,26 @@ namespace daf_cnn {
 
 namespace detail {
 
-template <class P, Attention A>
-std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
-    using Network = CompiledNetwork<P, A, daf::Gpu>;
+inline std::shared_ptr<daf::Gpu> gpu_for(Precision precision) {
     auto gpu = std::make_shared<daf::Gpu>();
+    gpu->set_cudnn({.tf32 = precision == Precision::tf32});
+    return gpu;
+}
+
+template <class P, Attention A, class T>
+std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
+    using Network = CompiledNetwork<P, A, daf::Gpu, T>;
+    auto gpu = gpu_for(settings.placement.precision);
     gpu->require_free(Network::bytes_for(*gpu, settings), "the network " + architecture_of(P::name, A) +
                                                               " for batches of " +
                                                               std::to_string(settings.largest_batch));
     return std::make_unique<Network>(std::move(gpu), settings);
+}
+
+template <class P, Attention A>
+std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
+    return settings.placement.precision == Precision::bf16 ? made_on_gpu<P, A, daf::bf16>(settings)
+                                                           : made_on_gpu<P, A, float>(settings);
 }
 
 }  // namespace detail
@@ -28,8 +40,10 @@ std::unique_ptr<FaceNetwork> make_gpu_network(const NetworkSettings& settings) {
                                                  : detail::made_on_gpu<P, Attention::none>(settings);
 }
 template <class P>
-std::function<void()> make_gpu_bench(BenchMode mode, Index batch) {
-    return detail::make_bench_on<P>(std::make_shared<daf::Gpu>(), mode, batch);
+std::function<void()> make_gpu_bench(Precision precision, BenchMode mode, Index batch) {
+    auto gpu = detail::gpu_for(precision);
+    return precision == Precision::bf16 ? detail::make_bench_on<P, daf::bf16>(std::move(gpu), mode, batch)
+                                        : detail::make_bench_on<P, float>(std::move(gpu), mode, batch);
 }
 
 }  // namespace daf_cnn

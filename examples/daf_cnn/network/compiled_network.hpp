@@ -21,27 +21,28 @@ void set_dropout(Sequence& sequence, double rate) {
 }
 
 /// The most scratch that one call of any of a network's operators asks for.
-template <class Net, class Backend>
+template <class Net, class T, class Backend>
 Index scratch_of(const Backend& ctx, Index batch) {
     Index most = 0;
     daf::static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
         using Op = std::tuple_element_t<i, typename Net::Operators>;
-        most = std::max(most, daf::scratch_bytes<Op, float>(ctx, batch));
+        most = std::max(most, daf::scratch_bytes<Op, T>(ctx, batch));
     });
     return most;
 }
 
-template <class P, Attention A, class Backend>
+/// T: of the images and of what follows from them.
+template <class P, Attention A, class Backend, class T = float>
 class CompiledNetwork final : public FaceNetwork {
   public:
     using Net = NetworkOf<P, A>;
-    using Learner = daf::Learner<Net, Backend>;
-    using Images = daf::Batch<typename Net::Input, const float>;
+    using Learner = daf::Learner<Net, Backend, T>;
+    using Images = daf::Batch<typename Net::Input, const T>;
 
     /// What it takes of the context's memory, that context's scratch included.
     static Index bytes_for(const Backend& ctx, const NetworkSettings& settings) {
         return Learner::bytes(settings.largest_batch, settings.optimizer) +
-               scratch_of<Net>(ctx, settings.largest_batch) + losses_bytes(settings.largest_batch);
+               scratch_of<Net, T>(ctx, settings.largest_batch) + losses_bytes(settings.largest_batch);
     }
 
     CompiledNetwork(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)
@@ -67,7 +68,7 @@ class CompiledNetwork final : public FaceNetwork {
                Judgement& so_far) override {
         const auto y = ctx_->upload(daf::labels_of(labels));
         const auto [embeddings, logits] = learner_.evaluate(ctx_->upload(images_of(images)));
-        each_score(embeddings, logits, [&](std::size_t i, const float*, const Scores& scores) {
+        each_score(embeddings, logits, [&](std::size_t i, const auto*, const Scores& scores) {
             so_far.confusion.add(labels[i], daf::largest_of(scores.data(), class_count));
         });
         const daf::Batch<daf::Shape<1>, float, Space> losses{losses_.template as<float>(), y.count()};
@@ -87,7 +88,7 @@ class CompiledNetwork final : public FaceNetwork {
     std::vector<Reading> read(std::span<const float> images) override {
         const auto [embeddings, logits] = learner_.evaluate(ctx_->upload(images_of(images)));
         std::vector<Reading> readings(static_cast<std::size_t>(embeddings.count()));
-        each_score(embeddings, logits, [&](std::size_t i, const float* e, const Scores& scores) {
+        each_score(embeddings, logits, [&](std::size_t i, const auto* e, const Scores& scores) {
             readings[i].prediction = daf::largest_of(scores.data(), class_count);
             readings[i].embedding.assign(e, e + P::embedding);
             readings[i].probabilities = softmax_of(scores);
@@ -102,8 +103,8 @@ class CompiledNetwork final : public FaceNetwork {
             using Op = std::remove_cvref_t<decltype(op)>;
             if constexpr (std::is_same_v<typename Op::Header, daf::header::dual_attention>) {
                 // The gates are what training saves.
-                const auto memory = ctx_->allocate(daf::saved_bytes<Op, float>(x.count()));
-                const auto saved = daf::bind_saved<Op, float, Space>(memory.data(), x.count());
+                const auto memory = ctx_->allocate(daf::saved_bytes<Op, T>(x.count()));
+                const auto saved = daf::bind_saved<Op, T, Space>(memory.data(), x.count());
                 daf::forward<daf::train>(*ctx_, op, x, y, learner_.template parameters_of<i>(), saved);
                 const auto maps = ctx_->download(x);
                 const auto channels = ctx_->download(saved.channel_gate);
@@ -176,8 +177,16 @@ class CompiledNetwork final : public FaceNetwork {
         return daf::align_up(batch * static_cast<Index>(sizeof(float)));
     }
 
-    static Images images_of(std::span<const float> images) {
-        return daf::batch_of<typename Net::Input>(images);
+    /// They stay until the next call.
+    Images images_of(std::span<const float> images) {
+        if constexpr (std::is_same_v<T, float>) {
+            return daf::batch_of<typename Net::Input>(images);
+        } else {
+            narrow_.resize(images.size());
+            std::ranges::transform(images, narrow_.begin(),
+                                   [](float value) { return static_cast<T>(value); });
+            return daf::batch_of<typename Net::Input>(std::as_const(narrow_));
+        }
     }
 
     /// What Learner::first_not_finite found, in words.
@@ -199,7 +208,7 @@ class CompiledNetwork final : public FaceNetwork {
     }
 
     /// The larger, the likelier: logits, or minus the distances to the centres.
-    Scores scores_of(const float* e, const float* logits, const float* centres) const {
+    Scores scores_of(const T* e, const T* logits, const float* centres) const {
         if (classifier_ == Classifier::nearest_centre) {
             return daf::closeness(e, daf::View<Centres, const float>(centres));
         }
@@ -230,6 +239,7 @@ class CompiledNetwork final : public FaceNetwork {
     Index bytes_;
     Learner learner_;
     typename Backend::Memory losses_;
+    std::vector<T> narrow_;  // images, where T is not what they come in
 };
 
 }  // namespace daf_cnn::detail

@@ -25,13 +25,18 @@ namespace daf_cnn {
 
 /// What a network runs on.
 enum class Device { cpu, gpu };
-inline Device device_named(std::string_view name) {
-    return name == "gpu" ? Device::gpu : Device::cpu;
-}
+/// How it multiplies: floats as they are; floats rounded to TF32; activations and weights in bf16. Parameters, statistics
+/// and sums are floats in each.
+enum class Precision { single, tf32, bf16 };
+
+struct Placement {
+    Device device = Device::cpu;
+    Precision precision = Precision::single;  // the processor knows no other
+};
 
 /// The figures of a network that are chosen at run time.
 struct NetworkSettings {
-    Device device = Device::cpu;
+    Placement placement{};
     Attention attention = Attention::full;
     Classifier classifier = Classifier::softmax;
     Index largest_batch = 128;
@@ -141,16 +146,17 @@ struct Preset {
     } on_cpu;
     struct {
         std::unique_ptr<FaceNetwork> (*make_network)(const NetworkSettings& settings);
-        std::function<void()> (*make_bench)(BenchMode mode, Index batch);
+        std::function<void()> (*make_bench)(Precision precision, BenchMode mode, Index batch);
     } on_gpu;
 
     std::unique_ptr<FaceNetwork> make_network(daf::Cpu& cpu, const NetworkSettings& settings) const {
-        return settings.device == Device::gpu ? on_gpu.make_network(settings)
-                                              : on_cpu.make_network(cpu, settings);
+        return settings.placement.device == Device::gpu ? on_gpu.make_network(settings)
+                                                        : on_cpu.make_network(cpu, settings);
     }
     /// One iteration of what the mode times, on a fixed batch of random numbers; it has been done when the call returns.
-    std::function<void()> make_bench(Device device, daf::Cpu& cpu, BenchMode mode, Index batch) const {
-        return device == Device::gpu ? on_gpu.make_bench(mode, batch) : on_cpu.make_bench(cpu, mode, batch);
+    std::function<void()> make_bench(Placement placement, daf::Cpu& cpu, BenchMode mode, Index batch) const {
+        return placement.device == Device::gpu ? on_gpu.make_bench(placement.precision, mode, batch)
+                                               : on_cpu.make_bench(cpu, mode, batch);
     }
 };
 

@@ -23,15 +23,15 @@ std::unique_ptr<FaceNetwork> make_gpu_network(const NetworkSettings&) {
     refuse();
 }
 template <class P>
-std::function<void()> make_gpu_bench(BenchMode, Index) {
+std::function<void()> make_gpu_bench(Precision, BenchMode, Index) {
     refuse();
 }
 
 template std::unique_ptr<FaceNetwork> make_gpu_network<Paper>(const NetworkSettings&);
 template std::unique_ptr<FaceNetwork> make_gpu_network<Half>(const NetworkSettings&);
 template std::unique_ptr<FaceNetwork> make_gpu_network<Lite>(const NetworkSettings&);
-template std::function<void()> make_gpu_bench<Paper>(BenchMode, Index);
-template std::function<void()> make_gpu_bench<Half>(BenchMode, Index);
-template std::function<void()> make_gpu_bench<Lite>(BenchMode, Index);
+template std::function<void()> make_gpu_bench<Paper>(Precision, BenchMode, Index);
+template std::function<void()> make_gpu_bench<Half>(Precision, BenchMode, Index);
+template std::function<void()> make_gpu_bench<Lite>(Precision, BenchMode, Index);
 
 }  // namespace daf_cnn

@@ -2,5 +2,5 @@
 
 namespace daf_cnn {
 template std::unique_ptr<FaceNetwork> make_gpu_network<Lite>(const NetworkSettings&);
-template std::function<void()> make_gpu_bench<Lite>(BenchMode, Index);
+template std::function<void()> make_gpu_bench<Lite>(Precision, BenchMode, Index);
 }  // namespace daf_cnn

@@ -2,5 +2,5 @@
 
 namespace daf_cnn {
 template std::unique_ptr<FaceNetwork> make_gpu_network<Paper>(const NetworkSettings&);
-template std::function<void()> make_gpu_bench<Paper>(BenchMode, Index);
+template std::function<void()> make_gpu_bench<Paper>(Precision, BenchMode, Index);
 }  // namespace daf_cnn

@@ -58,7 +58,7 @@ std::optional<RunLock> claim(const RunFolder& folder, Begin begin) {
 }
 
 void check_device(const TrainConfig& config) {
-    if (device_named(config.device) == Device::gpu) gpu_name();
+    if (placement_of(config.device, config.precision).device == Device::gpu) gpu_name();
 }
 
 Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config) {

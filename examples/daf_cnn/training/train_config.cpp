@@ -37,9 +37,20 @@ void check(const TrainConfig& config, const Given& given) {
                      ", but was given '" + text_of(config.lr_floor) + "'");
     }
     check_acts(config, given);
+    placement_of(config.device, config.precision);
 }
 
 }  // namespace
+
+Placement placement_of(std::string_view device, std::string_view precision) {
+    if (device != "gpu" && precision != "float") {
+        throw BadUse("--precision: expected float with --device cpu, but was given '" +
+                     std::string(precision) + "'; take float, or --device gpu");
+    }
+    return {device == "gpu" ? Device::gpu : Device::cpu, precision == "bf16"   ? Precision::bf16
+                                                         : precision == "tf32" ? Precision::tf32
+                                                                               : Precision::single};
+}
 
 Augmentation TrainConfig::augmentation() const {
     if (augment == "off") return {};
@@ -48,7 +59,7 @@ Augmentation TrainConfig::augmentation() const {
 
 NetworkSettings TrainConfig::network_settings() const {
     NetworkSettings settings;
-    settings.device = device_named(device);
+    settings.placement = placement_of(device, precision);
     settings.attention = attention == "full" ? Attention::full : Attention::none;
     settings.classifier = objective == "tc" ? Classifier::nearest_centre : Classifier::softmax;
     settings.largest_batch = batch;
@@ -124,6 +135,7 @@ TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& 
 
 TrainConfig resumed(TrainConfig stored, TrainConfig command_line, const Given& given) {
     resume_settings(settings_of(stored), settings_of(command_line), given);
+    placement_of(stored.device, stored.precision);
     return stored;
 }
 

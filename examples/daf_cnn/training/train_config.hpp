@@ -34,6 +34,7 @@ struct TrainConfig {
     int batch = 128;
     int threads = default_threads();
     std::string device = "cpu";
+    std::string precision = "float";
     std::uint64_t seed = 1;
     std::string recipe = "fer2013";
     double margin = 11;
@@ -89,6 +90,19 @@ inline Option device_option() {
             true};
 }
 
+/// --precision, of the same.
+inline Option precision_option() {
+    return {"precision",
+            Choice{{"float", "tf32", "bf16"}},
+            "how a GPU multiplies: floats as they are, rounded to TF32, or activations and weights in bf16; "
+            "parameters and checkpoints hold floats all the same",
+            {},
+            true};
+}
+
+/// What the two say. Throws BadUse for a precision that the device does not have.
+Placement placement_of(std::string_view device, std::string_view precision);
+
 /// visit(Option, member) for every option, in the order of --help and config.json.
 template <class Config, class Visit>
 void for_each_option(Config& config, Visit&& visit) {
@@ -106,6 +120,7 @@ void for_each_option(Config& config, Visit&& visit) {
     run(Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores", true},
         config.threads);
     run(device_option().formerly("cpu"), config.device);
+    run(precision_option().formerly("float"), config.precision);
     run(Option{"seed", any_seed, "first values, shuffling and dropout"}, config.seed);
     run(Option{"keep-epochs", AnyText{}, "keep every epoch's model as DIR/epoch-NNNN.safetensors"},
         config.keep_epochs);

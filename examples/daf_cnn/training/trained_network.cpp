@@ -28,12 +28,12 @@ Origin origin_of(const daf::Safetensors& file) {
 }
 
 TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch,
-                            Device device) {
+                            Placement placement) {
     const daf::Safetensors file = daf::open_checkpoint(weights);
     TrainedNetwork trained{nullptr, daf::checkpoint_info(file), nullptr};
     const Origin origin = origin_of(file);
     NetworkSettings settings;
-    settings.device = device;
+    settings.placement = placement;
     settings.attention = origin.attention;
     settings.largest_batch = largest_batch;
     settings.classifier = note_of(trained.info, "objective", "joint") == "tc" ? Classifier::nearest_centre

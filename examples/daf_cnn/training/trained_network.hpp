@@ -28,6 +28,6 @@ struct TrainedNetwork {
 /// and attention it has, the margin it was trained with and what classifies. Throws daf::FileError, daf::FormatError or
 /// daf::MismatchError. The context must outlive the network.  On a GPU: throws daf::Error where that cannot be used.
 TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch,
-                            Device device = Device::cpu);
+                            Placement placement = {});
 
 }  // namespace daf_cnn

@@ -61,15 +61,15 @@ struct SideInput {
     constexpr SideInput(Labels<Space> l, Draw d) : labels(l), draw(d) {}
 };
 
-/// forward: x -> y. In eval, `saved` is empty and the parameters are read-only.  Only kernels that declare it meet an X
-/// that is Deferred, or a y that is null because it is deferred (core/deferred.hpp).
+/// forward: x -> y, of T but for a loss; parameters are of Wide<T>. In eval, `saved` is empty and the parameters are
+/// read-only. Only kernels that declare it meet an X that is Deferred, or a y that is null for it (core/deferred.hpp).
 template <Operator Op, Mode M, class T, class Space, class X = Batch<typename Op::Input, const T, Space>>
 struct ForwardCall {
     static constexpr bool training = M == Mode::train;
     Op op;
     X x;
-    Batch<typename Op::Output, T, Space> y;
-    ParametersOf<Op, std::conditional_t<training, T, const T>, Space> params;
+    Batch<typename Op::Output, OutputElement<Op, T>, Space> y;
+    ParametersOf<Op, std::conditional_t<training, Wide<T>, const Wide<T>>, Space> params;
     SavedOf<Op, T, Space> saved;
     SideInput<Space> side;
 
@@ -81,11 +81,11 @@ template <Operator Op, class T, class Space, class X = Batch<typename Op::Input,
 struct BackwardCall {
     Op op;
     X x;
-    Batch<typename Op::Output, const T, Space> y;
-    Batch<typename Op::Output, const T, Space> dy;
+    Batch<typename Op::Output, const OutputElement<Op, T>, Space> y;
+    Batch<typename Op::Output, const OutputElement<Op, T>, Space> dy;
     GradientInto<Batch<typename Op::Input, T, Space>> dx;
-    ParametersOf<Op, const T, Space> params;
-    GradientsOf<Op, T, Space> dparams;  // accumulated into
+    ParametersOf<Op, const Wide<T>, Space> params;
+    GradientsOf<Op, Wide<T>, Space> dparams;  // accumulated into
     SavedOf<Op, T, Space> saved;
     SideInput<Space> side;
 

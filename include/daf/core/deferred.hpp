@@ -23,7 +23,7 @@ struct Deferred {
     using Element = const T;
     using MemorySpace = Space;
 
-    ParametersOf<Op, const T, Space> params;
+    ParametersOf<Op, const Wide<T>, Space> params;
     SavedOf<Op, T, Space> saved;
     Index images = 0;
 

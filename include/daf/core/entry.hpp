@@ -30,6 +30,14 @@ struct dparams;
 struct saved;
 }  // namespace arg
 
+/// Whether a backend's kernels take activations of T. Those that take bf16 say so by a member has_bf16.
+template <class Backend, class T>
+inline constexpr bool takes_activations = true;
+template <class Backend>
+inline constexpr bool takes_activations<Backend, bf16> = requires {
+    requires Backend::has_bf16;
+};
+
 /// Fails to compile with the argument and both shapes in its name.
 template <class Argument, class Want, class Got>
 struct check_shape {
@@ -48,8 +56,9 @@ struct check_space {
 /// Fails to compile with the argument and both element types in its name.
 template <class Argument, class Want, class Got>
 struct check_element {
-    static_assert(std::is_same_v<Want, Got>,
-                  "daf: this argument must have elements Want (those of x), but has Got");
+    static_assert(
+        std::is_same_v<Want, Got>,
+        "daf: this argument must have elements Want (those of x), but has Got. Losses of bf16 are float");
 };
 
 /// Fails to compile with the argument and both structs in its name.
@@ -59,6 +68,14 @@ struct check_struct {
                   "daf: this argument must be Want, as bind, bind_gradients or bind_saved gives it for this "
                   "operator and "
                   "x's element type, but is Got");
+};
+
+/// Fails to compile with the backend and the element type of x in its name.
+template <class Backend, class T>
+struct check_activations {
+    static_assert(
+        takes_activations<Backend, T>,
+        "daf: activations of bf16 are for daf::Gpu (<daf/daf.cuh>): take float or double on this Backend");
 };
 
 /// Fails to compile with the name of the header to include.
@@ -105,6 +122,10 @@ template <class Argument, class Want, bool Fits, class Got>
 constexpr void check_bound() {
     if constexpr (!Fits) static_cast<void>(sizeof(check_struct<Argument, Want, Got>));
 }
+
+/// Whether there is a kernel, and one for activations of T.
+template <class Op, class Backend, class T>
+inline constexpr bool kernel_takes = has_kernel<Op, Backend>&& takes_activations<Backend, T>;
 
 template <class Op, class Backend, class Header = typename Op::Header>
 constexpr void check_kernel() {
@@ -267,19 +288,21 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
              const SideInput<typename Backend::Space>& side = {}) {
     using Space = typename Backend::Space;
     using T = std::remove_const_t<typename X::Element>;
+    using Out = OutputElement<Op, T>;
     detail::check_kernel<Op, Backend>();
-    if constexpr (detail::has_kernel<Op, Backend>) {
+    static_cast<void>(sizeof(check_activations<Backend, T>));
+    if constexpr (detail::kernel_takes<Op, Backend, T>) {
         detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
-        detail::check_argument<arg::y, typename Op::Output, T, Space, Y>();
-        using Bound = ParametersOf<Op, T, Space>;
+        detail::check_argument<arg::y, typename Op::Output, Out, Space, Y>();
+        using Bound = ParametersOf<Op, Wide<T>, Space>;
         using Kept = SavedOf<Op, T, Space>;
         constexpr bool params_fit =
-            detail::parameters_fit<Params, Bound, ParametersOf<Op, const T, Space>, M == Mode::train>;
+            detail::parameters_fit<Params, Bound, ParametersOf<Op, const Wide<T>, Space>, M == Mode::train>;
         constexpr bool saved_fits = M == Mode::eval || std::is_same_v<Saved, Kept>;
         detail::check_bound<arg::params, Bound, params_fit, Params>();
         detail::check_bound<arg::saved, Kept, saved_fits, Saved>();
         if constexpr (params_fit && saved_fits && detail::argument_fits<typename Op::Input, T, Space, X> &&
-                      detail::argument_fits<typename Op::Output, T, Space, Y>) {
+                      detail::argument_fits<typename Op::Output, Out, Space, Y>) {
             detail::check_deferred<Op, Backend, M, T, X, Y>();
             using Call = ForwardCall<Op, M, T, Space, detail::InputOf<Op, T, Space, true, X>>;
             const char* name = Op::Header::name;
@@ -316,24 +339,26 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
               const Gradients& dparams = {}, const Saved& saved = {},
               const SideInput<typename Backend::Space>& side = {}) {
     using Space = typename Backend::Space;
-    using T = std::remove_const_t<typename DY::Element>;
+    using T = std::remove_const_t<typename X::Element>;
+    using Out = OutputElement<Op, T>;
     detail::check_kernel<Op, Backend>();
-    if constexpr (detail::has_kernel<Op, Backend>) {
+    static_cast<void>(sizeof(check_activations<Backend, T>));
+    if constexpr (detail::kernel_takes<Op, Backend, T>) {
         detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
-        detail::check_argument<arg::y, typename Op::Output, T, Space, Y>();
-        detail::check_argument<arg::dy, typename Op::Output, T, Space, DY>();
-        using Bound = ParametersOf<Op, T, Space>;
-        using Slopes = GradientsOf<Op, T, Space>;
+        detail::check_argument<arg::y, typename Op::Output, Out, Space, Y>();
+        detail::check_argument<arg::dy, typename Op::Output, Out, Space, DY>();
+        using Bound = ParametersOf<Op, Wide<T>, Space>;
+        using Slopes = GradientsOf<Op, Wide<T>, Space>;
         using Kept = SavedOf<Op, T, Space>;
         constexpr bool params_fit =
-            detail::parameters_fit<Params, Bound, ParametersOf<Op, const T, Space>, false>;
+            detail::parameters_fit<Params, Bound, ParametersOf<Op, const Wide<T>, Space>, false>;
         detail::check_bound<arg::params, Bound, params_fit, Params>();
         detail::check_bound<arg::dparams, Slopes, std::is_same_v<Gradients, Slopes>, Gradients>();
         detail::check_bound<arg::saved, Kept, std::is_same_v<Saved, Kept>, Saved>();
         if constexpr (params_fit && std::is_same_v<Gradients, Slopes> && std::is_same_v<Saved, Kept> &&
                       detail::argument_fits<typename Op::Input, T, Space, X> &&
-                      detail::argument_fits<typename Op::Output, T, Space, Y> &&
-                      detail::argument_fits<typename Op::Output, T, Space, DY>) {
+                      detail::argument_fits<typename Op::Output, Out, Space, Y> &&
+                      detail::argument_fits<typename Op::Output, Out, Space, DY>) {
             detail::check_deferred<Op, Backend, Mode::train, T, X, Y>();
             using Call = BackwardCall<Op, T, Space, detail::InputOf<Op, T, Space, Op::backward_reads_x, X>>;
             const char* name = Op::Header::name;

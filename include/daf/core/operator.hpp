@@ -88,12 +88,18 @@ struct saved_of<Op, T, Space> {
 
 }  // namespace detail
 
+/// With activations of T parameters and gradients are of Wide<T>: ParametersOf<Op, Wide<T>>, GradientsOf<Op, Wide<T>>. What
+/// an operator saves is named by T; its statistics are of Wide<T> all the same.
 template <class Op, class T, class Space = Host>
 using ParametersOf = typename detail::parameters_of<Op, T, Space>::type;
 template <class Op, class T, class Space = Host>
 using GradientsOf = typename detail::gradients_of<Op, T, Space>::type;
 template <class Op, class T, class Space = Host>
 using SavedOf = typename detail::saved_of<Op, T, Space>::type;
+
+/// The type of Op's outputs: that of its inputs, but a loss is of Wide<T>.
+template <class Op, class T>
+using OutputElement = std::conditional_t<reads_labels<Op>, Wide<T>, T>;
 
 // ---- Slabs: all parameters (or gradients, or moments) of a kind in one piece of memory ----------------------
 

@@ -4,7 +4,7 @@
 //
 //   template <class T>
 //   class Prepared {
-//       Prepared(Backend&, Op, const ParametersOf<Op, const T, Space>&, Index usual_batch);
+//       Prepared(Backend&, Op, const ParametersOf<Op, const Wide<T>, Space>&, Index usual_batch);
 //       Index scratch_bytes(const Backend&, Index count) const;
 //       void forward(Backend&, x, y) const;      // y as forward<eval> gives it, up to rounding
 //   };
@@ -21,15 +21,16 @@ template <Operator Op, class T, class Backend>
 class PlainPrepared {
   public:
     using Space = typename Backend::Space;
+    using W = Wide<T>;
 
-    PlainPrepared(Backend& ctx, Op op, const ParametersOf<Op, const T, Space>& parameters, Index)
-        : op_(op), memory_(ctx.allocate(parameter_count<Op> * static_cast<Index>(sizeof(T)))) {
-        const std::span<T> slab(memory_.template as<T>(), static_cast<std::size_t>(parameter_count<Op>));
+    PlainPrepared(Backend& ctx, Op op, const ParametersOf<Op, const W, Space>& parameters, Index)
+        : op_(op), memory_(ctx.allocate(parameter_count<Op> * static_cast<Index>(sizeof(W)))) {
+        const std::span<W> slab(memory_.template as<W>(), static_cast<std::size_t>(parameter_count<Op>));
         auto bound = bind<Op, Space>(slab);
         for_each_pair(bound, parameters, [&](const auto&, auto& to, const auto& from) {
             ctx.copy(to.data(), from.data(), from.size());
         });
-        parameters_ = parameters_as<ParametersOf<Op, const T, Space>>(bound);
+        parameters_ = parameters_as<ParametersOf<Op, const W, Space>>(bound);
     }
 
     Index scratch_bytes(const Backend& ctx, Index count) const {
@@ -43,7 +44,7 @@ class PlainPrepared {
   private:
     Op op_;
     typename Backend::Memory memory_;
-    ParametersOf<Op, const T, Space> parameters_{};
+    ParametersOf<Op, const W, Space> parameters_{};
 };
 
 template <class Op, class T, class Backend>
@@ -67,7 +68,7 @@ class Prepared {
     using Space = typename Backend::Space;
 
     /// usual_batch: the number of images that it should be fastest for; any other works too.
-    Prepared(Backend& ctx, Op op, const ParametersOf<Op, const T, Space>& parameters, Index usual_batch)
+    Prepared(Backend& ctx, Op op, const ParametersOf<Op, const Wide<T>, Space>& parameters, Index usual_batch)
         : form_(ctx, op, parameters, usual_batch) {}
 
     /// y = op(x). x and y may not overlap and hold equally many images, at least one: throws ArgumentError otherwise.

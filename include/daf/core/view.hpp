@@ -1,6 +1,7 @@
 #pragma once
 // Views: a pointer whose shape, element type and memory space stand in its type. They own nothing.
 #include <cstdint>
+#include <daf/core/bf16.hpp>
 #include <daf/core/error.hpp>
 #include <daf/core/shape.hpp>
 #include <ranges>
@@ -18,6 +19,10 @@ struct Device {};
 /// The element types that operators compute in.
 template <class T>
 concept Real = std::is_same_v<T, float> || std::is_same_v<T, double>;
+
+/// The element types of activations.
+template <class T>
+concept Activation = Real<T> || std::is_same_v<T, bf16>;
 
 /// T is const, and U the same without it.
 template <class U, class T>

@@ -20,19 +20,19 @@ struct Kernel<BatchNorm<S>, Backend> {
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         const auto& p = call.params;
         auto frame = ctx.scratch();
-        T* slope = frame.template take<T>(channels);
-        gpu::ChannelAffine<T> affine{};
+        Wide<T>* slope = frame.template take<Wide<T>>(channels);
+        gpu::ChannelAffine<Wide<T>> affine{};
         if constexpr (M == Mode::train) {
             require_variance(Op::Header::name, call.count() * S::area);
             gpu::find_moments<Op>(ctx, size_of(call.count()), call.x.data(), call.saved.mean.data(),
                                   call.saved.inverse_std.data(), p.running_mean.data(), p.running_var.data());
-            affine = gpu::saved_normalisation<Backend, T>(ctx, channels, call.saved.mean.data(),
-                                                          call.saved.inverse_std.data(), p.weight.data(),
-                                                          p.bias.data(), slope);
+            affine = gpu::saved_normalisation<Backend, Wide<T>>(ctx, channels, call.saved.mean.data(),
+                                                                call.saved.inverse_std.data(),
+                                                                p.weight.data(), p.bias.data(), slope);
         } else {
-            affine = gpu::running_normalisation<Backend, T>(ctx, channels, p.running_mean.data(),
-                                                            p.running_var.data(), Op::eps, p.weight.data(),
-                                                            p.bias.data(), slope);
+            affine = gpu::running_normalisation<Backend, Wide<T>>(ctx, channels, p.running_mean.data(),
+                                                                  p.running_var.data(), Op::eps,
+                                                                  p.weight.data(), p.bias.data(), slope);
         }
         gpu::normalise(ctx, size_of(call.count()), affine, gpu::Rectify::no, call.x.data(), call.y.data());
     }

@@ -13,9 +13,10 @@ struct CentreForward {
     static constexpr Index samples = threads / warp_size;  // a block
     using Shared = NothingShared;
 
-    const T *x, *centres;
+    const T* x;
+    const Wide<T>* centres;
     const std::int32_t* labels;
-    T* y;
+    Wide<T>* y;
     Index count, classes, features;
 
     template <BlockContext B>
@@ -24,16 +25,18 @@ struct CentreForward {
         if (i >= count) return;  // the whole warp, and the block has no barrier
         const Index label = labels[i];
         const bool is_class = label >= 0 && label < classes;
-        const T* centre = centres + (is_class ? label : 0) * features;
+        const Wide<T>* centre = centres + (is_class ? label : 0) * features;
         const double distance = half_squared_distance(block, x + i * features, centre, features);
-        if (lane_of(block) == 0) y[i] = static_cast<T>(is_class ? distance : no_number);
+        if (lane_of(block) == 0) y[i] = static_cast<Wide<T>>(is_class ? distance : no_number);
     }
 };
 
 /// What a backward pass meets.
 template <class T>
 struct CentreSamples {
-    const T *x, *centres, *dy;
+    const T* x;
+    const Wide<T>* centres;
+    const Wide<T>* dy;
     const std::int32_t* labels;
     Index count, classes, features;
 };
@@ -47,8 +50,8 @@ struct CentreSlopes {
     DAF_HOST_DEVICE void operator()(Index k) const {
         const Index i = k / samples.features, d = k % samples.features, label = samples.labels[i];
         const bool is_class = label >= 0 && label < samples.classes;
-        dx.write(k, is_class ? samples.dy[i] * (samples.x[k] - samples.centres[label * samples.features + d])
-                             : T(0));
+        dx.write(
+            k, is_class ? samples.dy[i] * (samples.x[k] - samples.centres[label * samples.features + d]) : 0);
     }
 };
 
@@ -57,7 +60,8 @@ struct CentreSlopes {
 template <class T>
 struct CentreSums {
     CentreSamples<T> samples;
-    T *own_sum, *own_count;
+    Wide<T>* own_sum;
+    Wide<T>* own_count;
 
     DAF_HOST_DEVICE void operator()(Index k) const {
         const Index j = k / samples.features, d = k % samples.features;
@@ -68,8 +72,8 @@ struct CentreSums {
             own += static_cast<double>(samples.x[i * samples.features + d]);
             ++members;
         }
-        own_sum[k] = static_cast<T>(static_cast<double>(own_sum[k]) + own);
-        if (d == 0) own_count[j] += static_cast<T>(members);
+        own_sum[k] = static_cast<Wide<T>>(static_cast<double>(own_sum[k]) + own);
+        if (d == 0) own_count[j] += static_cast<Wide<T>>(members);
     }
 };
 
@@ -77,7 +81,7 @@ struct CentreSums {
 template <class T>
 struct CentreGradient {
     CentreSamples<T> samples;
-    T* dcentres;
+    Wide<T>* dcentres;
 
     DAF_HOST_DEVICE void operator()(Index k) const {
         const Index j = k / samples.features, d = k % samples.features;
@@ -87,7 +91,7 @@ struct CentreGradient {
             sum += static_cast<double>(samples.dy[i] *
                                        (samples.centres[k] - samples.x[i * samples.features + d]));
         }
-        dcentres[k] = static_cast<T>(static_cast<double>(dcentres[k]) + sum);
+        dcentres[k] = static_cast<Wide<T>>(static_cast<double>(dcentres[k]) + sum);
     }
 };
 

@@ -9,9 +9,9 @@ namespace gpu {
 template <class T, Index W>
 struct ChannelForward {
     static constexpr unsigned threads = 256, blocks_at_once = 2;
-    using Shared = ChannelShared<T, W, threads>;
+    using Shared = ChannelShared<Wide<T>, W, threads>;
 
-    ChannelStage<T> channel;
+    ChannelStage<Wide<T>> channel;
     const T* x;
     T* y;
 
@@ -35,7 +35,7 @@ struct ChannelBackward {
         ColumnSum sums[W][threads];
     };
 
-    ChannelStage<T> channel;
+    ChannelStage<Wide<T>> channel;
     const T *x, *dy;
     Slopes<T> dx;  // null where it is not wanted
 
@@ -61,13 +61,15 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
 
     template <class T>
     static Index scratch_bytes(const Backend&, Index count) {
-        return std::max(saved_bytes<Op, T>(count), gpu::ChannelStage<T>::template scratch_bytes<Op>(count));
+        return std::max(saved_bytes<Op, T>(count),
+                        gpu::ChannelStage<Wide<T>>::template scratch_bytes<Op>(count));
     }
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
-        const auto stage = gpu::ChannelStage<T>::of(call.op, call.params, saved_or_scratch(call, frame));
+        const auto stage =
+            gpu::ChannelStage<Wide<T>>::of(call.op, call.params, saved_or_scratch(call, frame));
         const T* x = call.x.data();
         T* y = call.y.data();
         gpu::with_width<T, Op::channels>(gpu::aligned(x, y), [&](auto width) {
@@ -78,7 +80,7 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         auto frame = ctx.scratch();
-        auto stage = gpu::ChannelStage<T>::of(call.op, call.params, call.saved);
+        auto stage = gpu::ChannelStage<Wide<T>>::of(call.op, call.params, call.saved);
         stage.take(frame, call.count());
         const T *x = call.x.data(), *dy = call.dy.data();
         const gpu::Slopes<T> dx = gpu::slopes_of(call.dx);

@@ -123,7 +123,7 @@ struct ElementTerm {
     template <Index W>
     DAF_HOST_DEVICE auto at(Index channel, Width<W>) const {
         return [=, this](Index row, Pack<Terms, W>& sums) {
-            const Pack<T, W> pack = load<W>(data + row * channels + channel);
+            const Pack<Wide<T>, W> pack = load<W>(data + row * channels + channel);
             for (Index k = 0; k < W; ++k) sums[k].first += static_cast<double>(pack[k]);
         };
     }
@@ -139,8 +139,8 @@ struct AddFirst {
 
 /// dbias += the sum of dy's rows.
 template <GridBackend Backend, class T>
-void add_bias_gradient(Backend& ctx, SumSize size, const T* dy, T* dbias) {
-    sum_over_rows<T>(ctx, size, aligned(dy), ElementTerm<T>{dy, size.channels}, AddFirst<T>{dbias});
+void add_bias_gradient(Backend& ctx, SumSize size, const T* dy, Wide<T>* dbias) {
+    sum_over_rows<T>(ctx, size, aligned(dy), ElementTerm<T>{dy, size.channels}, AddFirst<Wide<T>>{dbias});
 }
 
 }  // namespace daf::gpu

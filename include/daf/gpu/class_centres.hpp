@@ -7,7 +7,7 @@ namespace daf::gpu {
 
 /// |a - b|^2 / 2, worked out by a warp; every lane learns it.
 template <BlockContext B, class T>
-DAF_HOST_DEVICE double half_squared_distance(const B& block, const T* a, const T* b, Index features) {
+DAF_HOST_DEVICE double half_squared_distance(const B& block, const T* a, const Wide<T>* b, Index features) {
     double sum = 0;
     for (Index d = lane_of(block); d < features; d += warp_size) {
         const double difference = static_cast<double>(a[d]) - static_cast<double>(b[d]);

@@ -20,6 +20,7 @@ class Gpu {
     using Space = Device;
     using Memory = DeviceMemory;
     using Folder = folder::gpu;
+    static constexpr bool has_bf16 = true;
 
     /// Throws CudaError where there is no driver, no such device, or none that this program has code for; the message says
     /// which, and what to do.
@@ -108,10 +109,12 @@ class Gpu {
         const gpu::cudnn::Plan& plan = plan_of<T>(task);
         auto frame = scratch();
         convolutions_->run(plan, planned<T>(task), operands, frame.take<std::byte>(plan.workspace));
-        if (fused<T>(task)) return;
-        const Index features = task.size.features;
-        gpu::for_each(*this, task.batch * task.size.y_size(),
-                      gpu::AddBias<T>{operands.bias, features, true, operands.result});
+        if constexpr (!fuses<T>) {
+            if (task.pass != gpu::Pass::forward_bias_relu) return;
+            const Index features = task.size.features;
+            gpu::for_each(*this, task.batch * task.size.y_size(),
+                          gpu::AddBias<T>{operands.bias, features, true, operands.result});
+        }
     }
 
     /// "NVIDIA H200 (compute capability 9.0)".
@@ -141,12 +144,10 @@ class Gpu {
 
     /// cuDNN adds no bias to doubles on the way: a kernel of ours does it afterwards.
     template <class T>
-    static bool fused(const gpu::ConvolutionTask& task) {
-        return task.pass != gpu::Pass::forward_bias_relu || std::is_same_v<T, float>;
-    }
+    static constexpr bool fuses = !std::is_same_v<T, double>;
     template <class T>
     static gpu::ConvolutionTask planned(gpu::ConvolutionTask task) {
-        if (!fused<T>(task)) task.pass = gpu::Pass::forward;
+        if (!fuses<T> && task.pass == gpu::Pass::forward_bias_relu) task.pass = gpu::Pass::forward;
         return task;
     }
     template <class T>

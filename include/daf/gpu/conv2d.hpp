@@ -48,8 +48,8 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
       public:
         using Space = typename Backend::Space;
 
-        Prepared(Backend& ctx, Op, const ParametersOf<Op, const T, Space>& p, Index)
-            : memory_(ctx.allocate(scratch_size<T>(size.weights()) + scratch_size<T>(Features))) {
+        Prepared(Backend& ctx, Op, const ParametersOf<Op, const Wide<T>, Space>& p, Index)
+            : memory_(ctx.allocate(scratch_size<T>(size.weights()) + scratch_size<Wide<T>>(Features))) {
             gpu::turn_weights<Backend, T>(ctx, size, p.weight.data(), nullptr, weights());
             if constexpr (Op::with_bias) ctx.copy(bias(), p.bias.data(), Features);
         }
@@ -64,13 +64,13 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
 
       private:
         T* weights() const { return memory_.template as<T>(); }
-        T* bias() const { return memory_.template as<T>(scratch_size<T>(size.weights())); }
+        Wide<T>* bias() const { return memory_.template as<Wide<T>>(scratch_size<T>(size.weights())); }
         typename Backend::Memory memory_;
     };
 
   private:
     template <class T, class X, class Y>
-    static void run(Backend& ctx, const T* weights, const T* bias, const X& x, const Y& y) {
+    static void run(Backend& ctx, const T* weights, const Wide<T>* bias, const X& x, const Y& y) {
         ctx.template convolve<T>(forward_task(x.count()), {x.data(), weights, y.data()});
         if constexpr (Op::with_bias) {
             gpu::for_each(ctx, y.size(), gpu::AddBias<T>{bias, Features, false, y.data()});

@@ -11,27 +11,30 @@ namespace gpu {
 /// bias = offset - centre * slope: what a normalisation adds when its slope has gone into the weights before it.
 template <class T>
 struct FoldedBias {
-    ChannelAffine<T> affine;
+    ChannelAffine<Wide<T>> affine;
     T* bias;
     DAF_HOST_DEVICE void operator()(Index c) const {
-        bias[c] = affine.offset[c] - affine.centre[c] * affine.slope[c];
+        bias[c] = static_cast<T>(affine.offset[c] - affine.centre[c] * affine.slope[c]);
     }
 };
 
 /// A convolution with a bias and a ReLU: what is left of ConvBnRelu when its normalisation goes by running figures, a
-/// factor and a term for each channel.
+/// factor and a term for each channel. In bf16 the bias is of bf16 too: for a float one cuDNN compiles an engine of its own.
 template <class T>
 struct FoldedConvolution {
     ConvolutionSize size;
-    T *weights, *bias, *slope;
+    T *weights, *bias;
+    Wide<T>* slope;
 
     static constexpr Index bytes(const ConvolutionSize& size) {
-        return scratch_size<T>(size.weights()) + 2 * scratch_size<T>(size.features);
+        return scratch_size<T>(size.weights()) + scratch_size<T>(size.features) +
+               scratch_size<Wide<T>>(size.features);
     }
     static FoldedConvolution in(const ConvolutionSize& size, std::byte* memory) {
-        const Index weights = scratch_size<T>(size.weights()), vector = scratch_size<T>(size.features);
-        const auto at = [memory](Index offset) { return reinterpret_cast<T*>(memory + offset); };
-        return {size, at(0), at(weights), at(weights + vector)};
+        std::byte* bias = memory + scratch_size<T>(size.weights());
+        std::byte* slope = bias + scratch_size<T>(size.features);
+        return {size, reinterpret_cast<T*>(memory), reinterpret_cast<T*>(bias),
+                reinterpret_cast<Wide<T>*>(slope)};
     }
     static ConvolutionTask task(const char* op, const ConvolutionSize& size, Index count) {
         return {op, Pass::forward_bias_relu, size, count};
@@ -39,9 +42,9 @@ struct FoldedConvolution {
 
     template <class Bn, GridBackend Backend, class Params>
     void fold(Backend& ctx, const Params& p) const {
-        const ChannelAffine<T> affine =
-            running_normalisation<Backend, T>(ctx, size.features, p.running_mean.data(), p.running_var.data(),
-                                              Bn::eps, p.gamma.data(), p.beta.data(), slope);
+        const ChannelAffine<Wide<T>> affine = running_normalisation<Backend, Wide<T>>(
+            ctx, size.features, p.running_mean.data(), p.running_var.data(), Bn::eps, p.gamma.data(),
+            p.beta.data(), slope);
         turn_weights<Backend, T>(ctx, size, p.weight.data(), slope, weights);
         for_each(ctx, size.features, FoldedBias<T>{affine, bias});
     }
@@ -71,7 +74,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     static Index scratch_bytes(const Backend& ctx, Index count) {
         const Index training =
             std::max(scratch_size<T>(size.weights()) + ctx.template convolution_bytes<T>(forward_task(count)),
-                     sum_size(count).scratch_bytes() + scratch_size<T>(Features));
+                     sum_size(count).scratch_bytes() + scratch_size<Wide<T>>(Features));
         const Index inference =
             Folded<T>::bytes(size) + ctx.template convolution_bytes<T>(Folded<T>::task(name, size, count));
         const Index backward = scratch_size<T>(count * size.y_size()) +
@@ -117,7 +120,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
       public:
         using Space = typename Backend::Space;
 
-        Prepared(Backend& ctx, Op, const ParametersOf<Op, const T, Space>& p, Index)
+        Prepared(Backend& ctx, Op, const ParametersOf<Op, const Wide<T>, Space>& p, Index)
             : memory_(ctx.allocate(Folded<T>::bytes(size))) {
             folded().template fold<Bn>(ctx, p);
         }
@@ -151,9 +154,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         gpu::find_moments<Bn>(ctx, sum_size(call.count()), z, saved.mean.data(), saved.inverse_std.data(),
                               p.running_mean.data(), p.running_var.data());
         auto frame = ctx.scratch();
-        const gpu::ChannelAffine<T> affine = gpu::saved_normalisation<Backend, T>(
+        const gpu::ChannelAffine<Wide<T>> affine = gpu::saved_normalisation<Backend, Wide<T>>(
             ctx, Features, saved.mean.data(), saved.inverse_std.data(), p.gamma.data(), p.beta.data(),
-            frame.template take<T>(Features));
+            frame.template take<Wide<T>>(Features));
         gpu::normalise(ctx, sum_size(call.count()), affine, gpu::Rectify::yes, z, call.y.data());
     }
 };

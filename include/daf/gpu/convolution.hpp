@@ -63,10 +63,11 @@ concept ConvolvingBackend = GridBackend<Backend> &&
 
 // ---- Weights: operators keep them as (taps, features), a convolution reads (features, taps) -------------------------
 
-/// to (columns, rows) = or += the transpose of from (rows, columns), its columns multiplied with `factor` if there is one.
-/// A block a square, through shared memory, so that both sides are touched a row at a time.
-template <class T>
+/// to (columns, rows) = or += the transpose of from (rows, columns), its columns multiplied with `factor` if there is one;
+/// rounded to what `to` holds. A block a square, through shared memory, so that both sides are touched a row at a time.
+template <class From, class To>
 struct Turn {
+    using T = Wide<From>;
     static constexpr unsigned threads = 256;
     static constexpr Index side = 32, lines = threads / side;
     struct Shared {
@@ -74,9 +75,9 @@ struct Turn {
     };
 
     Index rows, columns;
-    const T* from;
+    const From* from;
     const T* factor;  // of each column; null for 1
-    Slopes<T> to;
+    Slopes<To> to;
 
     constexpr Index blocks() const { return squares(rows) * squares(columns); }
 
@@ -104,35 +105,37 @@ struct Turn {
 
 /// to (features, taps) from an operator's weight (taps, features).
 template <GridBackend Backend, class T>
-void turn_weights(Backend& ctx, const ConvolutionSize& size, const T* weight, const T* factor, T* to) {
-    const Turn<T> turn{size.taps(), size.features, weight, factor, {to, false}};
+void turn_weights(Backend& ctx, const ConvolutionSize& size, const Wide<T>* weight, const Wide<T>* factor,
+                  T* to) {
+    const Turn<Wide<T>, T> turn{size.taps(), size.features, weight, factor, {to, false}};
     ctx.launch(turn.blocks(), turn);
 }
 
 /// dweight (taps, features) += a convolution's dw (features, taps).
 template <GridBackend Backend, class T>
-void add_turned_gradient(Backend& ctx, const ConvolutionSize& size, const T* dw, T* dweight) {
-    const Turn<T> turn{size.features, size.taps(), dw, nullptr, {dweight, true}};
+void add_turned_gradient(Backend& ctx, const ConvolutionSize& size, const T* dw, Wide<T>* dweight) {
+    const Turn<T, Wide<T>> turn{size.features, size.taps(), dw, nullptr, {dweight, true}};
     ctx.launch(turn.blocks(), turn);
 }
 
-template <class T>
-struct Add {
-    const T* from;
-    T* to;
-    DAF_HOST_DEVICE void operator()(Index i) const { to[i] += from[i]; }
+/// to = or += from, rounded to what `to` holds.
+template <class From, class To>
+struct Convert {
+    const From* from;
+    Slopes<To> to;
+    DAF_HOST_DEVICE void operator()(Index i) const { to.write(i, from[i]); }
 };
 
 /// y += bias, rectified if asked.
 template <class T>
 struct AddBias {
-    const T* bias;
+    const Wide<T>* bias;
     Index channels;
     bool rectify;
     T* y;
     DAF_HOST_DEVICE void operator()(Index i) const {
-        const T value = y[i] + bias[i % channels];
-        y[i] = rectify && value < T(0) ? T(0) : value;
+        const Wide<T> value = y[i] + bias[i % channels];
+        y[i] = static_cast<T>(rectify && value < 0 ? 0 : value);
     }
 };
 
@@ -168,7 +171,8 @@ class ConvolutionBackward {
 
     /// dx: null where it is not wanted. dweight is added to.
     template <ConvolvingBackend Backend>
-    void run(Backend& ctx, const T* x, const T* weight, const T* dy, Slopes<T> dx, T* dweight) const {
+    void run(Backend& ctx, const T* x, const Wide<T>* weight, const T* dy, Slopes<T> dx,
+             Wide<T>* dweight) const {
         auto frame = ctx.scratch();
         T* turned = frame.template take<T>(size_.weights());
         ctx.template convolve<T>(task(Pass::weight_gradient, count_), {x, dy, turned});
@@ -193,7 +197,7 @@ class ConvolutionBackward {
             const Index images = std::min(piece_, count_ - first);
             ctx.template convolve<T>(task(Pass::data_gradient, images),
                                      {dy + first * size_.y_size(), weights, some});
-            for_each(ctx, images * size_.x_size(), Add<T>{some, dx + first * size_.x_size()});
+            for_each(ctx, images * size_.x_size(), Convert<T, T>{some, {dx + first * size_.x_size(), true}});
         }
     }
 

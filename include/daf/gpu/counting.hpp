@@ -59,7 +59,8 @@ struct CountNearest {
     static constexpr unsigned threads = counting_threads;
     using Shared = CountingShared;
 
-    const T *x, *centres;
+    const T* x;
+    const Wide<T>* centres;
     const std::int32_t* labels;
     Index count, classes, features;
     Index* into;
@@ -102,8 +103,9 @@ struct Kernel<Counting, Backend> {
     }
 
     template <class S, Index K, Index D, class T, class Space>
-    static void nearest(Backend& ctx, Batch<S, const T, Space> x, View<Shape<K, D>, const T, Space> centres,
-                        Labels<Space> labels, View<Shape<1>, Index, Space> into) {
+    static void nearest(Backend& ctx, Batch<S, const T, Space> x,
+                        View<Shape<K, D>, const Wide<T>, Space> centres, Labels<Space> labels,
+                        View<Shape<1>, Index, Space> into) {
         ctx.launch(
             1, gpu::CountNearest<T>{x.data(), centres.data(), labels.data(), x.count(), K, D, into.data()});
     }

@@ -18,7 +18,7 @@ struct Mask {
     std::uint32_t first_sample;
     const DrawPlace* place;   // where it is given, step and first sample stand there
     std::uint32_t threshold;  // the upper 24 bits of a word that keeps its element
-    T scale;
+    Wide<T> scale;
 
     DAF_HOST_DEVICE void operator()(Index i) const {
         const Index sample = i / blocks, block = i % blocks, first = 4 * block;
@@ -31,7 +31,7 @@ struct Mask {
         const RandomBlock words =
             draw(from_here, start + static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(block));
         for (Index k = 0; k < 4 && first + k < size; ++k) {
-            const T kept = words[static_cast<std::size_t>(k)] >> 8 >= threshold ? scale : T(0);
+            const Wide<T> kept = words[static_cast<std::size_t>(k)] >> 8 >= threshold ? scale : 0;
             to.write(sample * size + first + k, from[sample * size + first + k] * kept);
         }
     }
@@ -69,7 +69,7 @@ struct Kernel<Dropout<S>, Backend> {
         const Stream stream{draw.seed, draw.step != nullptr ? *draw.step : 0, draw.layer};
         gpu::for_each(ctx, count * blocks,
                       gpu::Mask<T>{from, to, S::size, blocks, stream, draw.first_sample, draw.place,
-                                   threshold, static_cast<T>(1 / (1 - rate))});
+                                   threshold, static_cast<Wide<T>>(1 / (1 - rate))});
     }
 };
 

@@ -12,11 +12,11 @@ namespace gpu {
 template <class T, Index W>
 struct DualForward {
     static constexpr unsigned threads = 256, blocks_at_once = 2;
-    using Shared = ChannelShared<T, W, threads>;
+    using Shared = ChannelShared<Wide<T>, W, threads>;
 
     Arrangement arrangement;
-    ChannelStage<T> channel;
-    SpatialStage<T> spatial;
+    ChannelStage<Wide<T>> channel;
+    SpatialStage<Wide<T>> spatial;
     const T* x;
     T* y;
 
@@ -52,8 +52,8 @@ struct DualBackward {
     };
 
     Arrangement arrangement;
-    ChannelStage<T> channel;
-    SpatialStage<T> spatial;
+    ChannelStage<Wide<T>> channel;
+    SpatialStage<Wide<T>> spatial;
     const T *x, *dy;
     Slopes<T> dx;  // null where it is not wanted
 
@@ -88,7 +88,7 @@ struct DualBackward {
                 block, n, [=](Index p, Index c) { return after_channel(p, c) * slope(p, c); });
             channel.find_slopes(block, shared.sums, n, given, gated_slope);
             write(block, n, [=, this](Index p, Index c) {
-                return channel.back(n, p, c, gated_slope(p, c)) + spatial.back(n, p, c, Pack<T, W>{});
+                return channel.back(n, p, c, gated_slope(p, c)) + spatial.back(n, p, c, Pack<Wide<T>, W>{});
             });
         }
     }
@@ -114,16 +114,16 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Backend> {
     template <class T>
     static Index scratch_bytes(const Backend&, Index count) {
         return std::max(saved_bytes<Op, T>(count),
-                        gpu::ChannelStage<T>::template scratch_bytes<Channel>(count) +
-                            gpu::SpatialStage<T>::template scratch_bytes<Spatial>(count));
+                        gpu::ChannelStage<Wide<T>>::template scratch_bytes<Channel>(count) +
+                            gpu::SpatialStage<Wide<T>>::template scratch_bytes<Spatial>(count));
     }
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
         const auto saved = saved_or_scratch(call, frame);
-        const auto channel = gpu::ChannelStage<T>::of(Channel{}, call.params, saved);
-        const auto spatial = gpu::SpatialStage<T>::of(Spatial{}, call.params, saved);
+        const auto channel = gpu::ChannelStage<Wide<T>>::of(Channel{}, call.params, saved);
+        const auto spatial = gpu::SpatialStage<Wide<T>>::of(Spatial{}, call.params, saved);
         const T* x = call.x.data();
         T* y = call.y.data();
         gpu::with_width<T, In::channels>(gpu::aligned(x, y), [&](auto width) {
@@ -134,8 +134,8 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Backend> {
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         auto frame = ctx.scratch();
-        auto channel = gpu::ChannelStage<T>::of(Channel{}, call.params, call.saved);
-        auto spatial = gpu::SpatialStage<T>::of(Spatial{}, call.params, call.saved);
+        auto channel = gpu::ChannelStage<Wide<T>>::of(Channel{}, call.params, call.saved);
+        auto spatial = gpu::SpatialStage<Wide<T>>::of(Spatial{}, call.params, call.saved);
         channel.take(frame, call.count());
         spatial.take(frame, call.count());
         const T *x = call.x.data(), *dy = call.dy.data();

@@ -39,7 +39,7 @@ struct AverageBackward {
     const T* dy;
     Slopes<T> dx;
     DAF_HOST_DEVICE void operator()(Index i) const {
-        dx.write(i, dy[size.out_of(i)] / static_cast<T>(size.positions));
+        dx.write(i, dy[size.out_of(i)] / static_cast<Wide<T>>(size.positions));
     }
 };
 

@@ -14,6 +14,7 @@ struct gpu;  // daf/gpu/
 /// fibers on the CPU. Beside what every context has:
 ///   ctx.launch(blocks, kernel)    runs kernel(block, shared) on every thread of `blocks` blocks of Kernel::threads,
 ///                                 after what was launched before
+///   has_bf16                      true: activations may be of bf16
 template <class Backend>
 concept GridBackend = std::is_same_v<typename Backend::Folder, folder::gpu>;
 
@@ -120,17 +121,19 @@ void for_each_row(Backend& ctx, Index rows, Index columns, bool wide, const Body
     }
 }
 
-/// A gradient output as a kernel sees it.
+/// A gradient output as a kernel sees it. What is there is added in the wider type, and the sum rounded.
 template <class T>
 struct Slopes {
     T* data;
     bool accumulate;
 
-    DAF_HOST_DEVICE void write(Index i, T slope) const { data[i] = accumulate ? data[i] + slope : slope; }
+    DAF_HOST_DEVICE void write(Index i, Wide<T> slope) const {
+        data[i] = static_cast<T>(accumulate ? data[i] + slope : slope);
+    }
     template <Index W>
-    DAF_HOST_DEVICE void write(Index i, Pack<T, W> slopes) const {
+    DAF_HOST_DEVICE void write(Index i, Pack<Wide<T>, W> slopes) const {
         if (accumulate) {
-            const Pack<T, W> there = load<W>(data + i);
+            const Pack<Wide<T>, W> there = load<W>(data + i);
             for (Index k = 0; k < W; ++k) slopes[k] = there[k] + slopes[k];
         }
         store(data + i, slopes);

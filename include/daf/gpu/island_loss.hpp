@@ -175,7 +175,7 @@ struct Kernel<IslandLoss<S, K>, Backend> {
         Kernel<Centre, Backend>::forward(ctx, centre_part(call));
         auto frame = ctx.scratch();
         const gpu::Directions directions = directions_of(ctx, frame, call.params.centres.data());
-        ctx.launch(1, gpu::IslandShares<T>{directions, call.y.data(), call.count(), call.op.lambda1});
+        ctx.launch(1, gpu::IslandShares<Wide<T>>{directions, call.y.data(), call.count(), call.op.lambda1});
     }
 
     template <class T, class Space>
@@ -183,10 +183,11 @@ struct Kernel<IslandLoss<S, K>, Backend> {
         Kernel<Centre, Backend>::backward(ctx, centre_part(call));
         if (call.op.centre_update != CentreUpdate::exact_gradient) return;
         auto frame = ctx.scratch();
-        const T* centres = call.params.centres.data();
+        const Wide<T>* centres = call.params.centres.data();
         const gpu::Directions directions = directions_of(ctx, frame, centres);
-        ctx.launch(K, gpu::IslandGradient<T>{directions, centres, call.dy.data(), call.dparams.centres.data(),
-                                             call.count(), call.op.lambda1});
+        ctx.launch(
+            K, gpu::IslandGradient<Wide<T>>{directions, centres, call.dy.data(), call.dparams.centres.data(),
+                                            call.count(), call.op.lambda1});
     }
 
     template <class T, class Space>

@@ -45,7 +45,8 @@ struct Kernel<Linear<In, Features, S>, Backend> {
             T* dw = frame.template take<T>(size.weights());
             ctx.template convolve<T>(task(gpu::Pass::weight_gradient, count),
                                      {call.dy.data(), call.x.data(), dw});
-            gpu::for_each(ctx, size.weights(), gpu::Add<T>{dw, call.dparams.weight.data()});
+            gpu::for_each(ctx, size.weights(),
+                          gpu::Convert<T, Wide<T>>{dw, {call.dparams.weight.data(), true}});
         }
         gpu::add_bias_gradient(ctx, sum_size(count), call.dy.data(), call.dparams.bias.data());
         if (!call.dx) return;
@@ -54,7 +55,7 @@ struct Kernel<Linear<In, Features, S>, Backend> {
         T* dx = call.dx.batch.data();
         T* made = call.dx.accumulates() ? frame.template take<T>(count * In::size) : dx;
         ctx.template convolve<T>(task(gpu::Pass::forward, count), {call.dy.data(), weight, made});
-        if (call.dx.accumulates()) gpu::for_each(ctx, count * In::size, gpu::Add<T>{made, dx});
+        if (call.dx.accumulates()) gpu::for_each(ctx, count * In::size, gpu::Convert<T, T>{made, {dx, true}});
     }
 
     /// For inference: see core/prepared.hpp.
@@ -63,9 +64,9 @@ struct Kernel<Linear<In, Features, S>, Backend> {
       public:
         using Space = typename Backend::Space;
 
-        Prepared(Backend& ctx, Op, const ParametersOf<Op, const T, Space>& p, Index)
-            : memory_(ctx.allocate(scratch_size<T>(size.weights()) + scratch_size<T>(Features))) {
-            ctx.copy(weight(), p.weight.data(), size.weights());
+        Prepared(Backend& ctx, Op, const ParametersOf<Op, const Wide<T>, Space>& p, Index)
+            : memory_(ctx.allocate(scratch_size<T>(size.weights()) + scratch_size<Wide<T>>(Features))) {
+            copy_weight(ctx, weight(), p.weight.data());
             ctx.copy(bias(), p.bias.data(), Features);
         }
 
@@ -78,21 +79,30 @@ struct Kernel<Linear<In, Features, S>, Backend> {
 
       private:
         T* weight() const { return memory_.template as<T>(); }
-        T* bias() const { return memory_.template as<T>(scratch_size<T>(size.weights())); }
+        Wide<T>* bias() const { return memory_.template as<Wide<T>>(scratch_size<T>(size.weights())); }
         typename Backend::Memory memory_;
     };
 
   private:
-    /// A weight starts anywhere in the parameters' slab; fast products want it aligned.
+    template <class T>
+    static void copy_weight(Backend& ctx, T* to, const Wide<T>* weight) {
+        if constexpr (std::is_same_v<T, Wide<T>>) {
+            ctx.copy(to, weight, size.weights());
+        } else {
+            gpu::for_each(ctx, size.weights(), gpu::Convert<Wide<T>, T>{weight, {to, false}});
+        }
+    }
+
+    /// A weight starts anywhere in the parameters' slab; fast products want it aligned. Rounded where T is bf16.
     template <class T, class Frame>
-    static const T* aligned_copy(Backend& ctx, Frame& frame, const T* weight) {
+    static const T* aligned_copy(Backend& ctx, Frame& frame, const Wide<T>* weight) {
         T* copy = frame.template take<T>(size.weights());
-        ctx.copy(copy, weight, size.weights());
+        copy_weight(ctx, copy, weight);
         return copy;
     }
 
     template <class T, class X, class Y>
-    static void run(Backend& ctx, const T* weight, const T* bias, const X& x, const Y& y) {
+    static void run(Backend& ctx, const T* weight, const Wide<T>* bias, const X& x, const Y& y) {
         ctx.template convolve<T>(task(gpu::Pass::data_gradient, x.count()), {x.data(), weight, y.data()});
         gpu::for_each(ctx, y.size(), gpu::AddBias<T>{bias, Features, false, y.data()});
     }

@@ -55,7 +55,7 @@ struct MaxPoolBackward {
         const Index column = pixel % size.width, line = pixel / size.width;
         const Index row = line % size.height, n = line / size.height;
         const Index out_row = row / size.window, out_column = column / size.window;
-        T slope = 0;
+        Wide<T> slope = 0;
         if (out_row < size.rows && out_column < size.columns) {
             const Index out =
                 ((n * size.rows + out_row) * size.columns + out_column) * size.channels + channel;

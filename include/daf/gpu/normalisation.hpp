@@ -76,7 +76,7 @@ ChannelAffine<T> running_normalisation(Backend& ctx, Index channels, const T* ru
 
 template <class T>
 struct Normalise {
-    ChannelAffine<T> affine;
+    ChannelAffine<Wide<T>> affine;
     Rectify rectify;
     Index channels;
     const T* z;
@@ -86,10 +86,10 @@ struct Normalise {
     DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
         return [=, this, affine = affine.at(c, width)](Index row) {
             const Index i = row * channels + c;
-            Pack<T, W> pack = load<W>(z + i);
+            Pack<Wide<T>, W> pack = load<W>(z + i);
             for (Index k = 0; k < W; ++k) {
-                const T value = affine(pack[k], k);
-                pack[k] = rectify == Rectify::yes && value < T(0) ? T(0) : value;
+                const Wide<T> value = affine(pack[k], k);
+                pack[k] = rectify == Rectify::yes && value < 0 ? 0 : value;
             }
             store(y + i, pack);
         };
@@ -98,7 +98,7 @@ struct Normalise {
 
 /// y = the normalised z, rectified if asked.
 template <GridBackend Backend, class T>
-void normalise(Backend& ctx, SumSize size, const ChannelAffine<T>& affine, Rectify rectify, const T* z,
+void normalise(Backend& ctx, SumSize size, const ChannelAffine<Wide<T>>& affine, Rectify rectify, const T* z,
                T* y) {
     for_each_row<T>(ctx, size.rows, size.channels, aligned(z, y),
                     Normalise<T>{affine, rectify, size.channels, z, y});
@@ -113,7 +113,7 @@ struct MomentTerms {
     template <Index W>
     DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
         return [=, this, first = load<W>(z + c)](Index row, Pack<Terms, W>& sums) {
-            const Pack<T, W> pack = load<W>(z + row * channels + c);
+            const Pack<Wide<T>, W> pack = load<W>(z + row * channels + c);
             for (Index k = 0; k < W; ++k) {
                 const double deviation = static_cast<double>(pack[k]) - static_cast<double>(first[k]);
                 sums[k] += Terms{deviation, deviation * deviation};
@@ -128,29 +128,32 @@ struct FinishMoments {
     const T* z;
     Index rows;
     double eps, momentum;
-    T *mean, *inverse_std, *running_mean, *running_var;
+    Wide<T>* mean;
+    Wide<T>* inverse_std;
+    Wide<T>* running_mean;
+    Wide<T>* running_var;
 
     DAF_HOST_DEVICE void operator()(Index c, Terms sum) const {
         const double n = static_cast<double>(rows), shift = sum.first / n;
         const double squares = sum.second - sum.first * shift;
         const double variance = squares < 0 ? 0 : squares / n;  // rounding may leave a constant just below
         const double batch_mean = static_cast<double>(z[c]) + shift;
-        mean[c] = static_cast<T>(batch_mean);
-        inverse_std[c] = static_cast<T>(1 / std::sqrt(variance + eps));
+        mean[c] = static_cast<Wide<T>>(batch_mean);
+        inverse_std[c] = static_cast<Wide<T>>(1 / std::sqrt(variance + eps));
         running_mean[c] = moved(running_mean[c], batch_mean);
         running_var[c] = moved(running_var[c], variance * (n / (n - 1)));
     }
 
   private:
-    DAF_HOST_DEVICE T moved(T running, double to) const {
-        return static_cast<T>((1 - momentum) * static_cast<double>(running) + momentum * to);
+    DAF_HOST_DEVICE Wide<T> moved(Wide<T> running, double to) const {
+        return static_cast<Wide<T>>((1 - momentum) * static_cast<double>(running) + momentum * to);
     }
 };
 
 /// Mean and 1/deviation of z's channels; running figures take a step to them.
 template <class Bn, GridBackend Backend, class T>
-void find_moments(Backend& ctx, SumSize size, const T* z, T* mean, T* inverse_std, T* running_mean,
-                  T* running_var) {
+void find_moments(Backend& ctx, SumSize size, const T* z, Wide<T>* mean, Wide<T>* inverse_std,
+                  Wide<T>* running_mean, Wide<T>* running_var) {
     sum_over_rows<T>(
         ctx, size, aligned(z), MomentTerms<T>{z, size.channels},
         FinishMoments<T>{z, size.rows, Bn::eps, Bn::momentum, mean, inverse_std, running_mean, running_var});
@@ -162,15 +165,16 @@ void find_moments(Backend& ctx, SumSize size, const T* z, T* mean, T* inverse_st
 /// dy', where its output is known again from z.
 template <class T>
 struct RectifiedSlope {
-    ChannelAffine<T> affine;
+    ChannelAffine<Wide<T>> affine;
     Rectify rectify;
     Index channels;
     const T *z, *dy;
 
     bool wide() const { return aligned(z, dy); }
     template <Index W>
-    DAF_HOST_DEVICE T operator()(const AffinePack<T, W>& by, Index k, T value, T slope) const {
-        return rectify == Rectify::no || by(value, k) > T(0) ? slope : T(0);
+    DAF_HOST_DEVICE Wide<T> operator()(const AffinePack<Wide<T>, W>& by, Index k, Wide<T> value,
+                                       Wide<T> slope) const {
+        return rectify == Rectify::no || by(value, k) > 0 ? slope : 0;
     }
 };
 
@@ -183,7 +187,7 @@ struct GradientTerms {
     DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
         return [=, this, affine = slope.affine.at(c, width)](Index row, Pack<Terms, W>& sums) {
             const Index i = row * slope.channels + c;
-            const Pack<T, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
+            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
             for (Index k = 0; k < W; ++k) {
                 const double dy = static_cast<double>(slope(affine, k, z[k], outer[k]));
                 sums[k] += Terms{dy, dy * static_cast<double>(z[k] - affine.centre[k])};
@@ -211,7 +215,7 @@ struct FinishGradients {
 template <class T>
 struct ApplyGradient {
     RectifiedSlope<T> slope;
-    const T *by_z, *constant;  // scratch, and so aligned
+    const Wide<T>*by_z, *constant;  // scratch, and so aligned
     Slopes<T> dz;
 
     template <Index W>
@@ -219,8 +223,8 @@ struct ApplyGradient {
         return [=, this, affine = slope.affine.at(c, width), by_z = load<W>(by_z + c),
                 constant = load<W>(constant + c)](Index row) {
             const Index i = row * slope.channels + c;
-            const Pack<T, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
-            dz.write(i, pack_of<T, W>([&](Index k) {
+            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
+            dz.write(i, pack_of<Wide<T>, W>([&](Index k) {
                          return std::fma(slope(affine, k, z[k], outer[k]), affine.slope[k],
                                          std::fma(z[k] - affine.centre[k], by_z[k], constant[k]));
                      }));
@@ -231,26 +235,28 @@ struct ApplyGradient {
 /// Bytes of scratch of NormalisationGradient: what it keeps, and more while it adds.
 template <class T>
 constexpr Index gradient_scratch_bytes(SumSize size) {
-    return 3 * scratch_size<T>(size.channels) + size.scratch_bytes();
+    return 3 * scratch_size<Wide<T>>(size.channels) + size.scratch_bytes();
 }
 
 template <class T>
 class NormalisationGradient {
   public:
+    using Number = Wide<T>;
+
     /// Adds up, and adds to dweight and dbias. `frame` gives what apply() reads.
     template <GridBackend Backend, class Frame>
     NormalisationGradient(Backend& ctx, Frame& frame, SumSize size, Rectify rectify, const T* z, const T* dy,
-                          const T* mean, const T* inverse_std, const T* weight, const T* bias, T* dweight,
-                          T* dbias)
+                          const Number* mean, const Number* inverse_std, const Number* weight,
+                          const Number* bias, Number* dweight, Number* dbias)
         : size_(size),
-          by_z_(frame.template take<T>(size.channels)),
-          constant_(frame.template take<T>(size.channels)),
+          by_z_(frame.template take<Number>(size.channels)),
+          constant_(frame.template take<Number>(size.channels)),
           slope_{saved_normalisation(ctx, size.channels, mean, inverse_std, weight, bias,
-                                     frame.template take<T>(size.channels)),
+                                     frame.template take<Number>(size.channels)),
                  rectify, size.channels, z, dy} {
         sum_over_rows<T>(ctx, size, slope_.wide(), GradientTerms<T>{slope_},
-                         FinishGradients<T>{slope_.affine.slope, inverse_std, size.rows, dweight, dbias,
-                                            by_z_, constant_});
+                         FinishGradients<Number>{slope_.affine.slope, inverse_std, size.rows, dweight, dbias,
+                                                 by_z_, constant_});
     }
 
     /// dz = or += the gradient. dz may be dy.
@@ -262,7 +268,7 @@ class NormalisationGradient {
 
   private:
     SumSize size_;
-    T *by_z_, *constant_;
+    Number *by_z_, *constant_;
     RectifiedSlope<T> slope_;
 };
 

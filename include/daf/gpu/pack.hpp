@@ -1,6 +1,7 @@
 #pragma once
 // Neighbouring elements moved in one access: a kernel that streams maps asks the memory for 16 bytes a thread.
 #include <cstdint>
+#include <daf/core/bf16.hpp>
 #include <daf/gpu/block.hpp>
 #include <type_traits>
 
@@ -16,22 +17,36 @@ using Width = std::integral_constant<Index, W>;
 
 /// W neighbours in registers.
 template <class T, Index W>
-struct alignas(W * sizeof(T)) Pack {
+struct alignas(W * sizeof(T) < 16 ? W * sizeof(T) : 16) Pack {
     T values[W];
 
     DAF_HOST_DEVICE T& operator[](Index k) { return values[k]; }
     DAF_HOST_DEVICE const T& operator[](Index k) const { return values[k]; }
 };
 
-/// `from` lies on a multiple of the pack's size.
+/// What lies at `from`, a multiple of W elements or of 16 bytes, in the type that is computed in.
 template <Index W, class T>
-DAF_HOST_DEVICE Pack<std::remove_const_t<T>, W> load(T* from) {
-    return *reinterpret_cast<const Pack<std::remove_const_t<T>, W>*>(from);
+DAF_HOST_DEVICE Pack<Wide<std::remove_const_t<T>>, W> load(T* from) {
+    using Stored = std::remove_const_t<T>;
+    const auto stored = *reinterpret_cast<const Pack<Stored, W>*>(from);
+    if constexpr (std::is_same_v<Stored, Wide<Stored>>) {
+        return stored;
+    } else {
+        Pack<Wide<Stored>, W> pack;
+        for (Index k = 0; k < W; ++k) pack[k] = stored[k];
+        return pack;
+    }
 }
-/// `to` lies on a multiple of the pack's size.
+/// To `to`, a multiple of W elements or of 16 bytes, rounded where T is narrower than the pack's.
 template <class T, Index W>
-DAF_HOST_DEVICE void store(T* to, const Pack<T, W>& pack) {
-    *reinterpret_cast<Pack<T, W>*>(to) = pack;
+DAF_HOST_DEVICE void store(T* to, const Pack<Wide<T>, W>& pack) {
+    if constexpr (std::is_same_v<T, Wide<T>>) {
+        *reinterpret_cast<Pack<T, W>*>(to) = pack;
+    } else {
+        Pack<T, W> stored;
+        for (Index k = 0; k < W; ++k) stored[k] = static_cast<T>(pack[k]);
+        *reinterpret_cast<Pack<T, W>*>(to) = stored;
+    }
 }
 
 /// of(0), of(1) ...

@@ -13,8 +13,8 @@ struct ReluForward {
 
     template <Index W>
     DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
-        Pack<T, W> pack = load<W>(x + i);
-        for (T& value : pack.values) value = value < T(0) ? T(0) : value;
+        Pack<Wide<T>, W> pack = load<W>(x + i);
+        for (Wide<T>& value : pack.values) value = value < 0 ? 0 : value;
         store(y + i, pack);
     }
 };
@@ -26,8 +26,8 @@ struct ReluBackward {
 
     template <Index W>
     DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
-        const Pack<T, W> output = load<W>(y + i), slope = load<W>(dy + i);
-        dx.write(i, pack_of<T, W>([&](Index k) { return output[k] > T(0) ? slope[k] : T(0); }));
+        const Pack<Wide<T>, W> output = load<W>(y + i), slope = load<W>(dy + i);
+        dx.write(i, pack_of<Wide<T>, W>([&](Index k) { return output[k] > 0 ? slope[k] : 0; }));
     }
 };
 

@@ -16,8 +16,8 @@ struct SoftmaxForward {
 
     const T* x;
     const std::int32_t* labels;
-    T* y;
-    T* probabilities;  // null in eval
+    Wide<T>* y;
+    Wide<T>* probabilities;  // null in eval
     Index count, classes;
 
     template <BlockContext B>
@@ -25,17 +25,17 @@ struct SoftmaxForward {
         const Index n = block.block() * samples + warp_of(block);
         if (n >= count) return;  // the whole warp, and the block has no barrier
         const T* logits = x + n * classes;
-        T largest = static_cast<T>(minus_infinity);
+        Wide<T> largest = static_cast<Wide<T>>(minus_infinity);
         for (Index k = lane_of(block); k < classes; k += warp_size) {
             if (logits[k] > largest) largest = logits[k];
         }
         for (unsigned mask = warp_size / 2; mask > 0; mask /= 2) {
-            const T other = block.shuffle_xor(largest, mask);
+            const Wide<T> other = block.shuffle_xor(largest, mask);
             if (other > largest) largest = other;
         }
         double sum = 0;  // a NaN, which no comparison has seen, enters here
         for (Index k = lane_of(block); k < classes; k += warp_size) {
-            const T term = std::exp(logits[k] - largest);
+            const Wide<T> term = std::exp(logits[k] - largest);
             if (probabilities != nullptr) probabilities[n * classes + k] = term;
             sum += static_cast<double>(term);
         }
@@ -44,24 +44,25 @@ struct SoftmaxForward {
             const Index label = labels[n];
             const bool is_class = label >= 0 && label < classes;
             const double own = is_class ? static_cast<double>(logits[label]) : no_number;
-            y[n] = static_cast<T>(std::log(sum) - (own - static_cast<double>(largest)));
+            y[n] = static_cast<Wide<T>>(std::log(sum) - (own - static_cast<double>(largest)));
         }
         if (probabilities == nullptr) return;
-        const T scale = static_cast<T>(1 / sum);
+        const auto scale = static_cast<Wide<T>>(1 / sum);
         for (Index k = lane_of(block); k < classes; k += warp_size) probabilities[n * classes + k] *= scale;
     }
 };
 
 template <class T>
 struct SoftmaxBackward {
-    const T *probabilities, *dy;
+    const Wide<T>* probabilities;
+    const Wide<T>* dy;
     const std::int32_t* labels;
     Slopes<T> dx;
     Index classes;
 
     DAF_HOST_DEVICE void operator()(Index i) const {
         const Index n = i / classes, k = i % classes;
-        dx.write(i, dy[n] * (probabilities[i] - (k == labels[n] ? T(1) : T(0))));
+        dx.write(i, dy[n] * (probabilities[i] - (k == labels[n] ? 1 : 0)));
     }
 };
 
@@ -76,7 +77,7 @@ struct Kernel<SoftmaxCrossEntropy<S>, Backend> {
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         using Forward = gpu::SoftmaxForward<T>;
-        T* probabilities = nullptr;
+        Wide<T>* probabilities = nullptr;
         if constexpr (M == Mode::train) probabilities = call.saved.probabilities.data();
         ctx.launch(
             (call.count() + Forward::samples - 1) / Forward::samples,

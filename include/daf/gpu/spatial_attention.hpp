@@ -11,7 +11,7 @@ struct SpatialForward {
     static constexpr unsigned threads = 256, blocks_at_once = 2;
     using Shared = NothingShared;
 
-    SpatialStage<T> spatial;
+    SpatialStage<Wide<T>> spatial;
     const T* x;
     T* y;
 
@@ -34,7 +34,7 @@ struct SpatialBackward {
     static constexpr unsigned threads = 256, blocks_at_once = 2;
     using Shared = NothingShared;
 
-    SpatialStage<T> spatial;
+    SpatialStage<Wide<T>> spatial;
     const T *x, *dy;
     Slopes<T> dx;  // null where it is not wanted
 
@@ -61,13 +61,15 @@ struct Kernel<SpatialAttention<In, K>, Backend> {
 
     template <class T>
     static Index scratch_bytes(const Backend&, Index count) {
-        return std::max(saved_bytes<Op, T>(count), gpu::SpatialStage<T>::template scratch_bytes<Op>(count));
+        return std::max(saved_bytes<Op, T>(count),
+                        gpu::SpatialStage<Wide<T>>::template scratch_bytes<Op>(count));
     }
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
-        const auto stage = gpu::SpatialStage<T>::of(call.op, call.params, saved_or_scratch(call, frame));
+        const auto stage =
+            gpu::SpatialStage<Wide<T>>::of(call.op, call.params, saved_or_scratch(call, frame));
         const T* x = call.x.data();
         T* y = call.y.data();
         gpu::with_width<T, In::channels>(gpu::aligned(x, y), [&](auto width) {
@@ -78,7 +80,7 @@ struct Kernel<SpatialAttention<In, K>, Backend> {
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         auto frame = ctx.scratch();
-        auto stage = gpu::SpatialStage<T>::of(call.op, call.params, call.saved);
+        auto stage = gpu::SpatialStage<Wide<T>>::of(call.op, call.params, call.saved);
         stage.take(frame, call.count());
         const T *x = call.x.data(), *dy = call.dy.data();
         const gpu::Slopes<T> dx = gpu::slopes_of(call.dx);

@@ -16,9 +16,10 @@ struct TripletForward {
         Found<double> nearest[warps];  // of the other centres that a warp has seen
     };
 
-    const T *x, *centres;
+    const T* x;
+    const Wide<T>* centres;
     const std::int32_t* labels;
-    T* y;
+    Wide<T>* y;
     std::uint8_t* active;  // null in eval
     std::int32_t* nearest;
     Index classes, features;
@@ -47,7 +48,7 @@ struct TripletForward {
         }
         const bool is_class = label >= 0 && label < classes;
         const double hinge = (is_class ? shared.own + margin : no_number) - best.value;
-        y[i] = static_cast<T>(hinge < 0 ? 0 : hinge);  // not max: a NaN stays visible
+        y[i] = static_cast<Wide<T>>(hinge < 0 ? 0 : hinge);  // not max: a NaN stays visible
         if (active == nullptr) return;
         active[i] = hinge > 0;
         nearest[i] = best.at;
@@ -65,13 +66,14 @@ struct TripletSamples {
 template <class T>
 struct TripletSlopes {
     TripletSamples samples;
-    const T *centres, *dy;
+    const Wide<T>* centres;
+    const Wide<T>* dy;
     Slopes<T> dx;
     Index features;
 
     DAF_HOST_DEVICE void operator()(Index k) const {
         const Index i = k / features, d = k % features;
-        T slope = 0;
+        Wide<T> slope = 0;
         if (samples.active[i] != 0) {
             slope = dy[i] *
                     (centres[samples.nearest[i] * features + d] - centres[samples.labels[i] * features + d]);
@@ -86,7 +88,10 @@ template <class T>
 struct TripletSums {
     TripletSamples samples;
     const T* x;
-    T *own_sum, *intruder_sum, *own_count, *intruder_count;
+    Wide<T>* own_sum;
+    Wide<T>* intruder_sum;
+    Wide<T>* own_count;
+    Wide<T>* intruder_count;
     Index features;
 
     DAF_HOST_DEVICE void operator()(Index k) const {
@@ -104,11 +109,11 @@ struct TripletSums {
                 ++intruder_members;
             }
         }
-        own_sum[k] = static_cast<T>(static_cast<double>(own_sum[k]) + own);
-        intruder_sum[k] = static_cast<T>(static_cast<double>(intruder_sum[k]) + intruders);
+        own_sum[k] = static_cast<Wide<T>>(static_cast<double>(own_sum[k]) + own);
+        intruder_sum[k] = static_cast<Wide<T>>(static_cast<double>(intruder_sum[k]) + intruders);
         if (d > 0) return;
-        own_count[j] += static_cast<T>(own_members);
-        intruder_count[j] += static_cast<T>(intruder_members);
+        own_count[j] += static_cast<Wide<T>>(own_members);
+        intruder_count[j] += static_cast<Wide<T>>(intruder_members);
     }
 };
 
@@ -116,8 +121,10 @@ struct TripletSums {
 template <class T>
 struct TripletCentreGradient {
     TripletSamples samples;
-    const T *x, *centres, *dy;
-    T* dcentres;
+    const T* x;
+    const Wide<T>* centres;
+    const Wide<T>* dy;
+    Wide<T>* dcentres;
     Index features;
 
     DAF_HOST_DEVICE void operator()(Index k) const {
@@ -125,11 +132,11 @@ struct TripletCentreGradient {
         double sum = 0;
         for (Index i = 0; i < samples.count; ++i) {
             if (samples.active[i] == 0) continue;
-            const T away = dy[i] * (centres[k] - x[i * features + d]);
+            const Wide<T> away = dy[i] * (centres[k] - x[i * features + d]);
             if (samples.labels[i] == j) sum += static_cast<double>(away);
             if (samples.nearest[i] == j) sum -= static_cast<double>(away);
         }
-        dcentres[k] = static_cast<T>(static_cast<double>(dcentres[k]) + sum);
+        dcentres[k] = static_cast<Wide<T>>(static_cast<double>(dcentres[k]) + sum);
     }
 };
 
@@ -175,7 +182,8 @@ struct Kernel<TripletCentreLoss<S, K>, Backend> {
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         const gpu::TripletSamples samples{call.saved.active.data(), call.side.labels.data(),
                                           call.saved.nearest.data(), call.count()};
-        const T *x = call.x.data(), *centres = call.params.centres.data(), *dy = call.dy.data();
+        const T* x = call.x.data();
+        const Wide<T>*centres = call.params.centres.data(), *dy = call.dy.data();
         if (call.dx) {
             gpu::for_each(ctx, call.count() * D,
                           gpu::TripletSlopes<T>{samples, centres, dy, gpu::slopes_of(call.dx), D});

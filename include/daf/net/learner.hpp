@@ -10,8 +10,8 @@
 
 namespace daf {
 
-/// Owns a Network's parameters, gradients, moments and workspaces on one backend. Once it has run a batch of the largest
-/// size, its context's scratch has grown too, and nothing allocates any more.
+/// Owns a Network's parameters, gradients, moments and workspaces on one backend; activations are of T. Once it has run
+/// a batch of the largest size, its context's scratch has grown too, and nothing allocates any more.
 /// The same bits come out whatever the number of threads. The context must outlive it.
 ///
 /// One step at a time, or the next one's input on its way while a step runs; the figures are the same:
@@ -19,11 +19,12 @@ namespace daf {
 ///   learner.queue_step(x, labels); learner.queue_step(...); learner.finish_step();      those of the oldest
 /// Images and labels may lie in host memory or in the backend's. Those in host memory may be reused when the call returns,
 /// those in the backend's when the step is finished.
-template <class Net, class Backend, Real T = float>
+template <class Net, class Backend, Activation T = float>
 class Learner {
   public:
     using Network = Net;
-    using Element = T;
+    /// Of parameters, gradients, moments and losses. Images and what follows from them are of T.
+    using Number = Wide<T>;
     using Space = typename Backend::Space;
     using Images = Batch<typename Net::Input, const T, Space>;
     using Embeddings = Batch<typename Net::Embedding, T, Space>;
@@ -54,10 +55,10 @@ class Learner {
           trunk_eval_(activations_.data(), largest.count),
           head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count),
           steps_(ctx, largest.count) {
-        initialise<Net>(ctx, parameters_.template as<T>(), seed);
-        ctx.zero(moments_.template as<T>(), daf::moments(optimizer) * trained);
-        bound_ = bind_all_parameters<Net, T, Space>(parameters_.template as<T>());
-        bound_gradients_ = bind_all_gradients<Net, T, Space>(gradients_.template as<T>());
+        initialise<Net>(ctx, parameters_.template as<Number>(), seed);
+        ctx.zero(moments_.template as<Number>(), daf::moments(optimizer) * trained);
+        bound_ = bind_all_parameters<Net, Number, Space>(parameters_.template as<Number>());
+        bound_gradients_ = bind_all_gradients<Net, Number, Space>(gradients_.template as<Number>());
     }
 
     /// One step of training on a batch of at most the largest size. first_sample: the position of its first image among
@@ -146,14 +147,16 @@ class Learner {
     }
 
     // What a checkpoint holds. The slabs lie in the backend's memory.
-    std::span<T> parameters() { return {parameters_.template as<T>(), parameter_count<Net>}; }
-    std::span<const T> parameters() const {
-        return {parameters_.template as<const T>(), parameter_count<Net>};
+    std::span<Number> parameters() { return {parameters_.template as<Number>(), parameter_count<Net>}; }
+    std::span<const Number> parameters() const {
+        return {parameters_.template as<const Number>(), parameter_count<Net>};
     }
     /// Gradients of the last step.
-    std::span<const T> gradients() const { return {gradients_.template as<const T>(), gradient_count<Net>}; }
-    std::span<T> moment(Index which) {
-        return {moments_.template as<T>() + which * trained, static_cast<std::size_t>(trained)};
+    std::span<const Number> gradients() const {
+        return {gradients_.template as<const Number>(), gradient_count<Net>};
+    }
+    std::span<Number> moment(Index which) {
+        return {moments_.template as<Number>() + which * trained, static_cast<std::size_t>(trained)};
     }
     /// Updates that the moments have seen, and steps that random numbers have been drawn for: a reload of an earlier
     /// model takes the first back with the moments, never the second.
@@ -186,7 +189,8 @@ class Learner {
     using TrainingHead = Workspace<typename Net::Head, T, Backend, Mode::train>;
     using EvalTrunk = Workspace<typename Net::Trunk, T, Backend, Mode::eval>;
     using EvalHead = Workspace<typename Net::Head, T, Backend, Mode::eval>;
-    static constexpr Index element = sizeof(T);
+    static constexpr auto checked = sizeof(check_activations<Backend, T>);
+    static constexpr Index element = sizeof(Number);
     static constexpr Index trained = parameter_segments<Net>.trained();
     static constexpr auto metric_place = static_cast<Index>(Net::metric_at);
 
@@ -195,9 +199,9 @@ class Learner {
         return std::max(TrainingTrunk::bytes(largest) + TrainingHead::bytes(largest),
                         EvalTrunk::bytes(largest) + EvalHead::bytes(largest));
     }
-    using PerSample = Batch<Shape<1>, T, Space>;
-    template <class Number>
-    using Figure = View<Shape<1>, Number, Space>;
+    using PerSample = Batch<Shape<1>, Number, Space>;
+    template <class F>
+    using Figure = View<Shape<1>, F, Space>;
     using Steps = StepQueue<Backend, typename Net::Input, T, StepNumbers, StepFigures>;
 
     /// The objective's own tensors, in bytes from the start.
@@ -208,8 +212,8 @@ class Learner {
             const auto place = [&](Index size) { return std::exchange(bytes, bytes + align_up(size)); };
             losses = place(count * element);
             weights = place(count * element);
-            dlogits = place(count * Net::Logits::size * element);
-            de = place(count * Net::Embedding::size * element);
+            dlogits = place(count * Net::Logits::size * static_cast<Index>(sizeof(T)));
+            de = place(count * Net::Embedding::size * static_cast<Index>(sizeof(T)));
             softmax_saved = place(saved_bytes<Softmax, T>(count));
             metric_saved = place(saved_bytes<Metric, T>(count));
         }
@@ -226,7 +230,7 @@ class Learner {
 
     template <class S, class E, class From>
     bool all_finite(const Batch<S, E, From>& batch) const {
-        const auto finite = [](T v) { return std::isfinite(v); };
+        const auto finite = [](T v) { return std::isfinite(static_cast<Number>(v)); };
         if constexpr (std::is_same_v<From, Host>) {
             return std::all_of(batch.data(), batch.data() + batch.size(), finite);
         } else {
@@ -262,7 +266,7 @@ class Learner {
     void run(Images x, Labels<Space> labels, const StepNumbers* numbers, StepFigures* figures) {
         Backend& ctx = *ctx_;
         const Index count = x.count();
-        ctx.zero(gradients_.template as<T>(), gradient_count<Net>);
+        ctx.zero(gradients_.template as<Number>(), gradient_count<Net>);
         const Draw trunk_draw{.seed = seed_, .layer = 0, .place = &numbers->draw};
         const Draw head_draw{.seed = seed_, .layer = Net::head_begin, .place = &numbers->draw};
         const auto metric_parameters = std::get<Net::metric_at>(bound_);
@@ -312,13 +316,13 @@ class Learner {
         }
     }
 
-    PerSample losses_of(Index count) const { return {memory_.template as<T>(plan_.losses), count}; }
-    PerSample weights_of(Index count) const { return {memory_.template as<T>(plan_.weights), count}; }
+    PerSample losses_of(Index count) const { return {memory_.template as<Number>(plan_.losses), count}; }
+    PerSample weights_of(Index count) const { return {memory_.template as<Number>(plan_.weights), count}; }
 
-    UpdateCall<T> update_call(const StepNumbers* numbers, const StepFigures* figures) const {
-        T* moments = moments_.template as<T>();
-        return {.parameters = parameters_.template as<T>(),
-                .gradients = gradients_.template as<const T>(),
+    UpdateCall<Number> update_call(const StepNumbers* numbers, const StepFigures* figures) const {
+        Number* moments = moments_.template as<Number>();
+        return {.parameters = parameters_.template as<Number>(),
+                .gradients = gradients_.template as<const Number>(),
                 .first_moment = moments,
                 .second_moment = daf::moments(optimizer_) > 1 ? moments + trained : nullptr,
                 .decayed = parameter_segments<Net>.decayed,
@@ -341,8 +345,8 @@ class Learner {
     Plan plan_;
     typename Backend::Memory memory_;
     typename Backend::Memory activations_;
-    ParameterTuple<Net, T, Space> bound_;
-    GradientTuple<Net, T, Space> bound_gradients_;
+    ParameterTuple<Net, Number, Space> bound_;
+    GradientTuple<Net, Number, Space> bound_gradients_;
     TrainingTrunk trunk_;
     TrainingHead head_;
     EvalTrunk trunk_eval_;

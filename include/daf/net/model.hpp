@@ -18,12 +18,14 @@ constexpr MaxBatch max_batch(Index count) {
     return {count};
 }
 
-/// A Sequence with its parameters, gradients and workspaces on one backend.
+/// A Sequence with its parameters, gradients and workspaces on one backend. Activations are of T, parameters and gradients of
+/// Wide<T>.
 ///   A view that it returns lives until the next call. The context must outlive the model.
-template <class Seq, class Backend, Real T = float>
+template <class Seq, class Backend, Activation T = float>
 class Model {
   public:
     using Space = typename Backend::Space;
+    using Number = Wide<T>;
     using Input = Batch<typename Seq::Input, T, Space>;
     using ConstInput = Batch<typename Seq::Input, const T, Space>;
     using Output = Batch<typename Seq::Output, T, Space>;
@@ -38,9 +40,9 @@ class Model {
           largest_(largest.count),
           parameters_(ctx.allocate(parameter_count<Seq> * element)),
           gradients_(ctx.allocate(gradient_count<Seq> * element)) {
-        initialise<Seq>(ctx, parameters_.template as<T>(), seed);
-        bound_parameters_ = bind_all_parameters<Seq, T, Space>(parameters_.template as<T>());
-        bound_gradients_ = bind_all_gradients<Seq, T, Space>(gradients_.template as<T>());
+        initialise<Seq>(ctx, parameters_.template as<Number>(), seed);
+        bound_parameters_ = bind_all_parameters<Seq, Number, Space>(parameters_.template as<Number>());
+        bound_gradients_ = bind_all_gradients<Seq, Number, Space>(gradients_.template as<Number>());
         zero_gradients();
     }
 
@@ -62,11 +64,11 @@ class Model {
         workspace(training_).backward(*ctx_, net_, bound_parameters_, bound_gradients_, x, dy, dx, draw());
     }
 
-    void zero_gradients() { ctx_->zero(gradients_.template as<T>(), gradient_count<Seq>); }
+    void zero_gradients() { ctx_->zero(gradients_.template as<Number>(), gradient_count<Seq>); }
 
     /// All parameters: [decayed | undecayed | state]. In the backend's memory.
-    std::span<T> parameters() { return {parameters_.template as<T>(), parameter_count<Seq>}; }
-    std::span<T> gradients() { return {gradients_.template as<T>(), gradient_count<Seq>}; }
+    std::span<Number> parameters() { return {parameters_.template as<Number>(), parameter_count<Seq>}; }
+    std::span<Number> gradients() { return {gradients_.template as<Number>(), gradient_count<Seq>}; }
     /// The views of operator I's parameters.
     template <std::size_t I>
     auto parameters_of() const {
@@ -80,7 +82,8 @@ class Model {
     const Seq& net() const { return net_; }
 
   private:
-    static constexpr Index element = sizeof(T);
+    static constexpr auto checked = sizeof(check_activations<Backend, T>);
+    static constexpr Index element = sizeof(Number);
 
     Draw draw() const { return {seed_, &step_, 0, 0}; }
     /// Made on first use: a model that is only evaluated never pays for training's memory.
@@ -96,8 +99,8 @@ class Model {
     std::uint32_t step_ = 0;
     Index largest_;
     typename Backend::Memory parameters_, gradients_;
-    ParameterTuple<Seq, T, Space> bound_parameters_;
-    GradientTuple<Seq, T, Space> bound_gradients_;
+    ParameterTuple<Seq, Number, Space> bound_parameters_;
+    GradientTuple<Seq, Number, Space> bound_gradients_;
     std::unique_ptr<Workspace<Seq, T, Backend, Mode::train>> training_;
     std::unique_ptr<Workspace<Seq, T, Backend, Mode::eval>> evaluating_;
 };
@@ -110,15 +113,18 @@ class Model {
 ///   const daf::Inference<Net, daf::Cpu> net(cpu, model.parameters());
 ///   auto workspace = net.workspace(cpu, daf::max_batch(8));
 ///   auto y = net(cpu, workspace, x);
-template <class Seq, class Backend, Real T = float>
+template <class Seq, class Backend, Activation T = float>
 class Inference {
+    static constexpr auto checked = sizeof(check_activations<Backend, T>);
+
   public:
     using Space = typename Backend::Space;
+    using Number = Wide<T>;  // of the parameters
     using InferenceWorkspace = Workspace<Seq, T, Backend, Mode::eval>;
 
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it should be
     /// fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements.
-    Inference(Backend& ctx, std::span<const T> parameters, MaxBatch usual = {1}, Seq net = {})
+    Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Seq net = {})
         : operators_(prepare(ctx, parameters, usual.count, net, std::make_index_sequence<Seq::length>{})) {}
 
     InferenceWorkspace workspace(const Backend& ctx, MaxBatch largest) const { return {ctx, largest.count}; }
@@ -131,10 +137,10 @@ class Inference {
 
   private:
     template <std::size_t... I>
-    static auto prepare(Backend& ctx, std::span<const T> parameters, Index usual, const Seq& net,
+    static auto prepare(Backend& ctx, std::span<const Number> parameters, Index usual, const Seq& net,
                         std::index_sequence<I...>) {
         detail::check_count("Inference: parameters", parameter_count<Seq>, parameters.size());
-        const auto bound = bind_all_parameters<Seq, const T, Space>(parameters.data());
+        const auto bound = bind_all_parameters<Seq, const Number, Space>(parameters.data());
         return std::tuple<Prepared<typename Seq::template Operator<I>, T, Backend>...>{
             Prepared<typename Seq::template Operator<I>, T, Backend>(ctx, std::get<I>(net.operators),
                                                                      std::get<I>(bound), usual)...};

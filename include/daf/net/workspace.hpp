@@ -13,7 +13,7 @@ struct NoObserver {
     void operator()(const Seen&...) const {}
 };
 
-/// Activations of one Sequence on one backend.
+/// Activations of one Sequence on one backend, of T.
 ///   train: every operator's saved tensors have a place of their own, and its output too, unless it is deferred: where an
 ///          operator's kernel can make its output of what it saved, and the next one's can read it row by row, it is
 ///          never stored (core/deferred.hpp). The gradient on its way back lies where outputs and saved tensors lay that
@@ -208,7 +208,7 @@ class Workspace {
     template <std::size_t I, class Parameters>
     auto output(Index count, const Parameters& parameters) const {
         if constexpr (defers<I>) {
-            return Deferred<Op<I>, T, Space>{read_only<Op<I>, T, Space>(std::get<I>(parameters)),
+            return Deferred<Op<I>, T, Space>{read_only<Op<I>, Wide<T>, Space>(std::get<I>(parameters)),
                                              saved<I>(count), count};
         } else {
             return stored<I>(count);

@@ -53,7 +53,7 @@ struct BatchNorm {
 
     template <class T, class Space = Host>
     struct Saved {
-        View<Shape<S::channels>, T, Space> mean, inverse_std;
+        View<Shape<S::channels>, Wide<T>, Space> mean, inverse_std;
 
         static constexpr auto fields() {
             return std::tuple{SavedTensor{"mean", &Saved::mean},

@@ -66,10 +66,10 @@ struct ChannelAttention {
 
     template <class T, class Space = Host>
     struct Saved {
-        Batch<Shape<2, channels>, T, Space> channel_pools;           // average, maximum
+        Batch<Shape<2, channels>, Wide<T>, Space> channel_pools;     // average, maximum
         Batch<Shape<channels>, std::int32_t, Space> channel_argmax;  // the maximum's position
-        Batch<Shape<2, hidden_channels>, T, Space> hidden;           // of the average, of the maximum
-        Batch<Shape<channels>, T, Space> channel_gate;               // s
+        Batch<Shape<2, hidden_channels>, Wide<T>, Space> hidden;     // of the average, of the maximum
+        Batch<Shape<channels>, Wide<T>, Space> channel_gate;         // s
         static constexpr auto fields() {
             return std::tuple{
                 SavedTensor{"channel_pools", &Saved::channel_pools},

@@ -26,8 +26,8 @@ struct ClassCentres {
 
 /// Minus the half squared distance of an embedding e (D) to each centre: the nearest centre has the largest. Sums in
 /// double over differences.
-template <Index Classes, Index Features, class T>
-std::array<double, static_cast<std::size_t>(Classes)> closeness(const std::remove_const_t<T>* e,
+template <Index Classes, Index Features, class E, class T>
+std::array<double, static_cast<std::size_t>(Classes)> closeness(const E* e,
                                                                 View<Shape<Classes, Features>, T> centres) {
     std::array<double, static_cast<std::size_t>(Classes)> scores{};
     const T* c = centres.data();

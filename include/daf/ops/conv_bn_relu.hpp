@@ -52,7 +52,7 @@ struct ConvBnRelu {
     template <class T, class Space = Host>
     struct Saved {
         Batch<Output, T, Space> z;
-        View<Shape<Features>, T, Space> mean, inverse_std;
+        View<Shape<Features>, Wide<T>, Space> mean, inverse_std;
 
         static constexpr auto fields() {
             return std::tuple{SavedTensor{"z", &Saved::z}, SavedTensor{"mean", &Saved::mean},

@@ -68,7 +68,7 @@ void count_largest(Backend& ctx, X x, Labels<typename Backend::Space> labels, In
     }
 }
 
-/// into = how many embeddings x (N x D) are nearer to their label's centre than to any other (K,D), the first of equals.
+/// into = how many embeddings x (N x D) are nearer to their label's centre than to any other (K,D, of Wide<T>), the first of equals.
 /// Distances are summed in double over differences.
 template <class Backend, class X, class Centres, class Into>
 void count_nearest(Backend& ctx, X x, Centres centres, Labels<typename Backend::Space> labels, Into into) {
@@ -78,13 +78,13 @@ void count_nearest(Backend& ctx, X x, Centres centres, Labels<typename Backend::
     using Want = Shape<classes, X::Shape::size>;
     detail::check_kernel<Counting, Backend>();
     detail::check_argument<arg::x, typename X::Shape, T, Space, X>();
-    detail::check_argument<arg::params, Want, T, Space, Centres>();
+    detail::check_argument<arg::params, Want, Wide<T>, Space, Centres>();
     detail::check_counting<Space>(x, into);
     if (!centres) detail::throw_argument(header::counting::name, "the centres are null: bind them");
     detail::check_batch(header::counting::name, "labels", labels.data(), labels.count(), x.count());
     if constexpr (detail::has_kernel<Counting, Backend>) {
         Kernel<Counting, Backend>::nearest(ctx, Batch<typename X::Shape, const T, Space>(x),
-                                           View<Want, const T, Space>(centres), labels, into);
+                                           View<Want, const Wide<T>, Space>(centres), labels, into);
     }
 }
 

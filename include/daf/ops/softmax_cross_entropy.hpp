@@ -26,7 +26,7 @@ struct SoftmaxCrossEntropy {
 
     template <class T, class Space = Host>
     struct Saved {
-        Batch<S, T, Space> probabilities;
+        Batch<S, Wide<T>, Space> probabilities;
 
         static constexpr auto fields() {
             return std::tuple{SavedTensor{"probabilities", &Saved::probabilities}};

@@ -53,9 +53,9 @@ struct SpatialAttention {
 
     template <class T, class Space = Host>
     struct Saved {
-        Batch<Shape<2, In::height, In::width>, T, Space> spatial_pools;           // mean, maximum
+        Batch<Shape<2, In::height, In::width>, Wide<T>, Space> spatial_pools;     // mean, maximum
         Batch<Shape<In::height, In::width>, std::int32_t, Space> spatial_argmax;  // the maximum's channel
-        Batch<Shape<In::height, In::width>, T, Space> spatial_gate;               // s
+        Batch<Shape<In::height, In::width>, Wide<T>, Space> spatial_gate;         // s
         static constexpr auto fields() {
             return std::tuple{
                 SavedTensor{"spatial_pools", &Saved::spatial_pools},

@@ -70,7 +70,7 @@ inline const char* name_of(const Optimizer& optimizer) {
 template <class L>
 class HostSlab {
   public:
-    using T = typename L::Element;
+    using T = typename L::Number;
 
     HostSlab(L& learner, std::span<T> slab) : learner_(&learner), slab_(slab) {
         if constexpr (!L::in_host_memory) {
@@ -112,7 +112,7 @@ std::vector<HostSlab<L>> slabs_of(L& learner, Restore what) {
 template <class L, class Visit>
 void for_each_tensor(const std::vector<HostSlab<L>>& slabs, Visit&& visit) {
     using Net = typename L::Network;
-    using T = typename L::Element;
+    using T = typename L::Number;
     const auto names = operator_names<Net>();
     auto parameters = bind_all_parameters<Net, T>(slabs[0].data());
     for_each_parameter(names, parameters, visit);
@@ -136,7 +136,7 @@ TensorShape pytorch_shape(const PytorchLayout& layout) {
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
-    using T = typename L::Element;
+    using T = typename L::Number;
     std::deque<std::vector<T>> copies;
     std::vector<NamedTensor> tensors;
     const std::int64_t batches = learner.updates();
@@ -203,7 +203,7 @@ template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
                                   Restore what = Restore::everything) {
     using namespace checkpoint_detail;
-    using T = typename L::Element;
+    using T = typename L::Number;
     CheckpointInfo info = checkpoint_info(file);
     if (info.architecture != architecture) {
         throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture +

@@ -11,5 +11,7 @@ TEST_CASE("a build without CUDA says so, and how to get one with it") {
     const auto says = [](auto&& call) { return daf_test::message_of<daf::Error>(call); };
     CHECK(says([] { daf_cnn::gpu_name(); }) == want);
     CHECK(says([] { daf_cnn::make_gpu_network<daf_cnn::Lite>({}); }) == want);
-    CHECK(says([] { daf_cnn::make_gpu_bench<daf_cnn::Paper>(daf_cnn::BenchMode::tc, 1); }) == want);
+    CHECK(says([] {
+              daf_cnn::make_gpu_bench<daf_cnn::Paper>(daf_cnn::Precision::single, daf_cnn::BenchMode::tc, 1);
+          }) == want);
 }

@@ -19,8 +19,8 @@ using daf::Index;
 using daf::Shape;
 using daf_test::cudnn_figures;
 using daf_test::difference;
-using daf_test::numbers;
 using daf_test::runtime_figures;
+using daf_test::short_numbers;
 
 namespace {
 
@@ -38,11 +38,11 @@ struct Passes {
 };
 
 /// What a network's passes leave, from the same start on every backend.
-template <class Net, class Backend>
+template <class Net, class T, class Backend>
 Passes passes_of(Backend& ctx, Index images) {
-    daf::Model<Net, Backend> model(ctx, daf::max_batch(images), daf::Seed{7});
-    const std::vector<float> maps = numbers(images * Net::Input::size, 1),
-                             slopes = numbers(images * Net::Output::size, 2);
+    daf::Model<Net, Backend, T> model(ctx, daf::max_batch(images), daf::Seed{7});
+    const std::vector<T> maps = short_numbers<T>(images * Net::Input::size, 1),
+                         slopes = short_numbers<T>(images * Net::Output::size, 2);
     const auto x = ctx.upload(daf::batch_of<typename Net::Input>(maps));
     const auto dy = ctx.upload(daf::batch_of<typename Net::Output>(slopes));
     const auto all = [&](auto batch) {
@@ -55,7 +55,7 @@ Passes passes_of(Backend& ctx, Index images) {
     passes.gradients = values_of(ctx, std::span<const float>(model.gradients()));
     passes.parameters = values_of(ctx, std::span<const float>(model.parameters()));
     passes.evaluated = all(model.forward(x));
-    const daf::Inference<Net, Backend> snapshot(ctx, model.parameters());
+    const daf::Inference<Net, Backend, T> snapshot(ctx, model.parameters());
     auto workspace = snapshot.workspace(ctx, daf::max_batch(images));
     passes.inferred = all(snapshot(ctx, workspace, x));
     return passes;
@@ -65,12 +65,13 @@ double largest(const std::vector<float>& values) {
     return difference(values, std::vector<float>(values.size(), 0.0f));
 }
 
-template <class Net>
+/// With activations of T on Gpu, of float on Reference.
+template <class Net, class T = float>
 void check_same_on_gpu(Index images, double tolerance) {
     daf::Reference reference;
-    const Passes want = passes_of<Net>(reference, images);
+    const Passes want = passes_of<Net, float>(reference, images);
     daf::Gpu gpu;
-    const Passes got = passes_of<Net>(gpu, images);
+    const Passes got = passes_of<Net, T>(gpu, images);
     CHECK(difference(got.trained, want.trained) <= tolerance * largest(want.trained));
     CHECK(difference(got.gradients, want.gradients) <= tolerance * largest(want.gradients));
     CHECK(difference(got.parameters, want.parameters) <= tolerance * largest(want.parameters));
@@ -78,14 +79,23 @@ void check_same_on_gpu(Index images, double tolerance) {
     CHECK(difference(got.inferred, want.evaluated) <= tolerance * largest(want.evaluated));
 }
 
+/// A layer of every kind that is a product.
+using Net = daf::Sequence<Shape<7, 9, 3>, daf::layer::Conv2d<6, 3, 2, daf::Bias::per_channel>,
+                          daf::layer::BatchNorm, daf::layer::Relu, daf::layer::ConvBnRelu<5>,
+                          daf::layer::MaxPool<>, daf::layer::ConvBnRelu<8, 1>, daf::layer::Linear<4>>;
+
 }  // namespace
 
 TEST_CASE("a network of every layer that is a product gives the same on Gpu as on Reference") {
-    using Net = daf::Sequence<Shape<7, 9, 3>, daf::layer::Conv2d<6, 3, 2, daf::Bias::per_channel>,
-                              daf::layer::BatchNorm, daf::layer::Relu, daf::layer::ConvBnRelu<5>,
-                              daf::layer::MaxPool<>, daf::layer::ConvBnRelu<8, 1>, daf::layer::Linear<4>>;
     check_same_on_gpu<Net>(5, 2e-5);
     CHECK(cudnn_figures().executions > 0);
+    CHECK(runtime_figures().allocations == 0);
+}
+
+TEST_CASE("with activations in bf16 it gives nearly the same") {
+    const auto executions = cudnn_figures().executions;
+    check_same_on_gpu<Net, daf::bf16>(5, 0.05);
+    CHECK(cudnn_figures().executions > executions);
     CHECK(runtime_figures().allocations == 0);
 }
 

@@ -1,4 +1,4 @@
-// Every kernel of the library, in float and double, for every architecture: nvcc's and ptxas's warnings are errors here,
+// Every kernel of the library, in float, double and bf16, for every architecture: nvcc's and ptxas's warnings are errors here,
 // spilled registers and local memory among them.
 #include <daf/daf.cuh>
 
@@ -8,9 +8,9 @@ template <class Op, class T>
 void both_passes(daf::Gpu& gpu) {
     using namespace daf;
     const Batch<typename Op::Input, T, Device> x, dx;
-    const Batch<typename Op::Output, T, Device> y, dy;
-    const ParametersOf<Op, T, Device> params;
-    const GradientsOf<Op, T, Device> dparams;
+    const Batch<typename Op::Output, OutputElement<Op, T>, Device> y, dy;
+    const ParametersOf<Op, Wide<T>, Device> params;
+    const GradientsOf<Op, Wide<T>, Device> dparams;
     const SavedOf<Op, T, Device> saved;
     const SideInput<Device> side;
     forward<train>(gpu, Op{}, x, y, params, saved, side);
@@ -40,16 +40,22 @@ void every_kernel(daf::Gpu& gpu) {
     both_passes<TripletCentreLoss<Shape<512>, 7>, T>(gpu);
     both_passes<CentreLoss<Shape<512>, 7>, T>(gpu);
     both_passes<IslandLoss<Shape<512>, 7>, T>(gpu);
+    const View<Shape<1>, Index, Device> count;
+    count_largest(gpu, Batch<Shape<7>, T, Device>(), Labels<Device>(), count);
+    count_nearest(gpu, Batch<Shape<512>, T, Device>(), View<Shape<7, 512>, Wide<T>, Device>(),
+                  Labels<Device>(), count);
+    augment(gpu, AugmentCall<T>{});
+}
+
+/// Those of what is never kept in bf16.
+template <class T>
+void every_kernel_of_masters(daf::Gpu& gpu) {
+    using namespace daf;
     update(gpu, Optimizer{}, UpdateCall<T>{});
     const Batch<Shape<1>, T, Device> losses;
     reduce(gpu, Reduction::mean, losses, View<Shape<1>, double, Device>());
     fill_weights(gpu, Reduction::mean, losses);
-    const View<Shape<1>, Index, Device> count;
-    count_positive(gpu, losses, count);
-    count_largest(gpu, Batch<Shape<7>, T, Device>(), Labels<Device>(), count);
-    count_nearest(gpu, Batch<Shape<512>, T, Device>(), View<Shape<7, 512>, T, Device>(), Labels<Device>(),
-                  count);
-    augment(gpu, AugmentCall<T>{});
+    count_positive(gpu, losses, View<Shape<1>, Index, Device>());
 }
 
 }  // namespace
@@ -57,4 +63,7 @@ void every_kernel(daf::Gpu& gpu) {
 void every_kernel_in_every_type(daf::Gpu& gpu) {
     every_kernel<float>(gpu);
     every_kernel<double>(gpu);
+    every_kernel<daf::bf16>(gpu);
+    every_kernel_of_masters<float>(gpu);
+    every_kernel_of_masters<double>(gpu);
 }

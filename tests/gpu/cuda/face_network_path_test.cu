@@ -21,6 +21,7 @@
 using daf::Index;
 using daf_cnn::Attention;
 using daf_cnn::FaceNetwork;
+using daf_test::difference;
 
 namespace {
 
@@ -120,6 +121,49 @@ TEST_CASE("a network of the program says on Gpu what it says on Reference, and i
     CHECK(said_by(*restored) == said_by(*gpu));  // to the last bit
 }
 
+TEST_CASE(
+    "a network of the program in bf16 says about what it says in float, and their checkpoints are one") {
+    using daf_cnn::Precision;
+    using daf_cnn::detail::gpu_for;
+    CHECK_FALSE(gpu_for(Precision::single)->cudnn().tf32);
+    CHECK(gpu_for(Precision::tf32)->cudnn().tf32);
+    const daf_test::ScratchFolder folder;
+    const auto made = [](Precision precision) {
+        daf_cnn::NetworkSettings chosen = settings();
+        chosen.placement = {daf_cnn::Device::gpu, precision};
+        return daf_cnn::detail::made_on_gpu<Small, Attention::full>(chosen);
+    };
+    const auto in_bf16 = made(Precision::bf16), in_float = made(Precision::single);
+    CHECK(in_bf16->bytes() < in_float->bytes());
+    const double loss = in_bf16->step(pixels(0), labels).loss,
+                 wanted = in_float->step(pixels(0), labels).loss;
+    CHECK(loss != wanted);
+    CHECK(loss == doctest::Approx(wanted).epsilon(0.1));
+
+    const auto first = folder / "first.safetensors", second = folder / "second.safetensors";
+    const std::string sum = in_bf16->save(first, {});
+    in_float->restore(daf::open_checkpoint(first), daf::Restore::everything);
+    CHECK(in_float->save(second, {}) == sum);
+    CHECK(in_float->centres() == in_bf16->centres());
+    const auto here = in_bf16->read(pixels(5)), there = in_float->read(pixels(5));
+    const auto gaze = in_bf16->gaze(pixels(6)), wanted_gaze = in_float->gaze(pixels(6));
+    for (std::size_t i = 0; i < here.size(); ++i) {
+        for (std::size_t k = 0; k < here[i].probabilities.size(); ++k) {
+            CHECK(std::abs(here[i].probabilities[k] - there[i].probabilities[k]) < 0.05);
+        }
+        CHECK(difference(gaze[i].spatial_gate, wanted_gaze[i].spatial_gate) < 0.05);
+        CHECK(difference(gaze[i].channel_gate, wanted_gaze[i].channel_gate) < 0.05);
+    }
+    daf_cnn::Judgement judgement, wanted_judgement;
+    in_bf16->judge(pixels(4), labels, judgement);
+    in_float->judge(pixels(4), labels, wanted_judgement);
+    CHECK(judgement.softmax_sum == doctest::Approx(wanted_judgement.softmax_sum).epsilon(0.1));
+    CHECK(judgement.tc_sum == doctest::Approx(wanted_judgement.tc_sum).epsilon(0.1));
+    in_bf16->set_centres(std::vector<float>(7 * Small::embedding, std::nanf("")));
+    CHECK(std::isnan(in_bf16->step(pixels(1), labels).loss));
+    CHECK(in_bf16->first_not_finite(pixels(1)) == "the losses");
+}
+
 TEST_CASE("the first layer concerned is named where the loss or a judgement is not finite") {
     const auto gpu = network_on(std::make_shared<daf::Gpu>());
     std::vector<float> bad = pixels(1);
@@ -161,11 +205,13 @@ TEST_CASE("a GPU with too little memory is refused before anything is taken, in 
 TEST_CASE("what bench times runs on Gpu") {
     using daf_cnn::BenchMode;
     for (const BenchMode mode : {BenchMode::train, BenchMode::infer, BenchMode::attention, BenchMode::tc}) {
-        const auto launches = daf_test::runtime_figures().launches;
-        const auto iteration =
-            daf_cnn::detail::make_bench_on<Small>(std::make_shared<daf::Gpu>(), mode, images);
-        iteration();
-        iteration();
-        CHECK(daf_test::runtime_figures().launches > launches);
+        for (const auto& make : {&daf_cnn::detail::make_bench_on<Small, float, daf::Gpu>,
+                                 &daf_cnn::detail::make_bench_on<Small, daf::bf16, daf::Gpu>}) {
+            const auto launches = daf_test::runtime_figures().launches;
+            const auto iteration = make(std::make_shared<daf::Gpu>(), mode, images);
+            iteration();
+            iteration();
+            CHECK(daf_test::runtime_figures().launches > launches);
+        }
     }
 }

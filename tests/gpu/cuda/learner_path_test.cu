@@ -17,91 +17,28 @@
 #include <daf/train/checkpoint.hpp>
 
 #include "../../support/scratch_folder.hpp"
-#include "../../support/tiny_network.hpp"
 #include "../support/stand_in_cudnn.hpp"
 #include "../support/stand_in_runtime.hpp"
-#include "numbers.hpp"
+#include "tiny_runs.hpp"
 
 using daf::Index;
+using daf_test::batch_of_step;
+using daf_test::check_near;
 using daf_test::cudnn_figures;
+using daf_test::descent;
 using daf_test::difference;
+using daf_test::largest;
 using daf_test::message_of;
+using daf_test::parameters_of;
+using daf_test::Run;
+using daf_test::run_of;
 using daf_test::runtime_figures;
+using daf_test::steps;
+using daf_test::tiny_learner;
+using daf_test::tiny_run;
 using daf_test::TinyData;
 using daf_test::TinyNetwork;
-
-namespace {
-
-template <class Net, class Backend>
-std::vector<float> values_of(Backend& ctx, std::span<const float> slab) {
-    std::vector<float> values(slab.size());
-    ctx.copy_out(values.data(), slab.data(), static_cast<Index>(slab.size()));
-    return values;
-}
-template <class L>
-std::vector<float> parameters_of(L& learner) {
-    return values_of<typename L::Network>(learner.context(), learner.parameters());
-}
-
-/// Losses, counts and parameters of a run.
-struct Run {
-    std::vector<float> losses, parameters;
-    std::vector<Index> counts;
-
-    void add(const daf::StepResult& step) {
-        losses.insert(losses.end(), {static_cast<float>(step.loss), static_cast<float>(step.softmax),
-                                     static_cast<float>(step.metric)});
-        counts.insert(counts.end(), {step.active, step.correct, step.count});
-    }
-    friend bool operator==(const Run&, const Run&) = default;
-};
-
-constexpr Index largest = 6;
-const daf::Optimizer descent = daf::Sgd{.learning_rate = 0.02, .weight_decay = 1e-3};
-
-template <class Backend>
-daf::Learner<TinyNetwork, Backend> tiny_learner(Backend& ctx, const daf::Optimizer& optimizer = descent,
-                                                const daf::JointObjective& objective = {}) {
-    return {ctx, daf::max_batch(largest), daf::Seed{5}, TinyNetwork{}, objective, optimizer};
-}
-
-/// The batch of a step: two sizes take turns, and no two steps see the same images.
-TinyData<float> batch_of_step(int step) {
-    return TinyData<float>(step % 2 == 0 ? largest : largest - 2, static_cast<std::uint64_t>(step + 1));
-}
-
-constexpr int steps = 8;
-
-template <class L, class BeforeStep>
-Run run_of(L& learner, const BeforeStep& before_step) {
-    Run run;
-    for (int step = 0; step < steps; ++step) {
-        before_step(step);
-        const TinyData<float> data = batch_of_step(step);
-        run.add(learner.step(data.images(), data.classes()));
-    }
-    run.parameters = parameters_of(learner);
-    return run;
-}
-template <class L>
-Run run_of(L& learner) {
-    return run_of(learner, [](int) {});
-}
-
-template <class Backend>
-Run tiny_run(Backend& ctx, const daf::Optimizer& optimizer = descent,
-             const daf::JointObjective& objective = {}) {
-    auto learner = tiny_learner(ctx, optimizer, objective);
-    return run_of(learner);
-}
-
-void check_near(const Run& got, const Run& want, double tolerance) {
-    CHECK(difference(got.losses, want.losses) <= tolerance);
-    CHECK(difference(got.parameters, want.parameters) <= tolerance);
-    CHECK(got.counts == want.counts);
-}
-
-}  // namespace
+using daf_test::values_of;
 
 TEST_CASE("training on Gpu, recorded from its second step of a size on, goes as on Reference") {
     daf::Reference reference;
@@ -297,6 +234,47 @@ TEST_CASE("a checkpoint that one backend wrote, another one reads: the same bits
     };
     crosses(reference, gpu);
     crosses(gpu, reference);
+}
+
+TEST_CASE("with activations in bf16 training stays near that in float, and recordings leave the same bits") {
+    using daf::bf16;
+    daf::Gpu gpu;
+    const Run in_float = tiny_run(gpu);
+    auto learner = tiny_learner<bf16>(gpu), again = tiny_learner<bf16>(gpu);
+    const auto launched = runtime_figures().recordings_launched;
+    const Run recorded = run_of(learner);
+    CHECK(runtime_figures().recordings_launched == launched + steps - 2);
+    CHECK(difference(recorded.losses, in_float.losses) <= 0.05);
+    CHECK(difference(recorded.parameters, in_float.parameters) <= 0.01);
+    CHECK(recorded.losses != in_float.losses);
+    const Run direct = run_of(again, [&](int step) {
+        gpu.set_cudnn({.most_workspace = daf::CudnnChoice{}.most_workspace - step / 2 % 2});
+    });
+    CHECK(direct == recorded);
+}
+
+TEST_CASE("a checkpoint's bytes do not depend on the activations' type") {
+    const daf_test::ScratchFolder folder;
+    daf::Reference reference;
+    daf::Gpu gpu;
+    auto in_float = tiny_learner(reference, daf::Adam{});
+    auto in_bf16 = tiny_learner<daf::bf16>(gpu, daf::Adam{});
+    const auto first = folder / "first.safetensors", second = folder / "second.safetensors";
+    // At the start, where nothing has been computed in either.
+    CHECK(daf::save_checkpoint(first, in_float, {"tiny"}) == daf::save_checkpoint(second, in_bf16, {"tiny"}));
+    run_of(in_float);
+    run_of(in_bf16);
+    const auto crosses = [&](auto& from, auto& to) {
+        const std::string sum = daf::save_checkpoint(first, from, {"tiny"});
+        daf::load_checkpoint(first, to, "tiny");
+        CHECK(daf::save_checkpoint(second, to, {"tiny"}) == sum);
+    };
+    const std::vector<float> trained = parameters_of(in_bf16);
+    crosses(in_bf16, in_float);
+    CHECK(parameters_of(in_float) == trained);
+    auto other = tiny_learner<daf::bf16>(gpu, daf::Adam{});
+    crosses(in_float, other);
+    CHECK(run_of(other) == run_of(in_bf16));
 }
 
 TEST_CASE("training on the Gpu goes on from a checkpoint to the same bits as undisturbed") {

@@ -15,15 +15,25 @@ inline Promise few_batches() {
     return promise;
 }
 
+/// The same for those around products: in bf16 a product is rounded, and what is added to it once more.
+inline Promise few_batches_of_products() {
+    Promise promise = few_batches();
+    promise.bf16_steps = 2;
+    promise.bf16_gradient_steps = 1;
+    return promise;
+}
+
 /// All promises of an operator on HostGpu, and that its bits do not depend on the order in which threads run.
 template <class Op>
 void conform_on_fibers(Op op = {}, const Promise& promise = {}) {
     HostGpu gpu;
     conform_on(gpu, op, promise, false);
+    conform_in_bf16(gpu, op, promise);
     const auto scheduled = [](int seed) { return HostGpu(static_cast<std::uint64_t>(seed)); };
     for (const Index count : promise.batches) {
         check_same_bits<Op, float>(op, count, "schedule", {1, 2, 3, 4}, scheduled);
         check_same_bits<Op, double>(op, count, "schedule", {1, 2, 3, 4}, scheduled);
+        check_same_bits<Op, daf::bf16>(op, count, "schedule", {1, 2, 3, 4}, scheduled);
     }
 }
 

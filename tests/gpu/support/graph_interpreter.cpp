@@ -1,6 +1,7 @@
 #include "graph_interpreter.hpp"
 
 #include <algorithm>
+#include <daf/core/bf16.hpp>
 #include <stdexcept>
 
 namespace daf_test {
@@ -27,49 +28,64 @@ bool ends_with(const std::string& text, const std::string& end) {
 
 }  // namespace
 
+GraphTensor::Element GraphTensor::element_of(const std::string& type) {
+    if (type == "CUDNN_DATA_FLOAT") return Element::single;
+    if (type == "CUDNN_DATA_DOUBLE") return Element::twice;
+    if (type == "CUDNN_DATA_BFLOAT16") return Element::half;
+    throw std::runtime_error("a tensor of neither float nor double nor bf16");
+}
+
 GraphTensor::GraphTensor(const json& described, void* memory)
     : extents_(described.at("dim").get<std::vector<Index>>()),
       strides_(described.at("stride").get<std::vector<Index>>()),
-      in_double_(described.at("dataType") == "CUDNN_DATA_DOUBLE"),
+      element_(element_of(described.at("dataType"))),
       memory_(memory) {
     if (extents_.size() != 4) throw std::runtime_error("a tensor of other than four extents");
     const bool nowhere = described.at("isVirtual").get<bool>();
     if (nowhere != (memory == nullptr)) throw std::runtime_error("a tensor without memory, or too many");
-    if (!in_double_ && described.at("dataType") != "CUDNN_DATA_FLOAT") {
-        throw std::runtime_error("a tensor of neither float nor double");
-    }
     const auto address = reinterpret_cast<std::uintptr_t>(memory);
     if (address % described.at("ptrAlignment").get<std::uintptr_t>() != 0) {
         throw std::runtime_error("memory that is not aligned as its tensor says");
     }
-    if (nowhere) kept_.resize(bytes() / (in_double_ ? sizeof(double) : sizeof(float)));
+    if (nowhere) kept_.resize(size());
 }
 
 std::size_t GraphTensor::place(Index n, Index c, Index h, Index w) const {
     return static_cast<std::size_t>(n * strides_[0] + c * strides_[1] + h * strides_[2] + w * strides_[3]);
 }
 
+template <class Use>
+auto GraphTensor::elements(const Use& use) const {
+    switch (element_) {
+        case Element::twice: return use(static_cast<double*>(memory_));
+        case Element::half: return use(static_cast<daf::bf16*>(memory_));
+        case Element::single: break;
+    }
+    return use(static_cast<float*>(memory_));
+}
+
 double GraphTensor::get(Index n, Index c, Index h, Index w) const {
     const std::size_t at = place(n, c, h, w);
     if (memory_ == nullptr) return kept_[at];
-    return in_double_ ? static_cast<const double*>(memory_)[at]
-                      : static_cast<double>(static_cast<const float*>(memory_)[at]);
+    return elements([at](const auto* all) { return static_cast<double>(all[at]); });
 }
 
 void GraphTensor::set(Index n, Index c, Index h, Index w, double value) {
     const std::size_t at = place(n, c, h, w);
     if (memory_ == nullptr) {
         kept_[at] = value;
-    } else if (in_double_) {
-        static_cast<double*>(memory_)[at] = value;
-    } else {
-        static_cast<float*>(memory_)[at] = static_cast<float>(value);
+        return;
     }
+    elements(
+        [at, value](auto* all) { all[at] = static_cast<std::remove_reference_t<decltype(*all)>>(value); });
+}
+
+std::size_t GraphTensor::size() const {
+    return place(extents_[0] - 1, extents_[1] - 1, extents_[2] - 1, extents_[3] - 1) + 1;
 }
 
 std::size_t GraphTensor::bytes() const {
-    const std::size_t last = place(extents_[0] - 1, extents_[1] - 1, extents_[2] - 1, extents_[3] - 1);
-    return (last + 1) * (in_double_ ? sizeof(double) : sizeof(float));
+    return size() * elements([](const auto* all) { return sizeof(*all); });
 }
 
 GraphRun::GraphRun(const json& graph, const std::map<std::string, void*>& memory)

@@ -22,9 +22,16 @@ class GraphTensor {
     std::size_t bytes() const;
 
   private:
+    enum class Element { single, twice, half };  // float, double, bf16
+    static Element element_of(const std::string& type);
+    std::size_t size() const;  // elements from its first to its last
     std::size_t place(std::ptrdiff_t n, std::ptrdiff_t c, std::ptrdiff_t h, std::ptrdiff_t w) const;
+    /// use(the memory as elements of their type), for one that lies in memory.
+    template <class Use>
+    auto elements(const Use& use) const;
+
     std::vector<std::ptrdiff_t> extents_, strides_;
-    bool in_double_;
+    Element element_;
     void* memory_;
     std::vector<double> kept_;
 };

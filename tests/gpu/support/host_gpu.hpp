@@ -17,6 +17,7 @@ inline FiberGrid& program_grid() {
 class HostGpu : public daf::HostContext {
   public:
     using Folder = daf::folder::gpu;
+    static constexpr bool has_bf16 = true;
 
     /// The order in which fibers and blocks take turns follows from the seed.
     explicit HostGpu(std::uint64_t seed = 1) { program_grid().seed(seed); }

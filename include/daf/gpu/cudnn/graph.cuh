@@ -9,6 +9,8 @@ template <class T>
 inline constexpr cudnnDataType_t data_type = CUDNN_DATA_FLOAT;
 template <>
 inline constexpr cudnnDataType_t data_type<double> = CUDNN_DATA_DOUBLE;
+template <>
+inline constexpr cudnnDataType_t data_type<bf16> = CUDNN_DATA_BFLOAT16;
 
 /// Tensors of a graph by the names under which pointers are given to them.
 namespace tensor_id {
@@ -159,8 +161,8 @@ inline Operations forward_bias_relu_graph(const ConvolutionSize& size, Index bat
                       pointwise_operation(CUDNN_POINTWISE_RELU_FWD, type, sum, nullptr, y));
 }
 
-/// y = x * w, and for each feature the sums of y and of its squares, in float: what bf16 training asks for, whose statistics
-/// need no more. In float and double daf takes statistics in double, by a kernel of its own.
+/// y = x * w, and for each feature the sums of y and of its squares, in float. daf's operators take statistics in double, in
+/// every type, by a kernel of their own.
 inline Operations forward_statistics_graph(const ConvolutionSize& size, Index batch, cudnnDataType_t type) {
     const ConvolutionExtents e(size, batch);
     const Extents of_features{1, size.features, 1, 1};
