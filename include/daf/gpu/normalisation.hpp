@@ -215,7 +215,8 @@ struct FinishGradients {
 template <class T>
 struct ApplyGradient {
     RectifiedSlope<T> slope;
-    const Wide<T>*by_z, *constant;  // scratch, and so aligned
+    const Wide<T>* by_z;  // scratch, and so aligned
+    const Wide<T>* constant;
     Slopes<T> dz;
 
     template <Index W>
