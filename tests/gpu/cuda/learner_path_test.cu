@@ -27,8 +27,8 @@ using daf_test::check_near;
 using daf_test::cudnn_figures;
 using daf_test::descent;
 using daf_test::difference;
-using daf_test::largest;
 using daf_test::message_of;
+using daf_test::most_images;
 using daf_test::parameters_of;
 using daf_test::Run;
 using daf_test::run_of;
@@ -74,7 +74,7 @@ TEST_CASE("a recording that is launched leaves the bits of the calls that it hol
 TEST_CASE("a recorded step neither allocates nor waits, and finishing it waits for it alone") {
     daf::Gpu gpu;
     auto learner = tiny_learner(gpu);
-    const TinyData<float> data(largest);
+    const TinyData<float> data(most_images);
     for (int i = 0; i < 2; ++i) learner.step(data.images(), data.classes());
     const auto before = runtime_figures();
     const auto plans = cudnn_figures().plans;
@@ -108,13 +108,13 @@ TEST_CASE("a learning rate that changes after the recording is obeyed") {
     };
     const auto before = weights();
     learner.set_learning_rate(0);
-    const TinyData<float> data(largest);
+    const TinyData<float> data(most_images);
     learner.step(data.images(), data.classes());
     CHECK(weights() == before);
 }
 
 TEST_CASE("dropout draws anew in every recorded step, as told where the batch stands") {
-    const TinyData<float> data(largest);
+    const TinyData<float> data(most_images);
     const auto run = [&](auto& ctx) {
         auto learner = tiny_learner(ctx, daf::Sgd{.learning_rate = 0}, {.centre_rate = 0});
         std::vector<float> losses;
@@ -148,7 +148,7 @@ TEST_CASE(
         daf_test::order_streams(seed);
         auto learner = tiny_learner(gpu);
         Run run;
-        TinyData<float> data(largest);
+        TinyData<float> data(most_images);
         for (int step = 0; step < steps; ++step) {
             const TinyData<float> next = batch_of_step(step);
             std::ranges::copy(next.pixels, data.pixels.begin());
@@ -193,7 +193,7 @@ TEST_CASE("a step that must not be changes nothing, and the next one is as if it
 
     CHECK(message_of<daf::Error>([&] { learner.finish_step(); }) ==
           "Learner: finish_step: no step is queued");
-    const TinyData<float> data(largest);
+    const TinyData<float> data(most_images);
     learner.queue_step(data.images(), data.classes());
     CHECK(message_of<daf::Error>([&] { learner.step(data.images(), data.classes()); }) ==
           "Learner: step: 1 queued steps are not finished: call finish_step() first");
@@ -293,7 +293,7 @@ TEST_CASE("after a loss that is not finite parameters stay, and the first operat
     daf::Gpu gpu;
     const auto check = [&](Index want, const auto& plant) {
         auto learner = tiny_learner(gpu);
-        TinyData<float> data(largest);
+        TinyData<float> data(most_images);
         for (int i = 0; i < 2; ++i) learner.step(data.images(), data.classes());
         plant(learner, data);
         const auto before = parameters_of(learner);

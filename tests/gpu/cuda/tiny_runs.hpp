@@ -33,19 +33,19 @@ struct Run {
     friend bool operator==(const Run&, const Run&) = default;
 };
 
-inline constexpr Index largest = 6;
+inline constexpr Index most_images = 6;
 inline const daf::Optimizer descent = daf::Sgd{.learning_rate = 0.02, .weight_decay = 1e-3};
 
 template <class T = float, class Backend>
 daf::Learner<TinyNetwork, Backend, T> tiny_learner(Backend& ctx, const daf::Optimizer& optimizer = descent,
                                                    const daf::JointObjective& objective = {}) {
-    return {ctx, daf::max_batch(largest), daf::Seed{5}, TinyNetwork{}, objective, optimizer};
+    return {ctx, daf::max_batch(most_images), daf::Seed{5}, TinyNetwork{}, objective, optimizer};
 }
 
 /// The batch of a step: two sizes take turns, and no two steps see the same images.
 template <class T = float>
 TinyData<T> batch_of_step(int step) {
-    return TinyData<T>(step % 2 == 0 ? largest : largest - 2, static_cast<std::uint64_t>(step + 1));
+    return TinyData<T>(step % 2 == 0 ? most_images : most_images - 2, static_cast<std::uint64_t>(step + 1));
 }
 
 inline constexpr int steps = 8;
