@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """daf-cnn and what its user would take instead, timed on the same work, each in a process of its own, turn by turn.
 
-usage: compare_peers.py --program build/release/daf-cnn [--mode train|infer|attention|tc] [--preset paper|half|lite]
-                        [--batch N] [--threads T] [--rounds R] [--device cpu|gpu] [--goal X]
+usage: compare_peers.py --program build/release/daf-cnn [--mode train|infer|attention|tc|tc-1000]
+                        [--preset paper|half|lite] [--batch N] [--threads T] [--rounds R] [--device cpu|gpu] [--goal X]
 
 Run it by the Python of a virtual environment that holds PyTorch and, for --mode infer, whichever of onnx with
 onnxscript and onnxruntime, and openvino. What is not installed is left out, and named. A contender's time is the
@@ -23,7 +23,7 @@ import tempfile
 import time
 
 # contender: the modules that it needs, the modes that it can do, the devices that it is run on
-EVERY, MAPS = ("train", "infer", "attention", "tc"), ("train", "infer", "attention")
+EVERY, MAPS = ("train", "infer", "attention", "tc", "tc-1000"), ("train", "infer", "attention")
 CONTENDERS = {
     "torch": (("torch",), EVERY, ("cpu", "gpu")),
     "torch, channels last": (("torch",), MAPS, ("cpu", "gpu")),
@@ -140,8 +140,8 @@ def torch_attention(work, peer, layout, forward):
 def torch_tc(work, peer, _, forward):
     import torch
 
-    embedding = peer.PRESETS[work.preset][2]
-    labels, centres = torch.randint(peer.CLASSES, (work.batch,)), 0.01 * torch.randn(peer.CLASSES, embedding)
+    embedding, classes = peer.PRESETS[work.preset][2], 1000 if work.mode == "tc-1000" else peer.CLASSES
+    labels, centres = torch.randint(classes, (work.batch,)), 0.01 * torch.randn(classes, embedding)
     e, loss = torch.rand(work.batch, embedding, requires_grad=True), forward(peer.tc_loss)
 
     def iteration():
@@ -152,7 +152,8 @@ def torch_tc(work, peer, _, forward):
     return iteration
 
 
-MAKERS = {"train": torch_training, "infer": torch_inference, "attention": torch_attention, "tc": torch_tc}
+MAKERS = {"train": torch_training, "infer": torch_inference, "attention": torch_attention, "tc": torch_tc,
+          "tc-1000": torch_tc}
 
 
 def exported_network(work, folder):

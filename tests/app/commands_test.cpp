@@ -19,7 +19,7 @@ using nlohmann::json;
 }  // namespace
 
 TEST_CASE("bench: one line of JSON with every iteration's milliseconds") {
-    for (const char* mode : {"train", "infer", "attention", "tc"}) {
+    for (const char* mode : {"train", "infer", "attention", "tc", "tc-1000"}) {
         CAPTURE(mode);
         const Outcome outcome = daf_cnn(
             {"bench", "--preset", "lite", "--batch", "2", "--threads", "2", "--mode", mode, "--json"});

@@ -27,7 +27,8 @@ struct Request {
 BenchMode mode_of(const std::string& name) {
     if (name == "train") return BenchMode::train;
     if (name == "infer") return BenchMode::infer;
-    return name == "attention" ? BenchMode::attention : BenchMode::tc;
+    if (name == "attention") return BenchMode::attention;
+    return name == "tc" ? BenchMode::tc : BenchMode::tc_1000;
 }
 
 /// Milliseconds of each iteration: after two to warm up, for four seconds or 400 iterations, five at least.
@@ -89,8 +90,10 @@ Command add_bench(CLI::App& program) {
                given);
     add_option(
         *app,
-        Option{"mode", Choice{{"train", "infer", "attention", "tc"}},
-               "a training step; images to logits; the attention's or the loss's forward and backward"},
+        Option{
+            "mode", Choice{{"train", "infer", "attention", "tc", "tc-1000"}},
+            "a training step; images to logits; the attention's forward and backward; the loss's, with its "
+            "7 classes or with 1,000"},
         request->mode, given);
     add_option(*app, Option{"batch", Interval{1, 65536}, "images an iteration"}, request->batch, given);
     add_option(*app, Option{"threads", Interval{1, 256}, "threads", "all cores"}, request->threads, given);

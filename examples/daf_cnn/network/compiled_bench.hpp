@@ -42,13 +42,14 @@ class BenchBatch {
   public:
     using Space = typename Backend::Space;
 
-    BenchBatch(Backend& ctx, Index count)
+    BenchBatch(Backend& ctx, Index count, Index label_count = class_count)
         : values_(ctx, numbers(count)),
           labels_(ctx.allocate(count * static_cast<Index>(sizeof(std::int32_t)))),
           count_(count) {
         daf::RandomSequence random(daf::Stream{daf::Seed{0}, 1});
         std::vector<std::int32_t> classes(static_cast<std::size_t>(count));
-        for (std::int32_t& label : classes) label = static_cast<std::int32_t>(random.below(class_count));
+        for (std::int32_t& label : classes)
+            label = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(label_count)));
         ctx.copy_in(labels_.template as<std::int32_t>(), classes.data(), count);
     }
     daf::Batch<S, const T, Space> x() const { return values_.template batch<S>(); }
@@ -130,14 +131,14 @@ struct AttentionBench {
 };
 
 /// the TC loss on a batch of embeddings: forward, backward, centres
-template <class P, class Backend, class T>
+template <class P, Index Classes, class Backend, class T>
 struct TcBench {
     using Space = typename Backend::Space;
-    using Metric = MetricOf<P>;
+    using Metric = daf::TripletCentreLoss<daf::Shape<P::embedding>, Classes>;
     using Embedding = typename Metric::Input;
     TcBench(Backend& context, Index count)
         : ctx(context),
-          batch(ctx, count),
+          batch(ctx, count, Classes),
           parameters(ctx, first_centres()),
           gradients(ctx, daf::gradient_count<Metric>),
           losses(ctx, count),
@@ -186,7 +187,8 @@ std::function<void()> make_bench_on(std::shared_ptr<Backend> ctx, BenchMode mode
         case BenchMode::train: return owned<TrainBench<P, Backend, T>>(std::move(ctx), batch);
         case BenchMode::infer: return owned<InferBench<P, Backend, T>>(std::move(ctx), batch);
         case BenchMode::attention: return owned<AttentionBench<P, Backend, T>>(std::move(ctx), batch);
-        case BenchMode::tc: return owned<TcBench<P, Backend, T>>(std::move(ctx), batch);
+        case BenchMode::tc: return owned<TcBench<P, class_count, Backend, T>>(std::move(ctx), batch);
+        case BenchMode::tc_1000: return owned<TcBench<P, 1000, Backend, T>>(std::move(ctx), batch);
     }
     return {};
 }

@@ -134,7 +134,7 @@ class FaceNetwork {
 };
 
 /// What `daf-cnn bench` can time.
-enum class BenchMode { train, infer, attention, tc };
+enum class BenchMode { train, infer, attention, tc, tc_1000 };
 
 /// A network of presets.hpp, compiled. The program's threads prepare images whatever the device.
 struct Preset {
