@@ -51,7 +51,8 @@ class ComparePeers(unittest.TestCase):
         self.assertEqual(list(names.values()), [
             ["daf", "torch", "torch, channels last", "torch.compile"],
             ["daf", "torch", "torch, channels last", "torch.compile", "onnxruntime", "openvino"],
-            ["daf", "torch", "torch, channels last", "torch, bf16", "torch.compile", "torch.compile, bf16"],
+            ["daf", "daf, tf32", "daf, bf16", "torch", "torch, channels last", "torch, bf16", "torch.compile",
+             "torch.compile, bf16"],
             ["daf", "torch", "torch.compile"],
         ])
 
@@ -60,6 +61,7 @@ class ComparePeers(unittest.TestCase):
         self.assertEqual(absent, [])
         same = ["--mode=train", "--preset=paper", "--batch=512", "--threads=3", "--device=gpu"]
         self.assertEqual(commands["daf"], ["P", "bench", *same, "--json"])
+        self.assertEqual(commands["daf, bf16"], ["P", "bench", *same, "--json", "--precision=bf16"])
         self.assertEqual(commands["torch, bf16"][2:], [*same, "--play=torch, bf16"])
 
     def test_what_is_not_installed_is_named(self):
@@ -87,9 +89,11 @@ class ComparePeers(unittest.TestCase):
     def test_a_goal_is_measured_by_the_best_of_the_others(self):
         commands = {"daf": printing(2), "slow": printing(9), "quick": printing(2.5)}
         _, out, _ = run(commands, "--goal=1.2", "--rounds=1")
-        self.assertIn("\ngoal 1.2: met, the best of the others (quick) takes 1.25 of daf's time\n", out)
+        self.assertIn("\ngoal 1.2: met, the best of the others (quick) takes 1.25 of the time of daf\n", out)
         _, out, _ = run(commands, "--goal=1.3", "--rounds=1")
         self.assertIn("\ngoal 1.3: missed, ", out)
+        _, out, _ = run({**commands, "daf, bf16": printing(1)}, "--goal=1.3", "--rounds=1", "--device=gpu")
+        self.assertIn("\ngoal 1.3: met, the best of the others (quick) takes 2.50 of the time of daf, bf16\n", out)
         _, out, _ = run({"daf": printing(2)}, "--goal=1.3", "--rounds=1")
         self.assertIn("\ngoal 1.3: nobody to compare with\n", out)
         self.assertNotIn("goal", run(commands, "--rounds=1")[1])
