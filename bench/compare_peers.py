@@ -4,9 +4,10 @@
 usage: compare_peers.py --program build/release/daf-cnn [--mode train|infer|attention|tc|tc-1000]
                         [--preset paper|half|lite] [--batch N] [--threads T] [--rounds R] [--device cpu|gpu] [--goal X]
 
-Run it by the Python of a virtual environment that holds PyTorch and, for --mode infer, whichever of onnx with
-onnxscript and onnxruntime, and openvino. What is not installed is left out, and named. A contender's time is the
-median over the rounds of the medians of its iterations; memory is the most that its process had resident.
+Run it by the Python of a virtual environment that holds PyTorch and, for --mode infer, whichever of onnxruntime, openvino and
+MNN (with onnx and onnxscript), and of ncnn with pnnx, which takes one image. What is not installed is left out, and named.
+A contender's time is the median over the rounds of the medians of its iterations; memory is the most that its process had
+resident.
 
 On a GPU an iteration ends when the GPU has done its work. PyTorch is left its own choice of TF32, and looks for the fastest
 convolutions; bf16 autocast goes with channels last, torch.compile with CUDA graphs. --goal says whether the best of the others
@@ -34,7 +35,10 @@ CONTENDERS = {
     "torch.compile, bf16": (("torch",), MAPS, ("gpu",)),
     "onnxruntime": (("torch", "onnx", "onnxscript", "onnxruntime"), ("infer",), ("cpu",)),
     "openvino": (("torch", "onnx", "onnxscript", "openvino"), ("infer",), ("cpu",)),
+    "mnn": (("torch", "onnx", "onnxscript", "MNN"), ("infer",), ("cpu",)),
+    "ncnn": (("torch", "pnnx", "ncnn"), ("infer",), ("cpu",)),
 }
+ONE_IMAGE = ("ncnn",)  # contenders that take no larger batch
 
 
 def times(iteration):
@@ -158,42 +162,92 @@ MAKERS = {"train": torch_training, "infer": torch_inference, "attention": torch_
           "tc-1000": torch_tc}
 
 
-def exported_network(work, folder):
-    """Path of the network as ONNX, and a batch of images."""
-    import numpy
+def network_and_images(work):
     import torch
     import peer_network as peer
 
     torch.manual_seed(0)
     side = peer.PRESETS[work.preset][0]
+    return peer.DafCnn(work.preset).eval(), torch.rand(work.batch, 1, side, side)
+
+
+def onnx_file(work, folder):
+    """Path of the network as ONNX, and a batch of images."""
+    import torch
+
+    net, x = network_and_images(work)
     path = os.path.join(folder, "network.onnx")
-    net = peer.DafCnn(work.preset).eval()
-    torch.onnx.export(net, (torch.rand(work.batch, 1, side, side),), path, input_names=["x"], dynamo=True,
-                      external_data=False, verbose=False)
-    return path, numpy.random.default_rng(0).random((work.batch, 1, side, side), dtype="float32")
+    torch.onnx.export(net, (x,), path, input_names=["x"], output_names=["y"], dynamo=True, external_data=False,
+                      verbose=False)
+    return path, x.numpy()
 
 
-def engine_iteration(work, name, folder):
-    path, x = exported_network(work, folder)
-    if name == "onnxruntime":
-        import onnxruntime
+def onnxruntime_iteration(work, folder):
+    import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = work.threads
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        return lambda: session.run(None, {"x": x})
+    path, x = onnx_file(work, folder)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = work.threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda: session.run(None, {"x": x})
+
+
+def openvino_iteration(work, folder):
     import openvino
 
+    path, x = onnx_file(work, folder)
     request = openvino.Core().compile_model(path, "CPU", {
         "INFERENCE_NUM_THREADS": work.threads, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32",
     }).create_infer_request()
     return lambda: request.infer({0: x})
 
 
+def mnn_iteration(work, folder):
+    import MNN.nn
+    import MNN.numpy
+
+    path, x = onnx_file(work, folder)
+    converted = os.path.join(folder, "network.mnn")
+    subprocess.run([os.path.join(os.path.dirname(sys.executable), "mnnconvert"), "-f", "ONNX", "--modelFile", path,
+                    "--MNNModel", converted, "--bizCode", "daf"], check=True, capture_output=True)
+    manager = MNN.nn.create_runtime_manager(({"backend": "CPU", "numThread": work.threads, "precision": "high"},))
+    net = MNN.nn.load_module_from_file(converted, ["x"], ["y"], runtime_manager=manager)
+    images = MNN.numpy.array(x)
+    return lambda: net.forward(images).read()
+
+
+def ncnn_iteration(work, folder):
+    import ncnn
+    import torch
+
+    net, x = network_and_images(work)
+    path = os.path.join(folder, "network.pt")
+    torch.jit.trace(net, x).save(path)
+    shape = ",".join(map(str, x.shape))
+    subprocess.run([os.path.join(os.path.dirname(sys.executable), "pnnx"), path, f"inputshape=[{shape}]"], check=True,
+                   capture_output=True, cwd=folder)
+    run = ncnn.Net()
+    run.opt.num_threads = work.threads
+    run.opt.use_fp16_arithmetic = run.opt.use_fp16_storage = run.opt.use_bf16_storage = False
+    run.load_param(os.path.join(folder, "network.ncnn.param"))
+    run.load_model(os.path.join(folder, "network.ncnn.bin"))
+    image = x[0].numpy()
+
+    def iteration():
+        extractor = run.create_extractor()
+        extractor.input("in0", ncnn.Mat(image))
+        return extractor.extract("out0")
+    return iteration
+
+
+ENGINES = {"onnxruntime": onnxruntime_iteration, "openvino": openvino_iteration, "mnn": mnn_iteration,
+           "ncnn": ncnn_iteration}
+
+
 def play(work, name):
     """What the process of one contender does."""
     with tempfile.TemporaryDirectory() as folder:
-        iteration = torch_iteration(work, name) if name.startswith("torch") else engine_iteration(work, name, folder)
+        iteration = ENGINES[name](work, folder) if name in ENGINES else torch_iteration(work, name)
         print(json.dumps({"ms": times(iteration)}))
 
 
@@ -218,7 +272,7 @@ def commands_of(work):
         if work.device == "gpu" and work.mode in modes:
             commands[name] = [*commands["daf"], option]
     for name, (modules, modes, devices) in CONTENDERS.items():
-        if work.mode not in modes or work.device not in devices:
+        if work.mode not in modes or work.device not in devices or (work.batch > 1 and name in ONE_IMAGE):
             continue
         if all(importlib.util.find_spec(module) for module in modules):
             commands[name] = [sys.executable, os.path.abspath(__file__), *same, f"--play={name}"]

@@ -47,10 +47,12 @@ def commands_of(*arguments, installed=True):
 class ComparePeers(unittest.TestCase):
     def test_each_device_has_its_contenders_for_a_mode(self):
         names = {arguments: list(commands_of(*arguments)[0]) for arguments in
-                 (("--mode=train",), ("--mode=infer",), ("--mode=train", "--device=gpu"), ("--mode=tc", "--device=gpu"))}
+                 (("--mode=train",), ("--mode=infer",), ("--mode=infer", "--batch=1"), ("--mode=train", "--device=gpu"),
+                  ("--mode=tc", "--device=gpu"))}
         self.assertEqual(list(names.values()), [
             ["daf", "torch", "torch, channels last", "torch.compile"],
-            ["daf", "torch", "torch, channels last", "torch.compile", "onnxruntime", "openvino"],
+            ["daf", "torch", "torch, channels last", "torch.compile", "onnxruntime", "openvino", "mnn"],
+            ["daf", "torch", "torch, channels last", "torch.compile", "onnxruntime", "openvino", "mnn", "ncnn"],
             ["daf", "daf, tf32", "daf, bf16", "torch", "torch, channels last", "torch, bf16", "torch.compile",
              "torch.compile, bf16"],
             ["daf", "torch", "torch.compile"],
