@@ -1,5 +1,5 @@
 // expect: check_element<daf::arg::y, float, double>
-// expect: this argument must have elements Want \(those of x\), but has Got
+// expect: this argument must have elements Want, but has Got: activations have those of x
 // errors: 1
 #include <daf/cpu/relu.hpp>
 

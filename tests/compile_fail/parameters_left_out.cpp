@@ -1,5 +1,5 @@
 // expect: check_struct<daf::arg::params, daf::Linear<daf::Shape<8>, 4.*>::Parameters<float.*>, daf::Nothing>
-// expect: this argument must be Want, as bind, bind_gradients or bind_saved gives it
+// expect: this argument must be Want, as bind or bind_gradients
 // errors: 1
 #include <daf/cpu/linear.hpp>
 

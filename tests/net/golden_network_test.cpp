@@ -90,6 +90,22 @@ bool is_any(daf::Role) {
     return true;
 }
 
+/// How every trained parameter has moved since the network's file.
+template <class Bound>
+void check_movements(const Golden& file, const std::string& prefix, Bound bound, double tolerance) {
+    daf::for_each_parameter(
+        daf::operator_names<Net>(), bound, [&](const std::string& name, const auto& field, auto& view) {
+            if (!is_trained(field.role)) return;
+            const std::vector<double> start = network_file().like("state/" + name, field, view);
+            std::vector<double> want = file.like(prefix + name, field, view), got(want.size());
+            for (std::size_t i = 0; i < want.size(); ++i) {
+                got[i] = static_cast<double>(view.data()[i]) - start[i];
+                want[i] -= start[i];
+            }
+            check_golden(name, got, want, tolerance);
+        });
+}
+
 /// Outputs and gradients of one batch.
 template <class Backend>
 void check_network(Backend& ctx) {
@@ -135,10 +151,10 @@ void check_network(Backend& ctx) {
                   is_state);
 }
 
-/// How far a run may part from PyTorch's in double: each loss of a step and its count of active samples, and each
-/// tensor where it ends.
+/// How far a run may part from PyTorch's in double: each loss of a step and its count of active samples, and each tensor
+/// where it ends; or by what share of their largest movement the trained ones may miss their way there.
 struct Apart {
-    double losses, parameters, active = 0;
+    double losses, tensors, active = 0, movements = 0;
 };
 double apart(double loss, double want) {
     return std::abs(loss - want) / std::max(1.0, std::abs(want));
@@ -178,8 +194,10 @@ void check_training(Backend& ctx, const std::string& run, CentreUpdate update,
         CHECK(apart(result.metric, losses[3 * step + 2]) <= most.losses);
         CHECK(std::abs(static_cast<double>(result.active) - active[step]) <= most.active);
     }
-    check_tensors(golden, run + "/final/", daf::bind_all_parameters<Net>(learner.parameters().data()),
-                  most.parameters, is_any);
+    const auto bound = daf::bind_all_parameters<Net>(learner.parameters().data());
+    if (most.movements == 0) return check_tensors(golden, run + "/final/", bound, most.tensors, is_any);
+    check_tensors(golden, run + "/final/", bound, most.tensors, is_state);
+    check_movements(golden, run + "/final/", bound, most.movements);
 }
 
 }  // namespace
@@ -200,7 +218,7 @@ TEST_CASE("golden: 50 steps of training with Adam, centres by Eq 12") {
     check_training(cpu, "adam", CentreUpdate::equation_12, daf::Adam{.learning_rate = 1e-3});
 }
 
-// Seen: losses 0.6 % apart at most, tensors 0.3 %. This network amplifies rounding: at a rate of 1e-3 PyTorch's own float parts
+// Seen: losses 0.6 % apart at most, statistics and centres 0.3 %, movements 0.17 of their largest. This network amplifies rounding: at a rate of 1e-3 PyTorch's own float parts
 // from its double by up to 1.1 in the loss.
 TEST_CASE("golden: 50 steps of training in float stay beside PyTorch in double, whatever the convolution") {
     for (const auto convolution :
@@ -208,7 +226,7 @@ TEST_CASE("golden: 50 steps of training in float stay beside PyTorch in double, 
         daf::Cpu cpu(daf::Threads{2});
         cpu.set_convolution(convolution);
         check_training<float>(cpu, "slow_adam", CentreUpdate::equation_12, daf::Adam{.learning_rate = 1e-5},
-                              {.losses = 0.03, .parameters = 0.03, .active = 1});
+                              {.losses = 0.03, .tensors = 0.03, .active = 1, .movements = 0.4});
     }
 }
 

@@ -21,12 +21,12 @@ class bf16 {
         return __builtin_bit_cast(float, std::uint32_t{bits_} << 16);
     }
 
-    static constexpr bf16 of_bits(std::uint16_t bits) {
+    DAF_HOST_DEVICE static constexpr bf16 of_bits(std::uint16_t bits) {
         bf16 made{};
         made.bits_ = bits;
         return made;
     }
-    constexpr std::uint16_t bits() const { return bits_; }
+    DAF_HOST_DEVICE constexpr std::uint16_t bits() const { return bits_; }
 
   private:
     DAF_HOST_DEVICE static constexpr std::uint16_t rounded(std::uint32_t wide) {

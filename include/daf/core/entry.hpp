@@ -58,16 +58,17 @@ template <class Argument, class Want, class Got>
 struct check_element {
     static_assert(
         std::is_same_v<Want, Got>,
-        "daf: this argument must have elements Want (those of x), but has Got. Losses of bf16 are float");
+        "daf: this argument must have elements Want, but has Got: activations have those of x, losses and "
+        "centres Wide of them (float for bf16)");
 };
 
 /// Fails to compile with the argument and both structs in its name.
 template <class Argument, class Want, class Got>
 struct check_struct {
-    static_assert(std::is_same_v<Want, Got>,
-                  "daf: this argument must be Want, as bind, bind_gradients or bind_saved gives it for this "
-                  "operator and "
-                  "x's element type, but is Got");
+    static_assert(
+        std::is_same_v<Want, Got>,
+        "daf: this argument must be Want, as bind or bind_gradients (of Wide of x's elements: float "
+        "for bf16) or bind_saved (of x's elements) gives it for this operator, but is Got");
 };
 
 /// Fails to compile with the backend and the element type of x in its name.
@@ -125,7 +126,7 @@ constexpr void check_bound() {
 
 /// Whether there is a kernel, and one for activations of T.
 template <class Op, class Backend, class T>
-inline constexpr bool kernel_takes = has_kernel<Op, Backend>&& takes_activations<Backend, T>;
+inline constexpr bool kernel_takes = has_kernel<Op, Backend> ? takes_activations<Backend, T> : false;
 
 template <class Op, class Backend, class Header = typename Op::Header>
 constexpr void check_kernel() {
@@ -276,10 +277,10 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 }
 
 /// y = op(x).
-///   x, y      batches of Op::Input and Op::Output, equally many images; they may not overlap. In training either may be
-///             Deferred where the kernel allows it (core/deferred.hpp)
-///   params    of Op (bind<Op>), or Nothing; in training a stateful operator updates its state in them
-///   saved     of Op (bind_saved<Op>), or Nothing; written in training, for backward. Left out in eval
+///   x, y      batches of Op::Input and Op::Output, equally many images; they may not overlap. y has x's elements T, a loss's y
+///             Wide<T>. In training either may be Deferred where the kernel allows it (core/deferred.hpp)
+///   params    of Op and Wide<T> (bind<Op>), or Nothing; in training a stateful operator updates its state in them
+///   saved     of Op and T (bind_saved<Op, T>), or Nothing; written in training, for backward. Left out in eval
 ///   side      labels or a Draw, for operators that read them
 /// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes.
 /// The bits of the result do not depend on the number of threads.

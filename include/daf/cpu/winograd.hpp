@@ -56,16 +56,12 @@ class WinogradForward {
         }
         PerThread<T> pieces(frame, ctx.threads(), weights_.piece_size());
         const auto multiply_block = [&](const T* v, T* m, Index tiles) {
-            const Index side = tiling_.side();
-            ctx.parallel(weights_.panels(), [&](Index panel, int worker) {
-                T* piece = pieces.of(worker);
-                for (Index row = 0; row < side; ++row) {
-                    weights_.transform_piece(weight, row, panel, piece);
-                    for (Index at = 0; at < side; ++at) {
-                        const Index k = row * side + at;
-                        weights_.multiply_piece(piece, at, panel, v_.tiles(v, k), tiles, m_.at(m, k),
-                                                m_.row());
-                    }
+            tiling_.for_each_piece(ctx, weights_.panels(), [&](Index panel, Index row, int worker) {
+                weights_.transform_piece(weight, row, panel, pieces.of(worker));
+                for (Index at = 0; at < tiling_.side(); ++at) {
+                    const Index k = row * tiling_.side() + at;
+                    weights_.multiply_piece(pieces.of(worker), at, panel, v_.tiles(v, k), tiles, m_.at(m, k),
+                                            m_.row());
                 }
             });
         };

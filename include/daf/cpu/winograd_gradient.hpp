@@ -102,28 +102,31 @@ class WinogradBackward {
     void multiply_by_panels(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* packed,
                             const T* dy_tiles, Index tiles, const T* turned, T* dweight) const {
         const Index side = tiling_.side();
-        ctx.parallel(packed_dy_.panels(), [&](Index panel, int worker) {
+        // A thread takes some channels of x and one panel of features: that part of dweight is its own.
+        const Index parts = std::min<Index>(size_.in, 4);
+        ctx.parallel(packed_dy_.panels() * parts, [&](Index i, int worker) {
+            const Index panel = i / parts;
+            const Range in = part_of(size_.in, parts, i % parts);
             T* sums = pieces.of(worker);
             for (Index row = 0; row < side; ++row) {
                 for (Index at = 0; at < side; ++at) {
                     const Index k = row * side + at;
-                    packed_dy_.multiply(packed, k, panel, x_.channels(x_tiles, k), size_.in, tiles,
+                    Columns<T> channels = x_.channels(x_tiles, k);
+                    channels.data += in.first * channels.column;
+                    packed_dy_.multiply(packed, k, panel, channels, in.size(), tiles,
                                         sums + at * sums_piece_stride(), packed_dy_.width(), false);
                 }
-                add_piece(row, panel, sums, dweight);
+                add_piece(in, row, panel, sums, dweight);
             }
         });
         if (turned == nullptr) return;
         // x's tiles have been read: dx's take their place.
-        ctx.parallel(weights_.panels(), [&](Index panel, int worker) {
-            T* piece = pieces.of(worker);
-            for (Index row = 0; row < side; ++row) {
-                weights_.transform_piece(turned, row, panel, piece);
-                for (Index at = 0; at < side; ++at) {
-                    const Index k = row * side + at;
-                    weights_.multiply_piece(piece, at, panel, dy_.tiles(dy_tiles, k), tiles,
-                                            x_.at(x_tiles, k), x_.row());
-                }
+        tiling_.for_each_piece(ctx, weights_.panels(), [&](Index panel, Index row, int worker) {
+            weights_.transform_piece(turned, row, panel, pieces.of(worker));
+            for (Index at = 0; at < side; ++at) {
+                const Index k = row * side + at;
+                weights_.multiply_piece(pieces.of(worker), at, panel, dy_.tiles(dy_tiles, k), tiles,
+                                        x_.at(x_tiles, k), x_.row());
             }
         });
     }
@@ -142,13 +145,13 @@ class WinogradBackward {
             });
         });
     }
-    /// The same of a row of points and a panel of features.
-    void add_piece(Index row, Index panel, const T* sums, T* dweight) const {
+    /// The same of some channels of x, a row of points and a panel of features.
+    void add_piece(Range in, Index row, Index panel, const T* sums, T* dweight) const {
         const Index width = packed_dy_.width(), features = std::min(width, size_.features - panel * width);
         with_tile(tiling_.tile, [&](auto m) {
-            for (Index i = 0; i < size_.in; ++i) {
-                winograd::weight_gradient<m>(sums + i * width, sums_piece_stride(), 1, 0, features,
-                                             {row, row + 1}, dweight + i * size_.features + panel * width,
+            for (Index i = in.first; i < in.last; ++i, sums += width) {
+                winograd::weight_gradient<m>(sums, sums_piece_stride(), 1, 0, features, {row, row + 1},
+                                             dweight + i * size_.features + panel * width,
                                              size_.in * size_.features);
             }
         });

@@ -50,6 +50,17 @@ struct WinogradTiling {
     constexpr Index grid_width() const { return columns * tile + 2; }
     constexpr Index grid_height() const { return strip_rows * tile + 2; }
 
+    /// body(panel, row, worker) for each of a tile's rows of points and each panel of channels. A thread takes some rows of one
+    /// panel one after another, so that the panel's weights stay in its own cache.
+    template <class Body>
+    void for_each_piece(Cpu& ctx, Index panels, const Body& body) const {
+        const Index parts = std::min<Index>(side(), 4);
+        ctx.parallel(panels * parts, [&](Index i, int worker) {
+            const auto [first, last] = part_of(side(), parts, i % parts);
+            for (Index row = first; row < last; ++row) body(i / parts, row, worker);
+        });
+    }
+
     /// Strips of the block-th block.
     constexpr Range strips_of(Index block) const {
         return {block * block_strips, std::min((block + 1) * block_strips, strips())};
