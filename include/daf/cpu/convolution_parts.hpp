@@ -52,23 +52,13 @@ struct OutputFinish {
 /// they are complete and in the cache. Calls of one slot come one after another, in an order that the shapes fix.
 using AfterPixels = FunctionRef<void(Index first, Index pixels, Index slot)>;
 
-/// What a forward pass does with weights as they stand, if it transforms all of them before it begins.
-template <class Pass, class T>
-class TransformsFirst {
-  public:
-    /// Of transform_and_run.
-    Index whole_scratch(int threads) const {
-        return scratch_size<T>(pass().transformed()) + pass().scratch(threads);
-    }
-    void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
-                           const AfterPixels& after) const {
-        T* transformed = frame.take<T>(pass().transformed());
-        pass().transform(ctx, weight, transformed);
-        pass().run(ctx, frame, transformed, x, y, {}, after);
-    }
-
-  private:
-    const Pass& pass() const { return static_cast<const Pass&>(*this); }
-};
+/// pass.run on weights as they stand, all of which are transformed before it begins.
+template <class T, class Pass>
+void transform_then_run(const Pass& pass, Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x,
+                        T* y, const AfterPixels& after) {
+    T* transformed = frame.take<T>(pass.transformed());
+    pass.transform(ctx, weight, transformed);
+    pass.run(ctx, frame, transformed, x, y, {}, after);
+}
 
 }  // namespace daf::cpu

@@ -203,7 +203,7 @@ class ConvolutionWeightGradient {
 
 /// y of x.
 template <class T>
-class DirectForward : public TransformsFirst<DirectForward<T>, T> {
+class DirectForward {
   public:
     DirectForward(const ConvolutionSize& size, Index count)
         : size_(size), count_(count), grid_(GridConvolution<T>::forward(size)) {}
@@ -216,6 +216,12 @@ class DirectForward : public TransformsFirst<DirectForward<T>, T> {
     Index slots() const { return shared() ? chunks_for(grid_.rows()) : chunks_for(count_); }
 
     Index scratch(int threads) const { return threads * scratch_size<T>(grid_.grid_size()); }
+
+    Index whole_scratch(int threads) const { return scratch_size<T>(transformed()) + scratch(threads); }
+    void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
+                           const AfterPixels& after) const {
+        transform_then_run(*this, ctx, frame, weight, x, y, after);
+    }
 
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels& after) const {

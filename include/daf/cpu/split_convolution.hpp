@@ -102,7 +102,7 @@ class SplitProduct {
     SplitWeights weights_;
 };
 
-class SplitForward : public TransformsFirst<SplitForward, float> {
+class SplitForward {
   public:
     SplitForward(const ConvolutionSize& size, Index count)
         : size_(size), tiling_(SplitTiling::of(size, count, 1)), product_(tiling_, size.in, size.features) {}
@@ -120,6 +120,12 @@ class SplitForward : public TransformsFirst<SplitForward, float> {
     Index scratch(int threads) const {
         return owners(threads) * scratch_size<Bf16>(product_.grid().size()) +
                threads * scratch_size<float>(product_.grid().row_size());
+    }
+
+    Index whole_scratch(int threads) const { return scratch_size<float>(transformed()) + scratch(threads); }
+    void transform_and_run(Cpu& ctx, ScratchFrame& frame, const float* weight, const MapRows<float>& x,
+                           float* y, const AfterPixels& after) const {
+        transform_then_run(*this, ctx, frame, weight, x, y, after);
     }
 
     void run(Cpu& ctx, ScratchFrame& frame, const float* transformed, const MapRows<float>& x, float* y,
