@@ -26,7 +26,7 @@ namespace daf_cnn {
 /// What a network runs on.
 enum class Device { cpu, gpu };
 /// How it multiplies: floats as they are; floats rounded to TF32; activations and weights in bf16. Parameters, statistics
-/// and sums are floats in each.
+/// and losses are floats in each.
 enum class Precision { single, tf32, bf16 };
 
 struct Placement {
@@ -112,9 +112,9 @@ class FaceNetwork {
     virtual std::vector<Reading> read(std::span<const float> images) = 0;
     /// Where its attention looks; empty for a network without.
     virtual std::vector<Gaze> gaze(std::span<const float> images) = 0;
-    /// When the step on `images` has been finished and its loss is not finite: the first layer concerned, as checkpoints
-    /// call it; "the images" or "the losses" where no layer is. A step queued behind it does no harm if its loss is not
-    /// finite either, since it then moved no weight.
+    /// The first layer concerned, as checkpoints call it, when the loss of the finished step on `images` is not finite; "the
+    /// images" or "the losses" where no layer is. If a step queued behind it was finite, the weights have moved, and the
+    /// layer named may be a later one or "the losses".
     virtual std::string first_not_finite(std::span<const float> images) = 0;
     /// The same of the network as it is used, for images whose judgement is not finite.
     virtual std::string first_not_finite_judging(std::span<const float> images) = 0;

@@ -161,8 +161,8 @@ inline Operations forward_bias_relu_graph(const ConvolutionSize& size, Index bat
                       pointwise_operation(CUDNN_POINTWISE_RELU_FWD, type, sum, nullptr, y));
 }
 
-/// y = x * w, and for each feature the sums of y and of its squares, in float. daf's operators take statistics in double, in
-/// every type, by a kernel of their own.
+/// y = x * w, and for each feature the sums of y and of its squares, in float. A builder that is tested as a plan; no operator
+/// asks for it yet: a variance from squares added in float loses digits, and conv_bn_relu promises statistics in double.
 inline Operations forward_statistics_graph(const ConvolutionSize& size, Index batch, cudnnDataType_t type) {
     const ConvolutionExtents e(size, batch);
     const Extents of_features{1, size.features, 1, 1};
