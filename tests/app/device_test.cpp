@@ -89,7 +89,12 @@ TEST_CASE("a run of another precision goes on where the precision is given anew"
     stored.device = "gpu";
     stored.precision = "bf16";
     CHECK(daf_cnn::resumed(stored, command_line, {}).precision == "bf16");
-    CHECK_THROWS_AS(daf_cnn::resumed(stored, command_line, {"device"}), daf_cnn::BadUse);
+    for (const auto& taken_over : {daf_cnn::resumed, daf_cnn::repeated}) {
+        CHECK_THROWS_WITH_AS(
+            taken_over(stored, command_line, {"device"}),
+            "--device cpu: the run's precision is bf16, which is a GPU's: add --precision float",
+            daf_cnn::BadUse);
+    }
     const auto on_cpu = daf_cnn::resumed(stored, command_line, {"device", "precision"});
     CHECK((on_cpu.device == "cpu" && on_cpu.precision == "float"));
     const auto settings = [&](const char* precision) {

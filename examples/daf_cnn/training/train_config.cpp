@@ -31,13 +31,22 @@ void check_acts(const TrainConfig& config, const Given& given) {
     useless("first-centres", config.weights.has_value(), "--weights");
 }
 
+/// A precision that was taken over from a run on a GPU is not blamed on who asked for the processor.
+void check_placement(const TrainConfig& config, const Given& given) {
+    if (config.device != "gpu" && config.precision != "float" && !given.contains("precision")) {
+        throw BadUse("--device cpu: the run's precision is " + config.precision +
+                     ", which is a GPU's: add --precision float");
+    }
+    placement_of(config.device, config.precision);
+}
+
 void check(const TrainConfig& config, const Given& given) {
     if (config.lr_floor > config.lr) {
         throw BadUse("--lr-floor: expected at most --lr, which is " + text_of(config.lr) +
                      ", but was given '" + text_of(config.lr_floor) + "'");
     }
     check_acts(config, given);
-    placement_of(config.device, config.precision);
+    check_placement(config, given);
 }
 
 }  // namespace
@@ -135,7 +144,7 @@ TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& 
 
 TrainConfig resumed(TrainConfig stored, TrainConfig command_line, const Given& given) {
     resume_settings(settings_of(stored), settings_of(command_line), given);
-    placement_of(stored.device, stored.precision);
+    check_placement(stored, given);
     return stored;
 }
 
