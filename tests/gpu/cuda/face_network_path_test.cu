@@ -202,16 +202,23 @@ TEST_CASE("a GPU with too little memory is refused before anything is taken, in 
     CHECK(network->bytes() >= static_cast<Index>(machine.memory - daf_test::free_memory()));
 }
 
-TEST_CASE("what bench times runs on Gpu") {
+TEST_CASE("what bench times runs on Gpu at each precision, in bf16 with less memory") {
     using daf_cnn::BenchMode;
-    for (const BenchMode mode : {BenchMode::train, BenchMode::infer, BenchMode::attention, BenchMode::tc}) {
-        for (const auto& make : {&daf_cnn::detail::make_bench_on<Small, float, daf::Gpu>,
-                                 &daf_cnn::detail::make_bench_on<Small, daf::bf16, daf::Gpu>}) {
+    using daf_cnn::Precision;
+    for (const BenchMode mode :
+         {BenchMode::train, BenchMode::infer, BenchMode::attention, BenchMode::tc, BenchMode::tc_1000}) {
+        const auto bytes_taken = [&](Precision precision) {
             const auto launches = daf_test::runtime_figures().launches;
-            const auto iteration = make(std::make_shared<daf::Gpu>(), mode, images);
+            const auto free = daf_test::free_memory();
+            const auto iteration = daf_cnn::make_gpu_bench<Small>(precision, mode, images);
             iteration();
             iteration();
             CHECK(daf_test::runtime_figures().launches > launches);
-        }
+            return free - daf_test::free_memory();
+        };
+        INFO("mode ", static_cast<int>(mode));
+        const auto wide = bytes_taken(Precision::single);
+        CHECK(bytes_taken(Precision::tf32) > 0);
+        CHECK(bytes_taken(Precision::bf16) < wide);
     }
 }
