@@ -8,9 +8,7 @@ using daf::Shape;
 using daf_test::conform_on_fibers;
 
 TEST_CASE("the kernels around a convolution with BN and ReLU keep every promise") {
-    daf_test::Promise promise = daf_test::few_batches_of_products();
-    promise.whole_numbers =
-        true;  // a rounded product would fall on the other side of the ReLU here and there
+    const daf_test::Promise promise = daf_test::of_products_before_relu(daf_test::few_batches());
     conform_on_fibers<ConvBnRelu<Shape<5, 7, 3>, 4>>({}, promise);
     conform_on_fibers<ConvBnRelu<Shape<3, 3, 5>, 37>>({}, promise);
     conform_on_fibers<ConvBnRelu<Shape<8, 9, 1>, 8>>({}, promise);

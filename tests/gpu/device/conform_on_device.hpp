@@ -9,8 +9,8 @@
 
 namespace daf_test {
 
-/// Against Reference, against finite differences, accumulation, untouched edges; and the same bits in ten runs, each with a
-/// context of its own.
+/// Against Reference, against finite differences, accumulation, untouched edges, in bf16 too; and the same bits in ten runs,
+/// each with a context of its own.
 template <class Op>
 void conform_on_device(Op op = {}, Promise promise = {}) {
     daf::Gpu gpu;
@@ -23,10 +23,12 @@ void conform_on_device(Op op = {}, Promise promise = {}) {
         }
         check_accumulation<Op, double>(gpu, op, count, 1e-12);
     }
+    check_in_bf16(gpu, op, promise);
     const auto new_context = [](int) { return daf::Gpu(); };
     const Index count = promise.batches.back();
     check_same_bits<Op, float>(op, count, "run", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, new_context);
     check_same_bits<Op, double>(op, count, "run", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, new_context);
+    check_same_bits<Op, daf::bf16>(op, count, "run", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, new_context);
 }
 
 /// For losses with centres: both ways of moving them.

@@ -59,6 +59,8 @@ struct Workbench<Op, T, daf::Gpu> : Workbench<Op, T, daf::HostContext> {
     using Base = Workbench<Op, T, daf::HostContext>;
     using In = typename Op::Input;
     using Out = typename Op::Output;
+    using Number = typename Base::Number;
+    using Result = typename Base::Result;
 
     Workbench(daf::Gpu& context, Op the_op, Index images, std::uint64_t seed)
         : Base(host_side(), the_op, images, seed),
@@ -95,7 +97,8 @@ struct Workbench<Op, T, daf::Gpu> : Workbench<Op, T, daf::HostContext> {
     void forward_eval() {
         on_device([&] {
             daf::forward<daf::eval>(gpu, Base::op, x_on_device(), y_on_device(),
-                                    daf::read_only<Op, T, daf::Device>(parameters()), daf::Nothing{}, side());
+                                    daf::read_only<Op, Number, daf::Device>(parameters()), daf::Nothing{},
+                                    side());
         });
     }
     void backward(daf::Skip) { backward_into(daf::skip); }
@@ -128,12 +131,12 @@ struct Workbench<Op, T, daf::Gpu> : Workbench<Op, T, daf::HostContext> {
     void backward_into(Into into) {
         on_device([&] {
             daf::backward(gpu, Base::op, x_on_device(), y_on_device(),
-                          daf::Batch<Out, T, daf::Device>(d_dy.data(), Base::count), into, parameters(),
+                          daf::Batch<Out, Result, daf::Device>(d_dy.data(), Base::count), into, parameters(),
                           gradients(), saved(), side());
         });
     }
 
-    std::span<T> span_of(const Mirror<T>& mirror, Index size) const {
+    std::span<Number> span_of(const Mirror<Number>& mirror, Index size) const {
         return {mirror.data(), static_cast<std::size_t>(size)};
     }
     auto parameters() const { return daf::bind<Op, daf::Device>(span_of(d_slab, daf::parameter_count<Op>)); }
@@ -150,11 +153,13 @@ struct Workbench<Op, T, daf::Gpu> : Workbench<Op, T, daf::HostContext> {
         return daf::SideInput<daf::Device>(daf::Labels<daf::Device>(d_labels.data(), Base::count), draw);
     }
     daf::Batch<In, T, daf::Device> x_on_device() const { return {d_x.data(), Base::count}; }
-    daf::Batch<Out, T, daf::Device> y_on_device() const { return {d_y.data(), Base::count}; }
+    daf::Batch<Out, Result, daf::Device> y_on_device() const { return {d_y.data(), Base::count}; }
 
-    Mirror<T> d_slab, d_gradients;
+    Mirror<Number> d_slab, d_gradients;
     Mirror<std::byte> d_saved;
-    Mirror<T> d_x, d_y, d_dy, d_dx;
+    Mirror<T> d_x;
+    Mirror<Result> d_y, d_dy;
+    Mirror<T> d_dx;
     Mirror<std::int32_t> d_labels;
 };
 

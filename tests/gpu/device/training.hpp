@@ -40,8 +40,9 @@ Trained trained(Backend& ctx) {
         for (const daf::Index count : {figures.active, figures.correct})
             result.counts.push_back(static_cast<double>(count));
     }
-    std::vector<T> parameters(learner.parameters().size());
-    ctx.copy_out(parameters.data(), std::span<const T>(learner.parameters()).data(),
+    using Number = daf::Wide<T>;
+    std::vector<Number> parameters(learner.parameters().size());
+    ctx.copy_out(parameters.data(), std::span<const Number>(learner.parameters()).data(),
                  static_cast<daf::Index>(parameters.size()));
     result.parameters.assign(parameters.begin(), parameters.end());
     return result;

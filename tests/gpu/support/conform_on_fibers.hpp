@@ -4,6 +4,7 @@
 //   TEST_CASE("relu") { daf_test::conform_on_fibers<daf::Relu<daf::Shape<5, 7, 3>>>(); }
 #include "../../support/conformance.hpp"
 #include "host_gpu.hpp"
+#include "product_promise.hpp"
 
 namespace daf_test {
 
@@ -15,12 +16,9 @@ inline Promise few_batches() {
     return promise;
 }
 
-/// The same for those around products: in bf16 a product is rounded, and what is added to it once more.
+/// The same for those around products.
 inline Promise few_batches_of_products() {
-    Promise promise = few_batches();
-    promise.bf16_steps = 2;
-    promise.bf16_gradient_steps = 1;
-    return promise;
+    return of_products(few_batches());
 }
 
 /// All promises of an operator on HostGpu, and that its bits do not depend on the order in which threads run.
