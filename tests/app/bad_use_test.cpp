@@ -94,7 +94,7 @@ TEST_CASE("bad use: exit status 2, naming the option, what was given and what is
         {{"train", "--run", folder.path()}, "exists"},
         {{"eval"}, "--weights: expected a checkpoint"},
         {{"eval", "--weights", "w", "--split", "all"}, "--split: expected val, test or train"},
-        {{"bench", "--mode", "x"}, "--mode: expected train, infer, attention or tc"},
+        {{"bench", "--mode", "x"}, "--mode: expected train, infer, attention, tc or tc-1000"},
         {{"bench", "--batch", "0"}, "--batch"},
         {{"faces"}, "--out"},
         {{"faces", "--out", folder / "a.pgm", "--size", "0"}, "--size"},
