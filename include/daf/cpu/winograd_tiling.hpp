@@ -34,7 +34,7 @@ struct WinogradTiling {
     Index strip_rows;            // tile rows of a strip; divides `rows`
     Index block_strips;
     Index chunks;    // groups of blocks that may run at the same time
-    bool by_panels;  // the weights of one panel of channels exist at a time, if the pass transforms them
+    bool by_panels;  // weights exist a piece at a time on each thread, if the pass transforms them
 
     static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, Index tile,
                                        const WinogradTraffic& traffic);
