@@ -24,8 +24,10 @@ struct Kernel<BatchNorm<S>, Backend> {
         gpu::ChannelAffine<Wide<T>> affine{};
         if constexpr (M == Mode::train) {
             require_variance(Op::Header::name, call.count() * S::area);
-            gpu::find_moments<Op>(ctx, size_of(call.count()), call.x.data(), call.saved.mean.data(),
-                                  call.saved.inverse_std.data(), p.running_mean.data(), p.running_var.data());
+            gpu::find_moments(ctx, channels, call.x.data(),
+                              gpu::KeepMoments<Wide<T>>{call.count() * S::area, Op::eps, Op::momentum,
+                                                        call.saved.mean.data(), call.saved.inverse_std.data(),
+                                                        p.running_mean.data(), p.running_var.data()});
             affine = gpu::saved_normalisation<Backend, Wide<T>>(ctx, channels, call.saved.mean.data(),
                                                                 call.saved.inverse_std.data(),
                                                                 p.weight.data(), p.bias.data(), slope);

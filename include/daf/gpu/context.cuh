@@ -103,13 +103,18 @@ class Gpu {
     Index convolution_bytes(const gpu::ConvolutionTask& task) const {
         return scratch_size<std::byte>(plan_of<T>(task).workspace);
     }
+    /// Whether cuDNN adds statistics up on a convolution's way; see ConvolvingBackend. Makes the plan as convolution_bytes does.
+    template <class T>
+    bool fuses(const gpu::ConvolutionTask& task) const {
+        return choice_.fused_statistics && convolutions().has_plan(task, gpu::cudnn::data_type<T>, choice_);
+    }
     /// Queues it.
     template <class T>
     void convolve(const gpu::ConvolutionTask& task, const gpu::ConvolutionOperands<T>& operands) {
         const gpu::cudnn::Plan& plan = plan_of<T>(task);
         auto frame = scratch();
         convolutions_->run(plan, planned<T>(task), operands, frame.take<std::byte>(plan.workspace));
-        if constexpr (!fuses<T>) {
+        if constexpr (!fuses_bias<T>) {
             if (task.pass != gpu::Pass::forward_bias_relu) return;
             const Index features = task.size.features;
             gpu::for_each(*this, task.batch * task.size.y_size(),
@@ -144,17 +149,20 @@ class Gpu {
 
     /// cuDNN adds no bias to doubles on the way: a kernel of ours does it afterwards.
     template <class T>
-    static constexpr bool fuses = !std::is_same_v<T, double>;
+    static constexpr bool fuses_bias = !std::is_same_v<T, double>;
     template <class T>
     static gpu::ConvolutionTask planned(gpu::ConvolutionTask task) {
-        if (!fuses<T> && task.pass == gpu::Pass::forward_bias_relu) task.pass = gpu::Pass::forward;
+        if (!fuses_bias<T> && task.pass == gpu::Pass::forward_bias_relu) task.pass = gpu::Pass::forward;
         return task;
     }
     template <class T>
     const gpu::cudnn::Plan& plan_of(const gpu::ConvolutionTask& task) const {
+        return convolutions().plan(planned<T>(task), gpu::cudnn::data_type<T>, choice_);
+    }
+    gpu::cudnn::Convolutions& convolutions() const {
         make_current();
         if (!convolutions_) convolutions_.emplace(stream_.raw());
-        return convolutions_->plan(planned<T>(task), gpu::cudnn::data_type<T>, choice_);
+        return *convolutions_;
     }
 
     int device_;

@@ -66,15 +66,23 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     using Folded = gpu::FoldedConvolution<T>;
 
     static constexpr gpu::SumSize sum_size(Index count) { return {count * Op::Output::area, Features}; }
-    static constexpr gpu::ConvolutionTask forward_task(Index count) {
+    /// The training pass's convolution: in bf16 with its statistics, where the backend can. They are sums of squares in float,
+    /// which lose digits where a mean is far from zero; with bf16's 8 bits z has lost more there, but floats would not have.
+    template <class T>
+    static gpu::ConvolutionTask forward_task(const Backend& ctx, Index count) {
+        if constexpr (std::is_same_v<T, bf16>) {
+            const gpu::ConvolutionTask fused{name, gpu::Pass::forward_statistics, size, count};
+            if (ctx.template fuses<T>(fused)) return fused;
+        }
         return {name, gpu::Pass::forward, size, count};
     }
 
     template <class T>
     static Index scratch_bytes(const Backend& ctx, Index count) {
-        const Index training =
-            std::max(scratch_size<T>(size.weights()) + ctx.template convolution_bytes<T>(forward_task(count)),
-                     sum_size(count).scratch_bytes() + scratch_size<Wide<T>>(Features));
+        const Index training = scratch_size<float>(2 * Features) +
+                               std::max(scratch_size<T>(size.weights()) +
+                                            ctx.template convolution_bytes<T>(forward_task<T>(ctx, count)),
+                                        sum_size(count).scratch_bytes() + scratch_size<Wide<T>>(Features));
         const Index inference =
             Folded<T>::bytes(size) + ctx.template convolution_bytes<T>(Folded<T>::task(name, size, count));
         const Index backward = scratch_size<T>(count * size.y_size()) +
@@ -145,15 +153,28 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         const auto& p = call.params;
         const auto& saved = call.saved;
         T* z = saved.z.data();
-        {
-            auto frame = ctx.scratch();
-            T* turned = frame.template take<T>(size.weights());
-            gpu::turn_weights<Backend, T>(ctx, size, p.weight.data(), nullptr, turned);
-            ctx.template convolve<T>(forward_task(call.count()), {call.x.data(), turned, z});
-        }
-        gpu::find_moments<Bn>(ctx, sum_size(call.count()), z, saved.mean.data(), saved.inverse_std.data(),
-                              p.running_mean.data(), p.running_var.data());
         auto frame = ctx.scratch();
+        float* sums = frame.template take<float>(2 * Features);
+        const gpu::ConvolutionTask task = forward_task<T>(ctx, call.count());
+        const bool fused = task.pass == gpu::Pass::forward_statistics;
+        if (fused) ctx.zero(sums, 2 * Features);
+        {
+            auto weights = ctx.scratch();
+            T* turned = weights.template take<T>(size.weights());
+            gpu::turn_weights<Backend, T>(ctx, size, p.weight.data(), nullptr, turned);
+            ctx.template convolve<T>(task, {call.x.data(), turned, z, nullptr, sums, sums + Features});
+        }
+        const gpu::KeepMoments<Wide<T>> keep{sum_size(call.count()).rows,
+                                             Bn::eps,
+                                             Bn::momentum,
+                                             saved.mean.data(),
+                                             saved.inverse_std.data(),
+                                             p.running_mean.data(),
+                                             p.running_var.data()};
+        if constexpr (std::is_same_v<T, bf16>) {
+            if (fused) gpu::for_each(ctx, Features, gpu::MomentsOfSums<float>{sums, sums + Features, keep});
+        }
+        if (!fused) gpu::find_moments(ctx, Features, z, keep);
         const gpu::ChannelAffine<Wide<T>> affine = gpu::saved_normalisation<Backend, Wide<T>>(
             ctx, Features, saved.mean.data(), saved.inverse_std.data(), p.gamma.data(), p.beta.data(),
             frame.template take<Wide<T>>(Features));

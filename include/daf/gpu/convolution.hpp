@@ -30,9 +30,10 @@ constexpr ConvolutionSize convolution_size() {
 ///                        left   right   result
 ///   forward              x      w       y
 ///   forward_bias_relu    x      w       max(0, y + bias)
+///   forward_statistics   x      w       y; each feature's y and y^2 are added up on the way, in float
 ///   data_gradient        dy     w       dx
 ///   weight_gradient      x      dy      dw
-enum class Pass { forward, forward_bias_relu, data_gradient, weight_gradient };
+enum class Pass { forward, forward_bias_relu, forward_statistics, data_gradient, weight_gradient };
 
 /// A product that a backend may prepare for: `op` is the operator in whose name errors speak.
 struct ConvolutionTask {
@@ -47,18 +48,22 @@ template <class T>
 struct ConvolutionOperands {
     const T *left, *right;
     T* result;
-    const T* bias = nullptr;  // of forward_bias_relu
+    const T* bias = nullptr;                    // of forward_bias_relu
+    float *sums = nullptr, *squares = nullptr;  // of forward_statistics, (features), zeros before it runs
 };
 
 /// A GridBackend that convolves:
 ///   ctx.convolution_bytes<T>(task)                     scratch that convolve takes; whatever has to be made for the task
 ///                                                      before it can run is made here, once
 ///   ctx.convolve<T>(task, operands)                    queues it
+///   ctx.fuses<T>(task)                                 whether it can, asked of forward_statistics alone: everything else it
+///                                                      can. What has to be made for that is made here, once
 template <class Backend>
 concept ConvolvingBackend = GridBackend<Backend> &&
     requires(Backend ctx, const ConvolutionTask& task, const ConvolutionOperands<float>& operands) {
     { ctx.template convolution_bytes<float>(task) } -> std::same_as<Index>;
     ctx.template convolve<float>(task, operands);
+    { ctx.template fuses<float>(task) } -> std::same_as<bool>;
 };
 
 // ---- Weights: operators keep them as (taps, features), a convolution reads (features, taps) -------------------------

@@ -122,41 +122,52 @@ struct MomentTerms {
     }
 };
 
-/// What backward reads, and the step of the running figures.
+/// A channel's moments from the sums of its deviations from `origin` and of their squares: what backward reads, and the step
+/// of the running figures.
 template <class T>
-struct FinishMoments {
-    const T* z;
+struct KeepMoments {
     Index rows;
     double eps, momentum;
-    Wide<T>* mean;
-    Wide<T>* inverse_std;
-    Wide<T>* running_mean;
-    Wide<T>* running_var;
+    T *mean, *inverse_std, *running_mean, *running_var;
 
-    DAF_HOST_DEVICE void operator()(Index c, Terms sum) const {
+    DAF_HOST_DEVICE void operator()(Index c, double origin, Terms sum) const {
         const double n = static_cast<double>(rows), shift = sum.first / n;
         const double squares = sum.second - sum.first * shift;
         const double variance = squares < 0 ? 0 : squares / n;  // rounding may leave a constant just below
-        const double batch_mean = static_cast<double>(z[c]) + shift;
-        mean[c] = static_cast<Wide<T>>(batch_mean);
-        inverse_std[c] = static_cast<Wide<T>>(1 / std::sqrt(variance + eps));
+        const double batch_mean = origin + shift;
+        mean[c] = static_cast<T>(batch_mean);
+        inverse_std[c] = static_cast<T>(1 / std::sqrt(variance + eps));
         running_mean[c] = moved(running_mean[c], batch_mean);
         running_var[c] = moved(running_var[c], variance * (n / (n - 1)));
     }
 
   private:
-    DAF_HOST_DEVICE Wide<T> moved(Wide<T> running, double to) const {
-        return static_cast<Wide<T>>((1 - momentum) * static_cast<double>(running) + momentum * to);
+    DAF_HOST_DEVICE T moved(T running, double to) const {
+        return static_cast<T>((1 - momentum) * static_cast<double>(running) + momentum * to);
     }
 };
 
-/// Mean and 1/deviation of z's channels; running figures take a step to them.
-template <class Bn, GridBackend Backend, class T>
-void find_moments(Backend& ctx, SumSize size, const T* z, Wide<T>* mean, Wide<T>* inverse_std,
-                  Wide<T>* running_mean, Wide<T>* running_var) {
-    sum_over_rows<T>(
-        ctx, size, aligned(z), MomentTerms<T>{z, size.channels},
-        FinishMoments<T>{z, size.rows, Bn::eps, Bn::momentum, mean, inverse_std, running_mean, running_var});
+template <class T>
+struct MomentsFromFirst {
+    const T* z;
+    KeepMoments<Wide<T>> keep;
+    DAF_HOST_DEVICE void operator()(Index c, Terms sum) const { keep(c, static_cast<double>(z[c]), sum); }
+};
+
+template <class T>
+struct MomentsOfSums {
+    const T *sums, *squares;
+    KeepMoments<T> keep;
+    DAF_HOST_DEVICE void operator()(Index c) const {
+        keep(c, 0, {static_cast<double>(sums[c]), static_cast<double>(squares[c])});
+    }
+};
+
+/// The moments of z's channels.
+template <GridBackend Backend, class T>
+void find_moments(Backend& ctx, Index channels, const T* z, const KeepMoments<Wide<T>>& keep) {
+    sum_over_rows<T>(ctx, SumSize{keep.rows, channels}, aligned(z), MomentTerms<T>{z, channels},
+                     MomentsFromFirst<T>{z, keep});
 }
 
 // ---- The gradient through a training normalisation, and a ReLU behind it if asked:

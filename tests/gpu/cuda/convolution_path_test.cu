@@ -92,11 +92,45 @@ TEST_CASE("a network of every layer that is a product gives the same on Gpu as o
     CHECK(runtime_figures().allocations == 0);
 }
 
-TEST_CASE("with activations in bf16 it gives nearly the same") {
-    const auto executions = cudnn_figures().executions;
+TEST_CASE("with activations in bf16 it gives nearly the same, and convolutions add their own statistics up") {
+    const auto before = cudnn_figures();
     check_same_on_gpu<Net, daf::bf16>(5, 0.05);
-    CHECK(cudnn_figures().executions > executions);
+    CHECK(cudnn_figures().executions > before.executions);
+    CHECK(cudnn_figures().with_statistics == before.with_statistics + 2);  // one for each conv_bn_relu
     CHECK(runtime_figures().allocations == 0);
+}
+
+TEST_CASE(
+    "statistics from a convolution's own sums are those that are added in double, but for float's last "
+    "digits") {
+    using Layers = daf::Sequence<Shape<7, 9, 3>, daf::layer::ConvBnRelu<5>, daf::layer::ConvBnRelu<8, 1>>;
+    const auto with = [](bool fused) {
+        daf::Gpu gpu;
+        gpu.set_cudnn({.fused_statistics = fused});
+        return passes_of<Layers, daf::bf16>(gpu, 4).parameters;  // the running figures among them
+    };
+    const auto before = cudnn_figures().with_statistics;
+    const auto apart = with(false);
+    CHECK(cudnn_figures().with_statistics == before);
+    const auto fused = with(true);
+    CHECK(cudnn_figures().with_statistics == before + 2);
+    CHECK(difference(fused, apart) <= 2e-3);  // a step of bf16 between the layers here and there
+}
+
+TEST_CASE("where cuDNN has no statistics, that is found out once, and a kernel adds them up") {
+    daf::Gpu gpu;
+    const daf::gpu::ConvolutionTask task{"conv2d", daf::gpu::Pass::forward_statistics, {6, 6, 4, 8, 3, 1}, 3};
+    CHECK(gpu.fuses<daf::bf16>(task));
+    CHECK_FALSE(gpu.fuses<float>(task));  // engines that do would round to TF32
+    const auto plans = cudnn_figures().plans;
+    CHECK_FALSE(gpu.fuses<float>(task));
+    CHECK(gpu.fuses<daf::bf16>(task));
+    CHECK(cudnn_figures().plans == plans);
+    gpu.set_cudnn({.tf32 = true});
+    CHECK(gpu.fuses<float>(task));
+    const auto before = cudnn_figures().with_statistics;
+    passes_of<daf::Sequence<Shape<5, 5, 2>, daf::layer::ConvBnRelu<3>>, float>(gpu, 2);
+    CHECK(cudnn_figures().with_statistics == before);  // floats keep sums in double
 }
 
 TEST_CASE(

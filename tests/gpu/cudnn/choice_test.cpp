@@ -51,6 +51,19 @@ TEST_CASE("engines that differ from run to run are taken only where they are all
                     .engine.says(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC));
 }
 
+TEST_CASE(
+    "statistics along with a convolution: in bf16 there are engines, for floats as they are there is none") {
+    for (const char* device : {"sm_80", "sm_90", "sm_100"}) {
+        INFO(device);
+        const auto target = daf_test::device(device);
+        const auto task = task_of(Pass::forward_statistics);
+        CHECK(plan_of(target, task, CUDNN_DATA_BFLOAT16, {}).engine.allowed({}, CUDNN_DATA_BFLOAT16));
+        CHECK(contains(message_of<CudnnError>([&] { plan_of(target, task, CUDNN_DATA_FLOAT, {}); }),
+                       "conv2d: forward with statistics of a 3x3 convolution of (24,24,64) to (24,24,64), "
+                       "batch 32, float: no engine fits"));
+    }
+}
+
 TEST_CASE("no engine takes more workspace than allowed") {
     const auto target = daf_test::device("sm_90");
     const Plan free = plan_of(target, task_of(Pass::forward), CUDNN_DATA_FLOAT, {});
@@ -106,6 +119,11 @@ TEST_CASE("pointers go to the tensors that the graph has for them") {
     CHECK(binding.ids == std::vector<std::int64_t>{1, 2, 3, 4});
     CHECK(binding.pointers == std::vector<void*>{x, w, y, bias});
     CHECK(binding_of<float>({"conv2d", Pass::forward, task.size, 1}, {x, w, y}).ids.size() == 3);
+    float sums[1] = {}, squares[1] = {};
+    const Binding statistics = binding_of<float>({"conv2d", Pass::forward_statistics, task.size, 1},
+                                                 {x, w, y, nullptr, sums, squares});
+    CHECK(statistics.ids == std::vector<std::int64_t>{1, 2, 3, 5, 6});
+    CHECK(statistics.pointers == std::vector<void*>{x, w, y, sums, squares});
 }
 
 TEST_CASE("an operand that is not aligned as its plan takes for granted is refused") {

@@ -40,25 +40,9 @@ inline void check_every_layer(const Layers& layers, const std::string& device_na
 /// Convolutions with their statistics, in bf16: cuDNN compiles each of them now, with a driver that is none.
 inline void check_statistics(const Layers& layers, const std::string& device_name, Index batch) {
     const auto target = device(device_name);
+    INFO(device_name);
     for (const auto& size : layers.convolutions) {
-        INFO(device_name, ": statistics behind a ", daf::gpu::cudnn::described(size));
-        const Plan plan = daf::gpu::cudnn::make_plan(
-            target, daf::gpu::cudnn::forward_statistics_graph(size, batch, CUDNN_DATA_BFLOAT16),
-            CUDNN_DATA_BFLOAT16, {});
-        const json graph = graph_of(plan);
-        const ConvolutionExtents e(size, batch);
-        check_tensor(graph, "1", e.x, CUDNN_DATA_BFLOAT16);
-        check_tensor(graph, "2", e.w, CUDNN_DATA_BFLOAT16);
-        check_tensor(graph, "3", e.y, CUDNN_DATA_BFLOAT16);
-        check_tensor(graph, "5", {1, size.features, 1, 1}, CUDNN_DATA_FLOAT);
-        check_tensor(graph, "6", {1, size.features, 1, 1}, CUDNN_DATA_FLOAT);
-        const json& nodes = graph.at("nodes");
-        REQUIRE(nodes.size() == 2);
-        const json &product = nodes.at(0), &statistics = nodes.at(1);
-        check_convolution(product, size, CUDNN_DATA_BFLOAT16);
-        CHECK((product.at("X") == "1" && product.at("W") == "2" && product.at("Y") == "3"));
-        CHECK((statistics.at("X") == "3" && statistics.at("Sum") == "5" && statistics.at("SqSum") == "6"));
-        CHECK(statistics.at("mathPrec") == "CUDNN_DATA_FLOAT");
+        check_plan(target, {"conv_bn_relu", Pass::forward_statistics, size, batch}, CUDNN_DATA_BFLOAT16);
     }
 }
 

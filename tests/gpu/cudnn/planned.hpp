@@ -74,8 +74,8 @@ inline void check_graph(const Plan& plan, const ConvolutionTask& task, cudnnData
     check_tensor(graph, "3", to_data ? e.x : to_weight ? e.w : e.y, type);
 
     const json& nodes = graph.at("nodes");
-    const bool fused = task.pass == Pass::forward_bias_relu;
-    REQUIRE(nodes.size() == (fused ? 3 : 1));
+    const bool fused = task.pass == Pass::forward_bias_relu, counted = task.pass == Pass::forward_statistics;
+    REQUIRE(nodes.size() == (fused ? 3 : counted ? 2 : 1));
     const json& node = nodes.at(0);
     const std::string operation = node.at("operation");
     const auto is = [&](const char* what) { return operation.find(what) != std::string::npos; };
@@ -90,6 +90,13 @@ inline void check_graph(const Plan& plan, const ConvolutionTask& task, cudnnData
         CHECK((node.at("X") == "1" && node.at("W") == "2" && node.at("Y") == (fused ? "100" : "3")));
     }
     check_convolution(node, task.size, type);
+    if (counted) {
+        check_tensor(graph, "5", {1, task.size.features, 1, 1}, CUDNN_DATA_FLOAT);
+        check_tensor(graph, "6", {1, task.size.features, 1, 1}, CUDNN_DATA_FLOAT);
+        const json& statistics = nodes.at(1);
+        CHECK((statistics.at("X") == "3" && statistics.at("Sum") == "5" && statistics.at("SqSum") == "6"));
+        CHECK(statistics.at("mathPrec") == "CUDNN_DATA_FLOAT");
+    }
     if (!fused) return;
     check_tensor(graph, "4", {1, task.size.features, 1, 1}, type);
     const json &sum = nodes.at(1), &relu = nodes.at(2);

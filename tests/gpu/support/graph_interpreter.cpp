@@ -22,6 +22,8 @@ void for_each_place(const GraphTensor& t, const Body& body) {
     }
 }
 
+constexpr const char* statistics_operation = "CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR";
+
 bool ends_with(const std::string& text, const std::string& end) {
     return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
@@ -104,6 +106,10 @@ GraphTensor& GraphRun::tensor(const json& node, const char* role) {
     return tensors_.at(node.at(role).get<std::string>());
 }
 
+bool GraphRun::holds(const std::string& operation) const {
+    return std::ranges::any_of(nodes_, [&](const json& node) { return node.at("operation") == operation; });
+}
+
 void GraphRun::run() {
     for (const json& node : nodes_) {
         const std::string operation = node.at("operation");
@@ -111,6 +117,8 @@ void GraphRun::run() {
             convolve(node);
         } else if (operation == "CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR") {
             apply(node);
+        } else if (operation == statistics_operation) {
+            add_statistics(node);
         } else {
             throw std::runtime_error("an operation that is not interpreted: " + operation);
         }
@@ -179,6 +187,17 @@ void GraphRun::apply(const json& node) {
     } else {
         throw std::runtime_error("a function that is not interpreted: " + mode);
     }
+}
+
+/// To what is there: an engine might, and who asks for the graph is to have put zeros there.
+void GraphRun::add_statistics(const json& node) {
+    const GraphTensor& x = tensor(node, "X");
+    GraphTensor &sums = tensor(node, "Sum"), &squares = tensor(node, "SqSum");
+    for_each_place(x, [&](Index n, Index c, Index h, Index w) {
+        const double value = x.get(n, c, h, w);
+        sums.set(0, c, 0, 0, sums.get(0, c, 0, 0) + value);
+        squares.set(0, c, 0, 0, squares.get(0, c, 0, 0) + value * value);
+    });
 }
 
 }  // namespace daf_test

@@ -42,10 +42,13 @@ class GraphRun {
     GraphRun(const nlohmann::json& graph, const std::map<std::string, void*>& memory);
     const std::map<std::string, GraphTensor>& tensors() const { return tensors_; }
     void run();
+    /// Whether one of its operations is called so.
+    bool holds(const std::string& operation) const;
 
   private:
     void convolve(const nlohmann::json& node);
     void apply(const nlohmann::json& node);
+    void add_statistics(const nlohmann::json& node);
     GraphTensor& tensor(const nlohmann::json& node, const char* role);
 
     nlohmann::json nodes_;

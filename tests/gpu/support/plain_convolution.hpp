@@ -63,6 +63,11 @@ void plain_convolution(const daf::gpu::ConvolutionTask& task,
             value = std::max(value + static_cast<double>(operands.bias[i % size.features]), 0.0);
         }
         operands.result[i] = static_cast<T>(value);
+        if (task.pass == Pass::forward_statistics) {
+            const auto y = static_cast<float>(operands.result[i]);
+            operands.sums[i % size.features] += y;
+            operands.squares[i % size.features] += y * y;
+        }
     }
 }
 

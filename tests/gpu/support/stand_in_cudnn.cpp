@@ -84,6 +84,7 @@ cudnnStatus_t execute(cudaStream_t stream, cudnnBackendDescriptor_t plan, const 
     std::int64_t bytes = 0, count = 0;
     cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &count,
                              &bytes);
+    figures().with_statistics += run->holds("CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR");
     void* workspace = pack.workspace;
     const auto size = static_cast<std::size_t>(bytes);
     if (size > 0 && !in_device_memory(workspace, size)) return CUDNN_STATUS_BAD_PARAM;

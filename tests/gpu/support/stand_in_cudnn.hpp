@@ -6,6 +6,7 @@ namespace daf_test {
 
 struct CudnnFigures {
     std::size_t plans = 0, executions = 0;
+    std::size_t with_statistics = 0;  // executions
 };
 const CudnnFigures& cudnn_figures();
 

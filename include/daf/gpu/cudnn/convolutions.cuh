@@ -3,6 +3,7 @@
 #include <daf/gpu/cudnn/plan.cuh>
 #include <map>
 #include <memory>
+#include <set>
 
 namespace daf::gpu::cudnn {
 
@@ -21,6 +22,7 @@ inline const char* described(Pass pass) {
     switch (pass) {
         case Pass::forward: return "forward";
         case Pass::forward_bias_relu: return "forward with bias and ReLU";
+        case Pass::forward_statistics: return "forward with statistics";
         case Pass::data_gradient: return "data gradient";
         case Pass::weight_gradient: return "weight gradient";
     }
@@ -71,6 +73,10 @@ Binding binding_of(const ConvolutionTask& task, const ConvolutionOperands<T>& op
     binding.add(tensor_id::right, operands.right);
     binding.add(tensor_id::result, operands.result);
     if (task.pass == Pass::forward_bias_relu) binding.add(tensor_id::bias, operands.bias);
+    if (task.pass == Pass::forward_statistics) {
+        binding.add(tensor_id::sums, operands.sums);
+        binding.add(tensor_id::squares, operands.squares);
+    }
     return binding;
 }
 
@@ -108,6 +114,19 @@ class Convolutions {
         return found->second;
     }
 
+    /// Whether cuDNN has a plan for a task, which is made now if it has not been made before.
+    bool has_plan(const ConvolutionTask& task, cudnnDataType_t type, const CudnnChoice& choice) {
+        const Key key{task.pass, task.size, task.batch, type, choice};
+        if (refused_.contains(key)) return false;
+        try {
+            plan(task, type, choice);
+            return true;
+        } catch (const CudnnError&) {
+            refused_.insert(key);
+            return false;
+        }
+    }
+
     /// Queues a plan. `workspace` has room for what it asks.
     template <class T>
     void run(const Plan& plan, const ConvolutionTask& task, const ConvolutionOperands<T>& operands,
@@ -130,6 +149,7 @@ class Convolutions {
     Handle handle_;
     Target target_;
     std::map<Key, Plan> plans_;
+    std::set<Key> refused_;
 };
 
 }  // namespace daf::gpu::cudnn

@@ -161,8 +161,7 @@ inline Operations forward_bias_relu_graph(const ConvolutionSize& size, Index bat
                       pointwise_operation(CUDNN_POINTWISE_RELU_FWD, type, sum, nullptr, y));
 }
 
-/// y = x * w, and for each feature the sums of y and of its squares, in float. A builder that is tested as a plan; no operator
-/// asks for it yet: a variance from squares added in float loses digits, and conv_bn_relu promises statistics in double.
+/// y = x * w, and for each feature the sums of y and of its squares, in float.
 inline Operations forward_statistics_graph(const ConvolutionSize& size, Index batch, cudnnDataType_t type) {
     const ConvolutionExtents e(size, batch);
     const Extents of_features{1, size.features, 1, 1};
@@ -180,9 +179,10 @@ inline Operations forward_statistics_graph(const ConvolutionSize& size, Index ba
                           .finalised("statistics"));
 }
 
-/// A pass as a graph; its operands are tensor_id::left, right, result and bias.
+/// A pass as a graph; its operands are tensor_id::left, right, result, bias, sums and squares.
 inline Operations pass_graph(Pass pass, const ConvolutionSize& size, Index batch, cudnnDataType_t type) {
     if (pass == Pass::forward_bias_relu) return forward_bias_relu_graph(size, batch, type);
+    if (pass == Pass::forward_statistics) return forward_statistics_graph(size, batch, type);
     const ConvolutionExtents e(size, batch);
     const Descriptor convolution = same_convolution(size, type);
     using namespace tensor_id;

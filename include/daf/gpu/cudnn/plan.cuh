@@ -10,6 +10,9 @@ namespace daf {
 struct CudnnChoice {
     /// Products of floats on tensor cores, their factors rounded to TF32's 10 bits of fraction.
     bool tf32 = false;
+    /// In bf16, conv_bn_relu's statistics added up by the convolution itself, in float, where an engine does that. Else a
+    /// kernel of ours reads the map once more and adds in double.
+    bool fused_statistics = true;
     /// Only engines that give the same bits every time.
     bool deterministic = true;
     /// Engines that ask for more are passed over.
