@@ -117,8 +117,8 @@ class Gpu {
         if constexpr (!fuses_bias<T>) {
             if (task.pass != gpu::Pass::forward_bias_relu) return;
             const Index features = task.size.features;
-            gpu::for_each(*this, task.batch * task.size.y_size(),
-                          gpu::AddBias<T>{operands.bias, features, true, operands.result});
+            gpu::add_bias(*this, task.batch * task.size.y_size() / features, features, operands.bias, true,
+                          operands.result);
         }
     }
 

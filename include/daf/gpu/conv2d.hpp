@@ -73,7 +73,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
     static void run(Backend& ctx, const T* weights, const Wide<T>* bias, const X& x, const Y& y) {
         ctx.template convolve<T>(forward_task(x.count()), {x.data(), weights, y.data()});
         if constexpr (Op::with_bias) {
-            gpu::for_each(ctx, y.size(), gpu::AddBias<T>{bias, Features, false, y.data()});
+            gpu::add_bias(ctx, y.count() * Op::Output::area, Features, bias, false, y.data());
         }
     }
 };

@@ -3,6 +3,7 @@
 // are the backend's: cuDNN's on Gpu. Everything around them is done by kernels of ours.
 #include <algorithm>
 #include <daf/gpu/channel_sums.hpp>
+#include <type_traits>
 
 namespace daf::gpu {
 
@@ -128,21 +129,41 @@ template <class From, class To>
 struct Convert {
     const From* from;
     Slopes<To> to;
-    DAF_HOST_DEVICE void operator()(Index i) const { to.write(i, from[i]); }
+    template <Index W>
+    DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
+        to.write(i, load<W>(from + i));
+    }
 };
+template <GridBackend Backend, class From, class To>
+void convert(Backend& ctx, Index size, const From* from, Slopes<To> to) {
+    // As many at once as there are of the narrower type in 16 bytes.
+    using Narrow = std::conditional_t<(sizeof(From) < sizeof(To)), From, To>;
+    for_each_pack<Narrow>(ctx, size, aligned(from, to.data), Convert<From, To>{from, to});
+}
 
 /// y += bias, rectified if asked.
 template <class T>
 struct AddBias {
-    const Wide<T>* bias;
+    const Wide<T>* bias;  // it may stand anywhere: it is read one by one
     Index channels;
     bool rectify;
     T* y;
-    DAF_HOST_DEVICE void operator()(Index i) const {
-        const Wide<T> value = y[i] + bias[i % channels];
-        y[i] = static_cast<T>(rectify && value < 0 ? 0 : value);
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+        const auto of_channels = pack_of<Wide<T>, W>([this, c](Index k) { return bias[c + k]; });
+        return [=, this](Index row) {
+            T* const place = y + row * channels + c;
+            Pack<Wide<T>, W> pack = load<W>(place) + of_channels;
+            for (Wide<T>& value : pack.values) value = rectify && value < 0 ? 0 : value;
+            store(place, pack);
+        };
     }
 };
+template <GridBackend Backend, class T>
+void add_bias(Backend& ctx, Index rows, Index channels, const Wide<T>* bias, bool rectify, T* y) {
+    for_each_row<T>(ctx, rows, channels, aligned(y), AddBias<T>{bias, channels, rectify, y});
+}
 
 // ---- Passes that go on a context's scratch --------------------------------------------------------------------------
 
@@ -202,7 +223,7 @@ class ConvolutionBackward {
             const Index images = std::min(piece_, count_ - first);
             ctx.template convolve<T>(task(Pass::data_gradient, images),
                                      {dy + first * size_.y_size(), weights, some});
-            for_each(ctx, images * size_.x_size(), Convert<T, T>{some, {dx + first * size_.x_size(), true}});
+            convert(ctx, images * size_.x_size(), some, Slopes<T>{dx + first * size_.x_size(), true});
         }
     }
 

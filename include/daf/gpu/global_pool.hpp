@@ -6,30 +6,34 @@ namespace daf {
 
 namespace gpu {
 
-/// Maps of `positions` pixels of `channels`. A thread has one channel of one image; neighbours read side by side.
+/// Maps of `positions` pixels of `channels`: the rows of a matrix, the pooled ones those of another.
 struct MapSize {
     Index positions, channels;
 
-    /// Position p of what output `out` is about.
-    DAF_HOST_DEVICE Index place(Index out, Index p) const {
-        return (out / channels * positions + p) * channels + out % channels;
+    DAF_HOST_DEVICE Index place(Index n, Index p, Index c) const {
+        return (n * positions + p) * channels + c;
     }
-    /// The output that element i of the maps belongs to, and its position.
-    DAF_HOST_DEVICE Index out_of(Index i) const {
-        return i / (positions * channels) * channels + i % channels;
-    }
-    DAF_HOST_DEVICE Index position_of(Index i) const { return i / channels % positions; }
 };
 
+/// A thread has some channels of one image; neighbours read side by side.
 template <class T>
 struct AverageForward {
     MapSize size;
     const T* x;
     T* y;
-    DAF_HOST_DEVICE void operator()(Index out) const {
-        double sum = 0;
-        for (Index p = 0; p < size.positions; ++p) sum += static_cast<double>(x[size.place(out, p)]);
-        y[out] = static_cast<T>(sum / static_cast<double>(size.positions));
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+        return [=, this](Index n) {
+            Pack<double, W> sums{};
+            for (Index p = 0; p < size.positions; ++p) {
+                const Pack<Wide<T>, W> values = load<W>(x + size.place(n, p, c));
+                for (Index k = 0; k < W; ++k) sums[k] += static_cast<double>(values[k]);
+            }
+            const auto positions = static_cast<double>(size.positions);
+            store(y + n * size.channels + c,
+                  pack_of<Wide<T>, W>([&](Index k) { return static_cast<Wide<T>>(sums[k] / positions); }));
+        };
     }
 };
 
@@ -38,8 +42,14 @@ struct AverageBackward {
     MapSize size;
     const T* dy;
     Slopes<T> dx;
-    DAF_HOST_DEVICE void operator()(Index i) const {
-        dx.write(i, dy[size.out_of(i)] / static_cast<Wide<T>>(size.positions));
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+        return [=, this](Index row) {
+            Pack<Wide<T>, W> slopes = load<W>(dy + row / size.positions * size.channels + c);
+            for (Wide<T>& slope : slopes.values) slope /= static_cast<Wide<T>>(size.positions);
+            dx.write(row * size.channels + c, slopes);
+        };
     }
 };
 
@@ -49,15 +59,24 @@ struct MaximumForward {
     const T* x;
     T* y;
     std::int32_t* winner;  // null in eval
-    DAF_HOST_DEVICE void operator()(Index out) const {
-        Found<T> largest{x[size.place(out, 0)], 0};
-        for (Index p = 1; p < size.positions; ++p) {
-            const T value = x[size.place(out, p)];
-            // A NaN wins over every number.
-            if (value > largest.value || is_nan(value)) largest = {value, static_cast<std::int32_t>(p)};
-        }
-        y[out] = largest.value;
-        if (winner != nullptr) winner[out] = largest.at;
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+        return [=, this](Index n) {
+            Pack<Wide<T>, W> largest = load<W>(x + size.place(n, 0, c));
+            Pack<std::int32_t, W> places{};
+            for (Index p = 1; p < size.positions; ++p) {
+                const Pack<Wide<T>, W> values = load<W>(x + size.place(n, p, c));
+                for (Index k = 0; k < W; ++k) {
+                    // A NaN wins over every number.
+                    const bool wins = values[k] > largest[k] || is_nan(values[k]);
+                    largest[k] = wins ? values[k] : largest[k];
+                    places[k] = wins ? static_cast<std::int32_t>(p) : places[k];
+                }
+            }
+            store(y + n * size.channels + c, largest);
+            if (winner != nullptr) store(winner + n * size.channels + c, places);
+        };
     }
 };
 
@@ -67,9 +86,16 @@ struct MaximumBackward {
     const std::int32_t* winner;
     const T* dy;
     Slopes<T> dx;
-    DAF_HOST_DEVICE void operator()(Index i) const {
-        const Index out = size.out_of(i);
-        dx.write(i, winner[out] == size.position_of(i) ? dy[out] : T(0));
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+        return [=, this](Index row) {
+            const Index out = row / size.positions * size.channels + c, p = row % size.positions;
+            const Pack<Wide<T>, W> slopes = load<W>(dy + out);
+            const Pack<std::int32_t, W> places = load<W>(winner + out);
+            dx.write(row * size.channels + c,
+                     pack_of<Wide<T>, W>([&](Index k) { return places[k] == p ? slopes[k] : 0; }));
+        };
     }
 };
 
@@ -82,14 +108,19 @@ struct Kernel<GlobalAveragePool<In>, Backend> {
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        gpu::for_each(ctx, call.y.size(), gpu::AverageForward<T>{size, call.x.data(), call.y.data()});
+        const T* x = call.x.data();
+        T* y = call.y.data();
+        gpu::for_each_row<T>(ctx, call.count(), In::channels, gpu::aligned(x, y),
+                             gpu::AverageForward<T>{size, x, y});
     }
 
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        gpu::for_each(ctx, call.count() * In::size,
-                      gpu::AverageBackward<T>{size, call.dy.data(), gpu::slopes_of(call.dx)});
+        const T* dy = call.dy.data();
+        const auto dx = gpu::slopes_of(call.dx);
+        gpu::for_each_row<T>(ctx, call.count() * In::area, In::channels, gpu::aligned(dy, dx.data),
+                             gpu::AverageBackward<T>{size, dy, dx});
     }
 };
 
@@ -104,15 +135,20 @@ struct Kernel<GlobalMaxPool<In>, Backend> {
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         std::int32_t* winner = nullptr;
         if constexpr (M == Mode::train) winner = call.saved.winner.data();
-        gpu::for_each(ctx, call.y.size(), gpu::MaximumForward<T>{size, call.x.data(), call.y.data(), winner});
+        const T* x = call.x.data();
+        T* y = call.y.data();
+        gpu::for_each_row<T>(ctx, call.count(), In::channels, gpu::aligned(x, y, winner),
+                             gpu::MaximumForward<T>{size, x, y, winner});
     }
 
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        gpu::for_each(
-            ctx, call.count() * In::size,
-            gpu::MaximumBackward<T>{size, call.saved.winner.data(), call.dy.data(), gpu::slopes_of(call.dx)});
+        const std::int32_t* winner = call.saved.winner.data();
+        const T* dy = call.dy.data();
+        const auto dx = gpu::slopes_of(call.dx);
+        gpu::for_each_row<T>(ctx, call.count() * In::area, In::channels, gpu::aligned(winner, dy, dx.data),
+                             gpu::MaximumBackward<T>{size, winner, dy, dx});
     }
 };
 

@@ -39,7 +39,7 @@ struct ForEach {
 /// body(i, width) for packs of neighbours from i on that make up all i < size; what no widest pack holds goes one by one.
 template <class T, class Body>
 struct ForEachPack {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = 256, blocks_at_once = 2;  // else ptxas spills to fit more of them
     using Shared = NothingShared;
 
     Index size;
@@ -65,7 +65,7 @@ struct Singly {
 /// body.at(column, width) is asked once for the columns that a thread keeps, and gives what is called with each row.
 template <class Body, Index W>
 struct ForEachRow {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = 256, blocks_at_once = 2;
     using Shared = NothingShared;
 
     Index rows, columns;  // a multiple of W

@@ -45,8 +45,7 @@ struct Kernel<Linear<In, Features, S>, Backend> {
             T* dw = frame.template take<T>(size.weights());
             ctx.template convolve<T>(task(gpu::Pass::weight_gradient, count),
                                      {call.dy.data(), call.x.data(), dw});
-            gpu::for_each(ctx, size.weights(),
-                          gpu::Convert<T, Wide<T>>{dw, {call.dparams.weight.data(), true}});
+            gpu::convert(ctx, size.weights(), dw, gpu::Slopes<Wide<T>>{call.dparams.weight.data(), true});
         }
         gpu::add_bias_gradient(ctx, sum_size(count), call.dy.data(), call.dparams.bias.data());
         if (!call.dx) return;
@@ -55,7 +54,7 @@ struct Kernel<Linear<In, Features, S>, Backend> {
         T* dx = call.dx.batch.data();
         T* made = call.dx.accumulates() ? frame.template take<T>(count * In::size) : dx;
         ctx.template convolve<T>(task(gpu::Pass::forward, count), {call.dy.data(), weight, made});
-        if (call.dx.accumulates()) gpu::for_each(ctx, count * In::size, gpu::Convert<T, T>{made, {dx, true}});
+        if (call.dx.accumulates()) gpu::convert(ctx, count * In::size, made, gpu::Slopes<T>{dx, true});
     }
 
     /// For inference: see core/prepared.hpp.
@@ -89,7 +88,7 @@ struct Kernel<Linear<In, Features, S>, Backend> {
         if constexpr (std::is_same_v<T, Wide<T>>) {
             ctx.copy(to, weight, size.weights());
         } else {
-            gpu::for_each(ctx, size.weights(), gpu::Convert<Wide<T>, T>{weight, {to, false}});
+            gpu::convert(ctx, size.weights(), weight, gpu::Slopes<T>{to, false});
         }
     }
 
@@ -104,7 +103,7 @@ struct Kernel<Linear<In, Features, S>, Backend> {
     template <class T, class X, class Y>
     static void run(Backend& ctx, const T* weight, const Wide<T>* bias, const X& x, const Y& y) {
         ctx.template convolve<T>(task(gpu::Pass::data_gradient, x.count()), {x.data(), weight, y.data()});
-        gpu::for_each(ctx, y.size(), gpu::AddBias<T>{bias, Features, false, y.data()});
+        gpu::add_bias(ctx, y.count(), Features, bias, false, y.data());
     }
 };
 

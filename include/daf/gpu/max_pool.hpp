@@ -6,16 +6,28 @@ namespace daf {
 
 namespace gpu {
 
+/// A pixel's image, and where in it it lies.
+struct PixelPlace {
+    Index n;
+    std::int32_t row, column;
+
+    /// Of maps (rows, columns). One division of 64 bits: they are calls on a GPU, and hold registers.
+    DAF_HOST_DEVICE PixelPlace(Index pixel, std::int32_t rows, std::int32_t columns)
+        : n(pixel / (rows * columns)) {
+        const auto within = static_cast<std::int32_t>(pixel - n * (rows * columns));
+        row = within / columns;
+        column = within - row * columns;
+    }
+};
+
 /// Windows side by side on maps (height, width, channels), outputs (rows, columns, channels).
 struct PoolSize {
-    Index height, width, channels, window, rows, columns;
+    std::int32_t height, width, channels, window, rows, columns;
 
-    /// Where an output's window starts, of all images.
-    DAF_HOST_DEVICE Index corner(Index out) const {
-        const Index channel = out % channels, pixel = out / channels;
-        const Index column = pixel % columns, line = pixel / columns;
-        const Index row = line % rows, n = line / rows;
-        return ((n * height + row * window) * width + column * window) * channels + channel;
+    /// Where the window of an output's pixel starts, of all images.
+    DAF_HOST_DEVICE Index corner(Index pixel) const {
+        const PixelPlace out(pixel, rows, columns);
+        return ((out.n * height + out.row * window) * width + out.column * window) * channels;
     }
 };
 
@@ -26,19 +38,29 @@ struct MaxPoolForward {
     T* y;
     std::uint8_t* winner;  // null in eval
 
-    DAF_HOST_DEVICE void operator()(Index out) const {
-        const T* line = x + size.corner(out);
-        Found<T> largest{*line, 0};
-        std::int32_t k = 0;
-        for (Index row = 0; row < size.window; ++row, line += size.width * size.channels) {
-            for (Index column = 0; column < size.window; ++column, ++k) {
-                const T value = line[column * size.channels];
-                // A NaN wins over every number.
-                if (value > largest.value || is_nan(value)) largest = {value, k};
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+        return [=, this](Index pixel) {
+            const T* line = x + size.corner(pixel) + c;
+            Pack<Wide<T>, W> largest = load<W>(line);
+            Pack<std::int32_t, W> places{};  // bytes would go through local memory
+            std::int32_t place = 0;
+            for (std::int32_t row = 0; row < size.window; ++row, line += Index{size.width} * size.channels) {
+                for (std::int32_t column = 0; column < size.window; ++column, ++place) {
+                    const Pack<Wide<T>, W> values = load<W>(line + Index{column} * size.channels);
+                    for (Index k = 0; k < W; ++k) {
+                        // A NaN wins over every number.
+                        const bool wins = values[k] > largest[k] || is_nan(values[k]);
+                        largest[k] = wins ? values[k] : largest[k];
+                        places[k] = wins ? place : places[k];
+                    }
+                }
             }
-        }
-        y[out] = largest.value;
-        if (winner != nullptr) winner[out] = static_cast<std::uint8_t>(largest.at);
+            store(y + pixel * size.channels + c, largest);
+            if (winner == nullptr) return;
+            store(winner + pixel * size.channels + c,
+                  pack_of<std::uint8_t, W>([&](Index k) { return static_cast<std::uint8_t>(places[k]); }));
+        };
     }
 };
 
@@ -50,19 +72,23 @@ struct MaxPoolBackward {
     const T* dy;
     Slopes<T> dx;
 
-    DAF_HOST_DEVICE void operator()(Index i) const {
-        const Index channel = i % size.channels, pixel = i / size.channels;
-        const Index column = pixel % size.width, line = pixel / size.width;
-        const Index row = line % size.height, n = line / size.height;
-        const Index out_row = row / size.window, out_column = column / size.window;
-        Wide<T> slope = 0;
-        if (out_row < size.rows && out_column < size.columns) {
-            const Index out =
-                ((n * size.rows + out_row) * size.columns + out_column) * size.channels + channel;
-            const Index k = row % size.window * size.window + column % size.window;
-            if (winner[out] == k) slope = dy[out];
-        }
-        dx.write(i, slope);
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+        return [=, this](Index pixel) {
+            const PixelPlace in(pixel, size.height, size.width);
+            const std::int32_t out_row = in.row / size.window, out_column = in.column / size.window;
+            Pack<Wide<T>, W> slopes{};
+            if (out_row < size.rows && out_column < size.columns) {
+                const Index out =
+                    ((in.n * size.rows + out_row) * size.columns + out_column) * size.channels + c;
+                const std::int32_t place =
+                    (in.row - out_row * size.window) * size.window + in.column - out_column * size.window;
+                const Pack<Wide<T>, W> outer = load<W>(dy + out);
+                const Pack<std::uint8_t, W> places = load<W>(winner + out);
+                for (Index k = 0; k < W; ++k) slopes[k] = places[k] == place ? outer[k] : 0;
+            }
+            dx.write(pixel * size.channels + c, slopes);
+        };
     }
 };
 
@@ -78,15 +104,20 @@ struct Kernel<MaxPool<In, K>, Backend> {
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         std::uint8_t* winner = nullptr;
         if constexpr (M == Mode::train) winner = call.saved.winner.data();
-        gpu::for_each(ctx, call.y.size(), gpu::MaxPoolForward<T>{size, call.x.data(), call.y.data(), winner});
+        const T* x = call.x.data();
+        T* y = call.y.data();
+        gpu::for_each_row<T>(ctx, call.count() * Op::Output::area, In::channels, gpu::aligned(x, y, winner),
+                             gpu::MaxPoolForward<T>{size, x, y, winner});
     }
 
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        gpu::for_each(
-            ctx, call.count() * In::size,
-            gpu::MaxPoolBackward<T>{size, call.saved.winner.data(), call.dy.data(), gpu::slopes_of(call.dx)});
+        const std::uint8_t* winner = call.saved.winner.data();
+        const T* dy = call.dy.data();
+        const auto dx = gpu::slopes_of(call.dx);
+        gpu::for_each_row<T>(ctx, call.count() * In::area, In::channels, gpu::aligned(winner, dy, dx.data),
+                             gpu::MaxPoolBackward<T>{size, winner, dy, dx});
     }
 };
 

@@ -14,9 +14,13 @@ struct ScaledSlab {
     UpdateScale otherwise;
 
     DAF_HOST_DEVICE bool goes_ahead() const {
-        return slab.if_finite == nullptr || *slab.if_finite - *slab.if_finite == 0;
+        const bool heeded = slab.before != nullptr && *slab.heeds_before != 0;
+        return (slab.if_finite == nullptr || finite(*slab.if_finite)) && (!heeded || finite(*slab.before));
     }
     DAF_HOST_DEVICE UpdateScale scale() const { return slab.scale != nullptr ? *slab.scale : otherwise; }
+
+  private:
+    DAF_HOST_DEVICE static bool finite(double value) { return value - value == 0; }
 };
 template <class T, class Chosen>
 ScaledSlab<T> scaled_slab(const UpdateCall<T>& call, const Chosen& optimizer) {
@@ -24,22 +28,33 @@ ScaledSlab<T> scaled_slab(const UpdateCall<T>& call, const Chosen& optimizer) {
 }
 
 template <class T>
+bool may_move_packs(const UpdateCall<T>& call) {
+    return aligned(call.parameters, call.gradients, call.first_moment, call.second_moment);
+}
+
+template <class T>
 struct AdamStep {
     ScaledSlab<T> scaled;
     T decay, epsilon, keep1, add1, keep2, add2;
 
-    DAF_HOST_DEVICE void operator()(Index i) const {
+    template <Index W>
+    DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
         if (!scaled.goes_ahead()) return;
         const UpdateCall<T>& slab = scaled.slab;
         const UpdateScale scale = scaled.scale();
         const T rate = static_cast<T>(scale.rate), root = static_cast<T>(scale.root);
-        const T p = slab.parameters[i];
-        const T g = slab.gradients[i] + (i < slab.decayed ? decay : T(0)) * p;
-        const T m = keep1 * slab.first_moment[i] + add1 * g;
-        const T v = keep2 * slab.second_moment[i] + add2 * (g * g);
-        slab.first_moment[i] = m;
-        slab.second_moment[i] = v;
-        slab.parameters[i] = p - rate * m / (std::sqrt(v) * root + epsilon);
+        Pack<T, W> p = load<W>(slab.parameters + i), m = load<W>(slab.first_moment + i),
+                   v = load<W>(slab.second_moment + i);
+        const Pack<T, W> gradient = load<W>(slab.gradients + i);
+        for (Index k = 0; k < W; ++k) {
+            const T g = gradient[k] + (i + k < slab.decayed ? decay : T(0)) * p[k];
+            m[k] = keep1 * m[k] + add1 * g;
+            v[k] = keep2 * v[k] + add2 * (g * g);
+            p[k] -= rate * m[k] / (std::sqrt(v[k]) * root + epsilon);
+        }
+        store(slab.first_moment + i, m);
+        store(slab.second_moment + i, v);
+        store(slab.parameters + i, p);
     }
 };
 
@@ -49,15 +64,20 @@ struct SgdStep {
     T decay, momentum;
     bool nesterov;
 
-    DAF_HOST_DEVICE void operator()(Index i) const {
+    template <Index W>
+    DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
         if (!scaled.goes_ahead()) return;
         const UpdateCall<T>& slab = scaled.slab;
         const T rate = static_cast<T>(scaled.scale().rate);
-        const T p = slab.parameters[i];
-        const T g = slab.gradients[i] + (i < slab.decayed ? decay : T(0)) * p;
-        const T b = momentum * slab.first_moment[i] + g;
-        slab.first_moment[i] = b;
-        slab.parameters[i] = p - rate * (nesterov ? g + momentum * b : b);
+        Pack<T, W> p = load<W>(slab.parameters + i), b = load<W>(slab.first_moment + i);
+        const Pack<T, W> gradient = load<W>(slab.gradients + i);
+        for (Index k = 0; k < W; ++k) {
+            const T g = gradient[k] + (i + k < slab.decayed ? decay : T(0)) * p[k];
+            b[k] = momentum * b[k] + g;
+            p[k] -= rate * (nesterov ? g + momentum * b[k] : b[k]);
+        }
+        store(slab.first_moment + i, b);
+        store(slab.parameters + i, p);
     }
 };
 
@@ -69,8 +89,8 @@ struct Kernel<Adam, Backend> {
     template <class T>
     static void update(Backend& ctx, const Adam& adam, const UpdateCall<T>& call) {
         const auto as = [](double value) { return static_cast<T>(value); };
-        gpu::for_each(
-            ctx, call.size(),
+        gpu::for_each_pack<T>(
+            ctx, call.size(), gpu::may_move_packs(call),
             gpu::AdamStep<T>{gpu::scaled_slab(call, adam), as(adam.weight_decay), as(adam.epsilon),
                              as(adam.beta1), as(1 - adam.beta1), as(adam.beta2), as(1 - adam.beta2)});
     }
@@ -80,9 +100,9 @@ template <GridBackend Backend>
 struct Kernel<Sgd, Backend> {
     template <class T>
     static void update(Backend& ctx, const Sgd& sgd, const UpdateCall<T>& call) {
-        gpu::for_each(ctx, call.size(),
-                      gpu::SgdStep<T>{gpu::scaled_slab(call, sgd), static_cast<T>(sgd.weight_decay),
-                                      static_cast<T>(sgd.momentum), sgd.nesterov});
+        gpu::for_each_pack<T>(ctx, call.size(), gpu::may_move_packs(call),
+                              gpu::SgdStep<T>{gpu::scaled_slab(call, sgd), static_cast<T>(sgd.weight_decay),
+                                              static_cast<T>(sgd.momentum), sgd.nesterov});
     }
 };
 

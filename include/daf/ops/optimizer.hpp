@@ -80,8 +80,10 @@ struct UpdateCall {
     std::uint32_t step = 1;  // counts from 1
 
     // In the backend's memory, read when the kernel runs; for work that is recorded once and run many times.
-    const UpdateScale* scale = nullptr;  // if given, in place of step and learning rate
-    const double* if_finite = nullptr;   // if given, nothing changes unless it is a finite number
+    const UpdateScale* scale = nullptr;           // if given, in place of step and learning rate
+    const double* if_finite = nullptr;            // if given, nothing changes unless it is a finite number
+    const double* before = nullptr;               // if given, that goes for this number too,
+    const std::uint32_t* heeds_before = nullptr;  // unless 0 stands here
 
     Index size() const { return decayed + undecayed; }
     /// For who can read the memory of `scale`.
@@ -89,7 +91,11 @@ struct UpdateCall {
     UpdateScale scale_now(const Chosen& optimizer) const {
         return scale != nullptr ? *scale : scale_of(optimizer, step);
     }
-    bool goes_ahead() const { return if_finite == nullptr || std::isfinite(*if_finite); }
+    /// For who can read the memory of these.
+    bool goes_ahead() const {
+        const bool heeded = before != nullptr && *heeds_before != 0;
+        return (if_finite == nullptr || std::isfinite(*if_finite)) && (!heeded || std::isfinite(*before));
+    }
 };
 
 /// One step of an optimizer over a slab. Throws ArgumentError for a missing slab or a step of 0.
