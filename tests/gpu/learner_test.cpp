@@ -25,6 +25,7 @@
 #include <daf/reference/softmax_cross_entropy.hpp>
 #include <daf/reference/triplet_centre_loss.hpp>
 
+#include "../support/refused_steps.hpp"
 #include "../support/tiny_network.hpp"
 #include "../support/workbench.hpp"
 #include "support/host_gpu.hpp"
@@ -97,4 +98,11 @@ TEST_CASE("activations in bf16 halve the memory of activations, and parameters a
         return daf::Workspace<daf_test::TinyTrunk, decltype(type), HostGpu, daf::train>::bytes(64);
     };
     CHECK(trunk(daf::bf16{}) < 0.6 * static_cast<double>(trunk(0.0f)));
+}
+
+TEST_CASE(
+    "a step behind one whose loss is not finite moves nothing either, until the host has been given that "
+    "loss") {
+    HostGpu gpu;
+    daf_test::check_refused_steps(gpu);
 }

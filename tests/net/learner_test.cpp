@@ -3,6 +3,7 @@
 #include <daf/daf.hpp>
 
 #include "support/allocations.hpp"
+#include "support/refused_steps.hpp"
 #include "support/tiny_network.hpp"
 #include "support/workbench.hpp"
 
@@ -237,4 +238,13 @@ TEST_CASE("ranks that share a batch draw the masks of the whole batch") {
     daf::forward<daf::train>(cpu, Dropping{}, batch_of<S>(x).slice(2, 2), batch_of<S>(half), daf::Nothing{},
                              daf::Nothing{}, daf::Draw{daf::Seed{1}, &step, 2, 2});
     CHECK(std::equal(half.begin(), half.end(), whole.begin() + 80));
+}
+
+TEST_CASE(
+    "a step behind one whose loss is not finite moves nothing either, until the host has been given that "
+    "loss") {
+    daf::Cpu cpu(daf::Threads{2});
+    daf_test::check_refused_steps(cpu);
+    daf::Reference reference;
+    daf_test::check_refused_steps(reference);
 }

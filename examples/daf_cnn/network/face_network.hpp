@@ -113,8 +113,7 @@ class FaceNetwork {
     /// Where its attention looks; empty for a network without.
     virtual std::vector<Gaze> gaze(std::span<const float> images) = 0;
     /// The first layer concerned, as checkpoints call it, when the loss of the finished step on `images` is not finite; "the
-    /// images" or "the losses" where no layer is. If a step queued behind it was finite, the weights have moved, and the
-    /// layer named may be a later one or "the losses".
+    /// images" or "the losses" where no layer is.
     virtual std::string first_not_finite(std::span<const float> images) = 0;
     /// The same of the network as it is used, for images whose judgement is not finite.
     virtual std::string first_not_finite_judging(std::span<const float> images) = 0;

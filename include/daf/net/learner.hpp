@@ -46,7 +46,7 @@ class Learner {
           seed_(seed),
           parameters_(ctx.allocate(parameter_count<Net> * element)),
           gradients_(ctx.allocate(gradient_count<Net> * element)),
-          moments_(ctx.allocate(daf::moments(optimizer) * trained * element)),
+          moments_(ctx.allocate(daf::moments(optimizer) * moment_stride * element)),
           plan_(largest.count),
           memory_(ctx.allocate(plan_.bytes)),
           activations_(ctx.allocate(activation_bytes(largest.count))),
@@ -56,14 +56,15 @@ class Learner {
           head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count),
           steps_(ctx, largest.count) {
         initialise<Net>(ctx, parameters_.template as<Number>(), seed);
-        ctx.zero(moments_.template as<Number>(), daf::moments(optimizer) * trained);
+        ctx.zero(moments_.template as<Number>(), daf::moments(optimizer) * moment_stride);
+        ctx.zero(sum_before(), 1);
         bound_ = bind_all_parameters<Net, Number, Space>(parameters_.template as<Number>());
         bound_gradients_ = bind_all_gradients<Net, Number, Space>(gradients_.template as<Number>());
     }
 
     /// One step of training on a batch of at most the largest size. first_sample: the position of its first image among
     /// all that this step number draws random numbers for. A step whose loss is not finite leaves what the optimizer moves
-    /// as it was.
+    /// as it was, and so does one that was queued before the host had been given that loss.
     /// Throws ArgumentError for an impossible batch or label, and then has changed nothing; Error while a queued step is
     /// not finished.
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
@@ -156,7 +157,7 @@ class Learner {
         return {gradients_.template as<const Number>(), gradient_count<Net>};
     }
     std::span<Number> moment(Index which) {
-        return {moments_.template as<Number>() + which * trained, static_cast<std::size_t>(trained)};
+        return {moments_.template as<Number>() + which * moment_stride, static_cast<std::size_t>(trained)};
     }
     /// Updates that the moments have seen, and steps that random numbers have been drawn for: a reload of an earlier
     /// model takes the first back with the moments, never the second.
@@ -178,7 +179,8 @@ class Learner {
 
     /// Bytes that a Learner for batches up to `largest` allocates, its context's scratch left out.
     static Index bytes(Index largest, const Optimizer& optimizer) {
-        return (parameter_count<Net> + gradient_count<Net> + daf::moments(optimizer) * trained) * element +
+        return (parameter_count<Net> + gradient_count<Net> + daf::moments(optimizer) * moment_stride) *
+                   element +
                Plan(largest).bytes + activation_bytes(largest) + Steps::bytes(largest);
     }
 
@@ -192,6 +194,8 @@ class Learner {
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
     static constexpr Index element = sizeof(Number);
     static constexpr Index trained = parameter_segments<Net>.trained();
+    /// From one slab of moments to the next: each begins where wide accesses may.
+    static constexpr Index moment_stride = align_up(trained * element) / element;
     static constexpr auto metric_place = static_cast<Index>(Net::metric_at);
 
     /// A step and an evaluation never run at the same time, and neither needs what the other leaves.
@@ -206,7 +210,7 @@ class Learner {
 
     /// The objective's own tensors, in bytes from the start.
     struct Plan {
-        Index losses, weights, dlogits, de, softmax_saved, metric_saved;
+        Index losses, weights, dlogits, de, softmax_saved, metric_saved, sum_before;
         Index bytes = 0;
         explicit Plan(Index count) {
             const auto place = [&](Index size) { return std::exchange(bytes, bytes + align_up(size)); };
@@ -216,6 +220,7 @@ class Learner {
             de = place(count * Net::Embedding::size * static_cast<Index>(sizeof(T)));
             softmax_saved = place(saved_bytes<Softmax, T>(count));
             metric_saved = place(saved_bytes<Metric, T>(count));
+            sum_before = place(sizeof(double));
         }
     };
 
@@ -250,7 +255,8 @@ class Learner {
         trunk_.check(x.count());
         detail::check_batch("Learner", "x", x.data(), x.count(), x.count());
         detail::check_side<Softmax>(SideInput<From>(labels), x.count(), true);
-        const StepNumbers numbers{{draws_, first_sample}, scale_of(optimizer_, updates_ + 1)};
+        const StepNumbers numbers{
+            {draws_, first_sample}, scale_of(optimizer_, updates_ + 1), unfinished_ > 0};
         steps_.queue(x, labels, numbers,
                      [this](Images images, Labels<Space> classes, const StepNumbers* in, StepFigures* out) {
                          run(images, classes, in, out);
@@ -311,11 +317,14 @@ class Learner {
         trunk_.backward(ctx, net_.trunk, trunk_parameters(),
                         part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
         update(ctx, optimizer_, update_call(numbers, figures));
+        ctx.copy(sum_before(), &figures->sum, 1);
         if (net_.metric.centre_update == CentreUpdate::equation_12) {
             update_centres(ctx, net_.metric, metric_parameters, metric_gradients, objective_.centre_rate);
         }
     }
 
+    /// Both losses of the step before, in the backend's memory.
+    double* sum_before() const { return memory_.template as<double>(plan_.sum_before); }
     PerSample losses_of(Index count) const { return {memory_.template as<Number>(plan_.losses), count}; }
     PerSample weights_of(Index count) const { return {memory_.template as<Number>(plan_.weights), count}; }
 
@@ -324,11 +333,13 @@ class Learner {
         return {.parameters = parameters_.template as<Number>(),
                 .gradients = gradients_.template as<const Number>(),
                 .first_moment = moments,
-                .second_moment = daf::moments(optimizer_) > 1 ? moments + trained : nullptr,
+                .second_moment = daf::moments(optimizer_) > 1 ? moments + moment_stride : nullptr,
                 .decayed = parameter_segments<Net>.decayed,
                 .undecayed = parameter_segments<Net>.undecayed,
                 .scale = &numbers->scale,
-                .if_finite = &figures->sum};
+                .if_finite = &figures->sum,
+                .before = sum_before(),
+                .heeds_before = &numbers->heeds_before};
     }
 
     Net net_;

@@ -29,6 +29,7 @@ struct StepResult {
 struct StepNumbers {
     DrawPlace draw;
     UpdateScale scale;
+    std::uint32_t heeds_before = 0;  // not 0: the host has not been given the figures of the step before
 };
 
 /// What a step's work leaves in the backend's memory.

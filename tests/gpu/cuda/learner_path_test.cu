@@ -16,6 +16,7 @@
 #include <daf/reference/triplet_centre_loss.hpp>
 #include <daf/train/checkpoint.hpp>
 
+#include "../../support/refused_steps.hpp"
 #include "../../support/scratch_folder.hpp"
 #include "../support/stand_in_cudnn.hpp"
 #include "../support/stand_in_runtime.hpp"
@@ -310,6 +311,15 @@ TEST_CASE("after a loss that is not finite parameters stay, and the first operat
     check(2, [&](auto& learner, auto&) { set(learner.template parameters_of<2>().weight, 3); });
     check(8, [&](auto& learner, auto&) { set(learner.template parameters_of<8>().bias, 1); });
     check(TinyNetwork::metric_at, [&](auto& learner, auto&) { set(learner.centres(), 0); });
+}
+
+TEST_CASE(
+    "a step behind one whose loss is not finite moves nothing either, until the host has been given that "
+    "loss") {
+    daf::Gpu gpu;
+    const auto recorded = runtime_figures().recordings_launched;
+    daf_test::check_refused_steps(gpu);
+    CHECK(runtime_figures().recordings_launched > recorded);
 }
 
 TEST_CASE("the part of the preset lite behind its convolutions trains as on Reference") {
