@@ -65,7 +65,9 @@ Index first_of(const T* values, Index count, T wanted) {
             const P equal = packet::pcmp_eq(packet::ploadu<P>(values + i + p * lanes<T>), sought);
             found = packet::por(found, packet::pand(equal, packet::pset1<P>(T(1))));
         });
-        if (fold_lanes<T>(found, [](T a, T b) { return a + b; }) > T(0)) break;
+        alignas(64) T lane[lanes<T>];
+        packet::pstoreu(lane, found);
+        if (sum_of_lanes(lane) > T(0)) break;
     }
     while (i < count && !(values[i] == wanted)) ++i;
     return i < count ? i : 0;

@@ -26,16 +26,18 @@ inline P rectified(const P& value) {
     return packet::pselect(packet::pcmp_lt(value, zero), zero, value);
 }
 
-/// The lanes of a packet joined: the upper half with the lower, and so on. (g++ 12 finds undefined values in Eigen's
-/// own reductions, GCC bug 105593, in whoever includes this.)
-template <class T, class Join>
-T fold_lanes(const Packet<T>& values, const Join& join) {
-    alignas(64) T lane[lanes<T>];
-    packet::pstoreu(lane, values);
-    for (Index half = lanes<T> / 2; half > 0; half /= 2) {
-        for (Index i = 0; i < half; ++i) lane[i] = join(lane[i], lane[i + half]);
+/// The sum of the lanes, which lie in memory and are overwritten: the upper half joins the lower, and so on. (g++ 12 finds
+/// undefined values in Eigen's own reductions, GCC bug 105593, in whoever includes this.)
+template <class T, Index Lanes = lanes<T>>
+T sum_of_lanes(T* lane) {
+    if constexpr (Lanes == 1) {
+        return lane[0];
+    } else {
+        constexpr int half = static_cast<int>(Lanes / 2);
+        using Lower = Eigen::Array<T, half, 1>;
+        Eigen::Map<Lower>(lane) += Eigen::Map<const Lower>(lane + half);
+        return sum_of_lanes<T, half>(lane);
     }
-    return lane[0];
 }
 
 /// Packets of a strip of channels: as many as keep their sums in registers.

@@ -4,7 +4,6 @@
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/context.hpp>
 #include <daf/ops/class_centres.hpp>
-#include <functional>
 
 namespace daf::cpu {
 
@@ -13,35 +12,47 @@ constexpr Index vectorised(Index operations) {
     return operations / 4;
 }
 
+/// out[s][c][lane] = the sum of (a - b)^2 over every lanes-th column from `columns.first + lane` on, for Rows rows of a and
+/// Columns rows of b, each of `size` elements. Registers hold as many sums as there are pairs. A function of its own: g++ 12
+/// keeps the sums on the stack where it is inlined.
+template <int Rows, int Columns, class T>
+[[gnu::noinline, gnu::flatten]] void squared_distances(const T* a, const T* b, Index size, Range columns,
+                                                       T (&out)[Rows][Columns][lanes<T>]) {
+    using P = Packet<T>;
+    P sum[Rows][Columns];
+    detail::unroll<Rows>(
+        [&](auto r) { detail::unroll<Columns>([&](auto c) { sum[r][c] = packet::pset1<P>(T(0)); }); });
+    for (Index d = columns.first; d < columns.last; d += lanes<T>) {
+        P right[Columns];
+        detail::unroll<Columns>([&](auto c) { right[c] = packet::ploadu<P>(b + c * size + d); });
+        detail::unroll<Rows>([&](auto r) {
+            const P left = packet::ploadu<P>(a + r * size + d);
+            detail::unroll<Columns>([&](auto c) {
+                const P difference = packet::psub(left, right[c]);
+                sum[r][c] = packet::pmadd(difference, difference, sum[r][c]);
+            });
+        });
+    }
+    detail::unroll<Rows>(
+        [&](auto r) { detail::unroll<Columns>([&](auto c) { packet::pstoreu(out[r][c], sum[r][c]); }); });
+}
+
 /// out[s][c] = |row s of a - row c of b|^2 / 2 for Rows rows of a and Columns rows of b, each of `size`
-/// elements: registers hold as many sums as there are pairs, and each row is read once. Sums run in T over
-/// at most 16 terms a lane, then in double; a pair's order is the same in whatever company it is compared.
+/// elements, each row read once. Sums run in T over at most 16 terms a lane, then in double; a pair's order is the same in
+/// whatever company it is compared.
 template <int Rows, int Columns, class T>
 void half_squared_distances(const T* a, const T* b, Index size, double (&out)[Rows][Columns]) {
-    using P = Packet<T>;
     constexpr Index block = 16 * lanes<T>;
     const Index whole = size / lanes<T> * lanes<T>;
     double sum[Rows][Columns] = {};
+    alignas(64) T part[Rows][Columns][lanes<T>];
     for (Index first = 0; first < whole; first += block) {
-        P part[Rows][Columns];
-        detail::unroll<Rows>(
-            [&](auto r) { detail::unroll<Columns>([&](auto c) { part[r][c] = packet::pset1<P>(T(0)); }); });
-        const Index last = std::min(first + block, whole);
-        for (Index d = first; d < last; d += lanes<T>) {
-            P right[Columns];
-            detail::unroll<Columns>([&](auto c) { right[c] = packet::ploadu<P>(b + c * size + d); });
-            detail::unroll<Rows>([&](auto r) {
-                const P left = packet::ploadu<P>(a + r * size + d);
-                detail::unroll<Columns>([&](auto c) {
-                    const P difference = packet::psub(left, right[c]);
-                    part[r][c] = packet::pmadd(difference, difference, part[r][c]);
-                });
-            });
+        squared_distances(a, b, size, {first, std::min(first + block, whole)}, part);
+        for (Index r = 0; r < Rows; ++r) {
+            for (Index c = 0; c < Columns; ++c) {
+                sum[r][c] += static_cast<double>(sum_of_lanes(part[r][c]));
+            }
         }
-        detail::unroll<Rows>([&](auto r) {
-            detail::unroll<Columns>(
-                [&](auto c) { sum[r][c] += static_cast<double>(fold_lanes<T>(part[r][c], std::plus<T>())); });
-        });
     }
     for (Index r = 0; r < Rows; ++r) {
         for (Index c = 0; c < Columns; ++c) {

@@ -81,8 +81,9 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
     }
 
   private:
-    static constexpr Index tile = 16;   // samples that share a centre's way into the cache
-    static constexpr int together = 4;  // samples, times two centres, that registers compare at once
+    static constexpr Index tile = 8;  // samples that share a centre's way into the cache
+    // Samples and centres that registers compare at once.
+    static constexpr int together = 4, centres_together = cpu::accumulators >= 24 ? 4 : 2;
 
     struct Comparison {
         double own = 0;      // D(e, c_p)
@@ -102,9 +103,10 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
     template <class Call>
     static void compare(const Call& call, Range samples) {
         Comparison found[tile];
-        Index j = 0;
-        for (; j + 2 <= K; j += 2) compare_with<2>(call, samples, j, found);
-        if (j < K) compare_with<1>(call, samples, j, found);
+        constexpr Index whole = K / centres_together * centres_together;
+        for (Index j = 0; j < whole; j += centres_together)
+            compare_with<centres_together>(call, samples, j, found);
+        for (Index j = whole; j < K; ++j) compare_with<1>(call, samples, j, found);
         for (Index i = samples.first; i < samples.last; ++i) {
             const Comparison& sample = found[i - samples.first];
             const double hinge = sample.own + call.op.margin - sample.nearest;
