@@ -24,7 +24,7 @@ template <int Rows, int Columns, class T>
         [&](auto r) { detail::unroll<Columns>([&](auto c) { sum[r][c] = packet::pset1<P>(T(0)); }); });
     for (Index d = columns.first; d < columns.last; d += lanes<T>) {
         P right[Columns];
-        detail::unroll<Columns>([&](auto c) { right[c] = packet::ploadu<P>(b + c * size + d); });
+        detail::unroll<Columns>([&](auto c) { right[c] = in_register(packet::ploadu<P>(b + c * size + d)); });
         detail::unroll<Rows>([&](auto r) {
             const P left = packet::ploadu<P>(a + r * size + d);
             detail::unroll<Columns>([&](auto c) {

@@ -28,6 +28,18 @@ inline constexpr int accumulators = 24;  // of 32 registers
 inline constexpr int accumulators = 12;  // of 16 registers
 #endif
 
+/// The packet, in a register. Where several operations take it, g++ would load it again for each, and loads are scarcer than
+/// registers.
+template <class P>
+inline P in_register(P value) {
+#if defined(__x86_64__)
+    asm("" : "+v"(value));
+#elif defined(__aarch64__)
+    asm("" : "+w"(value));
+#endif
+    return value;
+}
+
 /// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner.
 template <class T>
 struct Columns {
@@ -109,7 +121,8 @@ template <class T, int Packets, int Count>
             unroll<Packets>([&](auto p) { __builtin_prefetch(a + ahead * width + p * lanes<T>); });
             unroll<groups>([&](auto g) { __builtin_prefetch(group[g] + ahead * b.inner); });
             Packet<T> rows_of_a[Packets];
-            unroll<Packets>([&](auto p) { rows_of_a[p] = packet::ploadu<Packet<T>>(a + p * lanes<T>); });
+            unroll<Packets>(
+                [&](auto p) { rows_of_a[p] = in_register(packet::ploadu<Packet<T>>(a + p * lanes<T>)); });
             unroll<Count>([&](auto j) {
                 const auto value = packet::pset1<Packet<T>>(group[j / 3][(j % 3) * b.column]);
                 unroll<Packets>([&](auto p) { acc[j][p] = packet::pmadd(rows_of_a[p], value, acc[j][p]); });

@@ -71,25 +71,24 @@ class ThreadPool {
             for (Index chunk = 0; chunk < chunks; ++chunk) call(body, chunk, std::max(me, 0));
             return;
         }
+        call_ = [](const void* b, Index chunk, int worker) {
+            call(*static_cast<const Body*>(b), chunk, worker);
+        };
+        body_ = &body;
+        chunks_ = chunks;
+        next_.store(0, std::memory_order_relaxed);
+        caller_ = std::this_thread::get_id();
         {
             const std::lock_guard lock(mutex_);
-            call_ = [](const void* b, Index chunk, int worker) {
-                call(*static_cast<const Body*>(b), chunk, worker);
-            };
-            body_ = &body;
-            chunks_ = chunks;
-            next_.store(0, std::memory_order_relaxed);
-            caller_ = std::this_thread::get_id();
-            open_ = true;
-            ++round_;
-            announced_.store(round_, std::memory_order_release);
+            members_.store(open, std::memory_order_release);
+            round_.store(round_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
         }
         wake_.notify_all();
         take_chunks(0);
         // Every chunk has been taken. Whoever has not joined yet is not waited for; whoever has, still works.
-        std::unique_lock lock(mutex_);
-        open_ = false;
-        done_.wait(lock, [this] { return joined_ == 0; });
+        members_.fetch_and(~open, std::memory_order_acq_rel);
+        spin([this] { return members_.load(std::memory_order_acquire) == 0; });
+        while (const std::uint32_t left = members_.load(std::memory_order_acquire)) members_.wait(left);
         caller_ = {};
     }
 
@@ -150,6 +149,40 @@ class ThreadPool {
         return me == caller_ ? 0 : -1;
     }
 
+    /// Waits for what mostly comes within microseconds, for that sleeping and waking takes longer: until done(), but not for
+    /// long. Whether it came.
+    template <class Done>
+    static bool spin(const Done& done) {
+        for (int i = 0; i < 1000; ++i) {
+            if (done()) return true;
+            relax();
+        }
+        for (int i = 0; i < 200; ++i) {  // there may be more threads than cores
+            if (done()) return true;
+            std::this_thread::yield();
+        }
+        return false;
+    }
+    static void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        asm volatile("yield");
+#endif
+    }
+
+    /// Joins the round that is open, if one is.
+    bool join() {
+        std::uint32_t members = members_.load(std::memory_order_relaxed);
+        while ((members & open) != 0) {
+            if (members_.compare_exchange_weak(members, members + 1, std::memory_order_acquire)) return true;
+        }
+        return false;
+    }
+    void leave() {
+        if (members_.fetch_sub(1, std::memory_order_acq_rel) == 1) members_.notify_one();
+    }
+
     void take_chunks(int worker) {
         for (;;) {
             const Index chunk = next_.fetch_add(1, std::memory_order_relaxed);
@@ -193,29 +226,23 @@ class ThreadPool {
 
     void work(int worker) {
         std::uint64_t seen = 0;
+        const auto called = [&] { return round_.load(std::memory_order_acquire) != seen; };
         for (;;) {
-            // The next round mostly follows within microseconds; sleeping and waking costs more than that.
-            for (int spin = 0; spin < 200 && announced_.load(std::memory_order_acquire) == seen; ++spin) {
-                if (help()) {
-                    spin = -1;
-                } else {
-                    std::this_thread::yield();
-                }
-            }
-            {
+            while (spin([&] { return called() || background_left_.load(std::memory_order_relaxed); }) &&
+                   !called())
+                help();
+            if (!called()) {
                 std::unique_lock lock(mutex_);
                 wake_.wait(lock, [&] {
-                    return stopping_ || round_ != seen || background_left_.load(std::memory_order_relaxed);
+                    return stopping_ || called() || background_left_.load(std::memory_order_relaxed);
                 });
                 if (stopping_) return;
-                if (round_ == seen) continue;
-                seen = round_;
-                if (!open_) continue;
-                ++joined_;
+                if (!called()) continue;
             }
+            seen = round_.load(std::memory_order_acquire);
+            if (!join()) continue;
             take_chunks(worker);
-            const std::lock_guard lock(mutex_);
-            if (--joined_ == 0) done_.notify_one();
+            leave();
         }
     }
 
@@ -234,17 +261,17 @@ class ThreadPool {
     std::vector<std::thread> workers_;
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::condition_variable done_;
+    std::condition_variable done_;  // of the background work
     void (*call_)(const void*, Index, int) = nullptr;
     const void* body_ = nullptr;
     Index chunks_ = 0;
     std::atomic<Index> next_{0};
-    std::atomic<std::uint64_t> announced_{0};
+    std::atomic<std::uint64_t> round_{0};  // changed under the mutex
+    // Of the round: how many workers take part, and whether more may join.
+    static constexpr std::uint32_t open = std::uint32_t{1} << 31;
+    std::atomic<std::uint32_t> members_{0};
     Background* background_ = nullptr;  // what workers help with; changed under the mutex, as the next is
     std::atomic<bool> background_left_{false};  // whether it has chunks that nobody has begun
-    std::uint64_t round_ = 0;
-    int joined_ = 0;     // workers that take part in the round
-    bool open_ = false;  // workers may still join it
     bool stopping_ = false;
     std::thread::id caller_;  // who waits for the round that is running
 };
