@@ -2,6 +2,7 @@
 #include <daf/cpu/conv_bn_relu.hpp>
 #include <daf/reference/conv2d.hpp>
 #include <daf/reference/conv_bn_relu.hpp>
+#include <limits>
 
 #include "support/convolution_passes.hpp"
 
@@ -64,6 +65,33 @@ TEST_CASE("blocks of tiles that are spread over the threads give the same bits a
     // more blocks than chunks
     daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 4});
     daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
+}
+
+TEST_CASE(
+    "a gradient too large for the caches is the same whether its place is aligned for stores past them or "
+    "not") {
+    const daf::cpu::ConvolutionSize size{48, 48, 16, 16, 3, 1};
+    const Index count = daf::cpu::far_map_bytes / (size.x_size() * Index{sizeof(float)}) + 1;
+    const auto as_floats = [](const std::vector<double>& v) {
+        return std::vector<float>(v.begin(), v.end());
+    };
+    const auto x = as_floats(daf_test::noise(count * size.x_size(), 1, 1));
+    const auto dy = as_floats(daf_test::noise(count * size.y_size(), 2, 1));
+    const auto weight = as_floats(daf_test::noise(size.weights(), 3, 0.1));
+    daf::Cpu cpu(daf::Threads{2});
+    daf::cpu::ConvolutionBackward<float> backward({Convolution::winograd, 6}, size, count);
+    cpu.reserve(backward.scratch(2));
+    const auto dx_at = [&](Index offset) {
+        const daf::HostMemory memory((count * size.x_size() + offset) * Index{sizeof(float)});
+        auto* dx = memory.as<float>() + offset;
+        std::fill_n(dx, count * size.x_size(), std::numeric_limits<float>::quiet_NaN());
+        std::vector<float> dweight(weight.size());
+        auto frame = cpu.scratch();
+        backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx, false,
+                     dweight.data());
+        return std::vector<float>(dx, dx + count * size.x_size());
+    };
+    CHECK(dx_at(0) == dx_at(1));
 }
 
 TEST_CASE("Winograd in float stays close to the direct convolution in double on the presets' layers") {

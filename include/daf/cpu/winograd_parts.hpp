@@ -89,11 +89,15 @@ class WinogradTiles {
                 T* maps) const {
         const Index map_row = tiling_.width * channels_;
         T* corner = maps + (strip.image * tiling_.height + strip.first_row) * map_row;
+        const bool far = finish.far && channels_ % lanes<T> == 0 && far_aligned(maps);
         with_tile(tiling_.tile, [&](auto m) {
             for_each_tile(s, [&](Index row, Index column, Index tile) {
-                const winograd::OutputTile<T> to{corner + m * (row * map_row + column * channels_), map_row,
+                const winograd::OutputTile<T> to{corner + m * (row * map_row + column * channels_),
+                                                 map_row,
                                                  std::min<Index>(m, strip.pixel_rows - m * row),
-                                                 std::min<Index>(m, tiling_.width - m * column), finish.bias};
+                                                 std::min<Index>(m, tiling_.width - m * column),
+                                                 finish.bias,
+                                                 far};
                 const T* from = tiles + tile * row_;
                 switch (finish.kind) {
                     case Finish::overwrite:
@@ -105,6 +109,7 @@ class WinogradTiles {
                 }
             });
         });
+        if (far) finish_far_stores();
     }
 
   private:

@@ -3,6 +3,7 @@
 // lies spread over M+2 x M+2 points; point k is `stride` elements from point k - 1.
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/convolution_parts.hpp>
+#include <daf/cpu/far_store.hpp>
 #include <daf/cpu/winograd_matrices.hpp>
 
 namespace daf::cpu::winograd {
@@ -112,6 +113,7 @@ struct OutputTile {
     Index row;  // elements from a row of the map to the next
     Index rows, columns;
     const T* bias;  // for Finish::bias_relu
+    bool far;       // for Finish::overwrite of whole, aligned packets: past the caches
 };
 
 namespace detail {
@@ -127,6 +129,9 @@ template <int M, Finish F, bool Whole, class T>
             [](const T* at) { return packet::ploadu<P>(at); },
             [&](T* at, Index row, Index column, P value) {
                 if (!Whole && (row >= tile.rows || column >= tile.columns)) return;
+                if constexpr (Whole && F == Finish::overwrite && packet_size<P> == lanes<T>) {
+                    if (tile.far) return store_far(at, value);
+                }
                 // A store that misses the caches waits for its line: ask for a later tile's now.
                 if constexpr (Whole) __builtin_prefetch(at + 4 * M * channels, 1);
                 if constexpr (F == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(at));
