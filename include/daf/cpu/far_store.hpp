@@ -19,20 +19,43 @@ bool far_aligned(const T* at) {
     return reinterpret_cast<std::uintptr_t>(at) % sizeof(Packet<T>) == 0;
 }
 
+namespace detail {
+
+template <class T, class P>
+void stream(T* at, const P& value) = delete;  // no such instruction
+#if defined(__AVX512F__)
+inline void stream(float* at, __m512 value) {
+    _mm512_stream_ps(at, value);
+}
+inline void stream(double* at, __m512d value) {
+    _mm512_stream_pd(at, value);
+}
+#elif defined(__AVX__)
+inline void stream(float* at, __m256 value) {
+    _mm256_stream_ps(at, value);
+}
+inline void stream(double* at, __m256d value) {
+    _mm256_stream_pd(at, value);
+}
+#elif defined(__SSE2__)
+inline void stream(float* at, __m128 value) {
+    _mm_stream_ps(at, value);
+}
+inline void stream(double* at, __m128d value) {
+    _mm_stream_pd(at, value);
+}
+#endif
+
+}  // namespace detail
+
 /// *at = value, where that is aligned to packets. Other threads see it after finish_far_stores() on the one that stored.
 template <class P, class T>
 inline void store_far(T* at, const P& value) {
-#if defined(__AVX512F__)
-    if constexpr (std::is_same_v<P, __m512>) return _mm512_stream_ps(at, value);
-    if constexpr (std::is_same_v<P, __m512d>) return _mm512_stream_pd(at, value);
-#elif defined(__AVX__)
-    if constexpr (std::is_same_v<P, __m256>) return _mm256_stream_ps(at, value);
-    if constexpr (std::is_same_v<P, __m256d>) return _mm256_stream_pd(at, value);
-#elif defined(__SSE2__)
-    if constexpr (std::is_same_v<P, __m128>) return _mm_stream_ps(at, value);
-    if constexpr (std::is_same_v<P, __m128d>) return _mm_stream_pd(at, value);
-#endif
-    packet::pstoreu(at, value);
+    if constexpr (requires { detail::stream(at, value); }) {
+        detail::stream(at, value);
+    } else {
+        packet::pstoreu(at, value);
+    }
 }
 inline void finish_far_stores() {
 #if defined(__SSE2__)
