@@ -1,5 +1,5 @@
 #pragma once
-// A preset's type on a GPU. Included by gpu_network_NAME.cu alone.
+// A preset's type on a GPU. Included by gpu_networks.cu alone.
 #include <daf/daf.cuh>
 
 #include "network/compiled_bench.hpp"
