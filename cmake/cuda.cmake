@@ -54,7 +54,7 @@ if(PROJECT_IS_TOP_LEVEL AND (DAF_BUILD_TESTS OR DAF_BUILD_EXAMPLES))
         set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
     endif()
     enable_language(CUDA)
-    # The host's side of our own programs launches, which -O1 does as well in a third of the time. nvcc hands its own -O to the
+    # The host's side of our own programs launches, which -O1 does as well and compiles sooner. nvcc hands its own -O to the
     # host's compiler behind what -Xcompiler says, so it is this one that counts; device code is optimised whatever it says.
     string(REPLACE "-O3" "-O1" CMAKE_CUDA_FLAGS_RELEASE "${CMAKE_CUDA_FLAGS_RELEASE}")
     set(DAF_CUDA_LANGUAGE ON)
