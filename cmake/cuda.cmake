@@ -56,6 +56,8 @@ if(PROJECT_IS_TOP_LEVEL AND (DAF_BUILD_TESTS OR DAF_BUILD_EXAMPLES))
     enable_language(CUDA)
     # The host's side of our own programs launches, which -O1 does as well and compiles sooner. nvcc hands its own -O to the
     # host's compiler behind what -Xcompiler says, so it is this one that counts; device code is optimised whatever it says.
-    string(REPLACE "-O3" "-O1" CMAKE_CUDA_FLAGS_RELEASE "${CMAKE_CUDA_FLAGS_RELEASE}")
+    if(CMAKE_CUDA_FLAGS_RELEASE STREQUAL "-O3 -DNDEBUG")  # CMake's own
+        set(CMAKE_CUDA_FLAGS_RELEASE "-O1 -DNDEBUG")
+    endif()
     set(DAF_CUDA_LANGUAGE ON)
 endif()

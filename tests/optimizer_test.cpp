@@ -120,4 +120,9 @@ TEST_CASE("an update allocates nothing, and refuses missing slabs") {
                          daf::ArgumentError);
     CHECK_THROWS_WITH_AS(daf::update(cpu, adam, slabs.call(0)), "optimizer: steps count from 1",
                          daf::ArgumentError);
+    const double sum = 0;
+    call = slabs.call(1);
+    call.before = &sum;
+    CHECK_THROWS_WITH_AS(daf::update(cpu, adam, call), "optimizer: before and heeds_before go together",
+                         daf::ArgumentError);
 }

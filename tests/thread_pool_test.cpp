@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <array>
+#include <chrono>
 #include <daf/cpu/context.hpp>
 #include <numeric>
 #include <set>
@@ -19,6 +21,34 @@ TEST_CASE("every chunk runs once, whatever the number of threads and chunks") {
                 for (const auto& n : runs) REQUIRE(n == 1);
             }
         }
+    }
+}
+
+TEST_CASE("a worker that takes long is waited for") {
+    daf::Cpu cpu(daf::Threads{2});
+    std::atomic<bool> begun{false}, done{false};
+    cpu.parallel(2, [&](Index, int worker) {
+        if (worker == 0) {
+            while (!begun) std::this_thread::yield();
+            return;
+        }
+        begun = true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));  // longer than anybody waits awake
+        done = true;
+    });
+    CHECK(done);
+}
+
+TEST_CASE("rounds may follow one another at once") {
+    for (const int threads : {2, 8}) {
+        daf::Cpu cpu(daf::Threads{threads});
+        Index sum = 0;
+        for (Index round = 0; round < 20000; ++round) {
+            std::array<Index, 5> chunks{};
+            cpu.parallel(5, [&](Index chunk) { chunks[static_cast<std::size_t>(chunk)] = round + chunk; });
+            sum += std::accumulate(chunks.begin(), chunks.end(), Index{0}) - 5 * round;
+        }
+        CHECK(sum == 20000 * 10);
     }
 }
 

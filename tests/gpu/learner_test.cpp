@@ -101,7 +101,8 @@ TEST_CASE("activations in bf16 halve the memory of activations, and parameters a
 }
 
 TEST_CASE(
-    "a step behind one whose loss is not finite moves nothing either, until the host has been given that "
+    "a step behind one whose loss is not finite leaves the weights alone too, until the host has been given "
+    "that "
     "loss") {
     HostGpu gpu;
     daf_test::check_refused_steps(gpu);

@@ -241,7 +241,8 @@ TEST_CASE("ranks that share a batch draw the masks of the whole batch") {
 }
 
 TEST_CASE(
-    "a step behind one whose loss is not finite moves nothing either, until the host has been given that "
+    "a step behind one whose loss is not finite leaves the weights alone too, until the host has been given "
+    "that "
     "loss") {
     daf::Cpu cpu(daf::Threads{2});
     daf_test::check_refused_steps(cpu);

@@ -47,7 +47,7 @@ struct OutputFinish {
     Finish kind = Finish::overwrite;
     const T* bias = nullptr;
     /// Overwrites what leaves the caches before it is read (far_store.hpp); not every algorithm makes use of that.
-    bool far = false;
+    bool past_caches = false;
 };
 
 /// What a pass does with its output, besides writing it: called with pixels [first, first + pixels) of the batch when

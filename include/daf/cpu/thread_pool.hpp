@@ -29,7 +29,7 @@ class ThreadPool {
 
         /// Returns once nobody works on it any more; chunks that nobody has begun are dropped.
         void drop() {
-            if (pool_ != nullptr) pool_->leave(*this);
+            if (pool_ != nullptr) pool_->forget(*this);
         }
 
       private:
@@ -46,6 +46,8 @@ class ThreadPool {
 
     /// threads: how many work at once, the caller among them. Throws Error where the system has no more to give.
     explicit ThreadPool(int threads) {
+        // Where threads share a core, whoever waits gives way at once.
+        if (static_cast<unsigned>(threads) > std::thread::hardware_concurrency()) pauses_ = 0;
         try {
             for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
         } catch (const std::system_error& refused) {
@@ -149,15 +151,15 @@ class ThreadPool {
         return me == caller_ ? 0 : -1;
     }
 
-    /// Waits for what mostly comes within microseconds, for that sleeping and waking takes longer: until done(), but not for
-    /// long. Whether it came.
+    /// Waits awake until done(), but not for long: it mostly comes within microseconds, and to sleep and wake takes longer.
+    /// Whether it came.
     template <class Done>
-    static bool spin(const Done& done) {
-        for (int i = 0; i < 1000; ++i) {
+    bool spin(const Done& done) const {
+        for (int i = 0; i < pauses_; ++i) {
             if (done()) return true;
             relax();
         }
-        for (int i = 0; i < 200; ++i) {  // there may be more threads than cores
+        for (int i = 0; i < 200; ++i) {
             if (done()) return true;
             std::this_thread::yield();
         }
@@ -215,7 +217,7 @@ class ThreadPool {
     }
 
     /// Drops what is left of `work`, waits for the workers that are in it and forgets it.
-    void leave(Background& work) {
+    void forget(Background& work) {
         std::unique_lock lock(mutex_);
         work.next_ = work.chunks_;
         background_left_.store(false, std::memory_order_relaxed);
@@ -259,6 +261,7 @@ class ThreadPool {
     }
 
     std::vector<std::thread> workers_;
+    int pauses_ = 1000;  // some 25 us
     std::mutex mutex_;
     std::condition_variable wake_;
     std::condition_variable done_;  // of the background work

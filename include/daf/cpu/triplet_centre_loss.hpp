@@ -103,10 +103,10 @@ struct Kernel<TripletCentreLoss<S, K>, Cpu> {
     template <class Call>
     static void compare(const Call& call, Range samples) {
         Comparison found[tile];
-        constexpr Index whole = K / centres_together * centres_together;
-        for (Index j = 0; j < whole; j += centres_together)
+        constexpr int rest = K % centres_together;
+        for (Index j = 0; j < K - rest; j += centres_together)
             compare_with<centres_together>(call, samples, j, found);
-        for (Index j = whole; j < K; ++j) compare_with<1>(call, samples, j, found);
+        if constexpr (rest > 0) compare_with<rest>(call, samples, K - rest, found);
         for (Index i = samples.first; i < samples.last; ++i) {
             const Comparison& sample = found[i - samples.first];
             const double hinge = sample.own + call.op.margin - sample.nearest;

@@ -51,8 +51,10 @@ class WinogradBackward {
             turn_weights(ctx, weight, size_.in, size_.features, turned);
             if (!tiling_.by_panels) weights_.transform(ctx, turned, transformed);
         }
-        const bool far = size_.x_size() * tiling_.count * static_cast<Index>(sizeof(T)) > far_map_bytes;
-        const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr, far};
+        const bool past_caches =
+            !accumulate && size_.x_size() * tiling_.count * static_cast<Index>(sizeof(T)) > far_map_bytes;
+        const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr,
+                                     past_caches};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* x_tiles = blocks.of(owner);
             T* packed = x_tiles + x_.size();

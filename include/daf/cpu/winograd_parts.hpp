@@ -89,7 +89,7 @@ class WinogradTiles {
                 T* maps) const {
         const Index map_row = tiling_.width * channels_;
         T* corner = maps + (strip.image * tiling_.height + strip.first_row) * map_row;
-        const bool far = finish.far && channels_ % lanes<T> == 0 && far_aligned(maps);
+        const bool past_caches = finish.past_caches && channels_ % lanes<T> == 0 && takes_far_stores(maps);
         with_tile(tiling_.tile, [&](auto m) {
             for_each_tile(s, [&](Index row, Index column, Index tile) {
                 const winograd::OutputTile<T> to{corner + m * (row * map_row + column * channels_),
@@ -97,7 +97,7 @@ class WinogradTiles {
                                                  std::min<Index>(m, strip.pixel_rows - m * row),
                                                  std::min<Index>(m, tiling_.width - m * column),
                                                  finish.bias,
-                                                 far};
+                                                 past_caches};
                 const T* from = tiles + tile * row_;
                 switch (finish.kind) {
                     case Finish::overwrite:
@@ -109,7 +109,7 @@ class WinogradTiles {
                 }
             });
         });
-        if (far) finish_far_stores();
+        if (past_caches) finish_far_stores();
     }
 
   private:

@@ -112,8 +112,8 @@ struct OutputTile {
     T* y;
     Index row;  // elements from a row of the map to the next
     Index rows, columns;
-    const T* bias;  // for Finish::bias_relu
-    bool far;       // for Finish::overwrite of whole, aligned packets: past the caches
+    const T* bias;     // for Finish::bias_relu
+    bool past_caches;  // for Finish::overwrite: where takes_far_stores() says so
 };
 
 namespace detail {
@@ -130,7 +130,7 @@ template <int M, Finish F, bool Whole, class T>
             [&](T* at, Index row, Index column, P value) {
                 if (!Whole && (row >= tile.rows || column >= tile.columns)) return;
                 if constexpr (Whole && F == Finish::overwrite && packet_size<P> == lanes<T>) {
-                    if (tile.far) return store_far(at, value);
+                    if (tile.past_caches) return store_far(at, value);
                 }
                 // A store that misses the caches waits for its line: ask for a later tile's now.
                 if constexpr (Whole) __builtin_prefetch(at + 4 * M * channels, 1);

@@ -67,7 +67,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
 
     static constexpr gpu::SumSize sum_size(Index count) { return {count * Op::Output::area, Features}; }
     /// The training pass's convolution: in bf16 with its statistics, where the backend can. They are sums of squares in float,
-    /// which lose digits where a mean is far from zero; with bf16's 8 bits z has lost more there, but floats would not have.
+    /// which lose digits where a mean is far from zero, as z does where it is rounded to bf16. Of floats only the sums would.
     template <class T>
     static gpu::ConvolutionTask forward_task(const Backend& ctx, Index count) {
         if constexpr (std::is_same_v<T, bf16>) {

@@ -64,7 +64,8 @@ class Learner {
 
     /// One step of training on a batch of at most the largest size. first_sample: the position of its first image among
     /// all that this step number draws random numbers for. A step whose loss is not finite leaves what the optimizer moves
-    /// as it was, and so does one that was queued before the host had been given that loss.
+    /// as it was, and so does one that was queued before the host had been given that loss. Running figures move even so, and
+    /// under Eq 12 the centres: go on from a checkpoint.
     /// Throws ArgumentError for an impossible batch or label, and then has changed nothing; Error while a queued step is
     /// not finished.
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {

@@ -80,10 +80,11 @@ struct UpdateCall {
     std::uint32_t step = 1;  // counts from 1
 
     // In the backend's memory, read when the kernel runs; for work that is recorded once and run many times.
-    const UpdateScale* scale = nullptr;           // if given, in place of step and learning rate
-    const double* if_finite = nullptr;            // if given, nothing changes unless it is a finite number
-    const double* before = nullptr;               // if given, that goes for this number too,
-    const std::uint32_t* heeds_before = nullptr;  // unless 0 stands here
+    const UpdateScale* scale = nullptr;  // if given, in place of step and learning rate
+    const double* if_finite = nullptr;   // if given, nothing changes unless it is a finite number
+    // If given: nothing changes unless *before is a finite number or *heeds_before is 0.
+    const double* before = nullptr;
+    const std::uint32_t* heeds_before = nullptr;
 
     Index size() const { return decayed + undecayed; }
     /// For who can read the memory of `scale`.
@@ -98,7 +99,7 @@ struct UpdateCall {
     }
 };
 
-/// One step of an optimizer over a slab. Throws ArgumentError for a missing slab or a step of 0.
+/// One step of an optimizer over a slab. Throws ArgumentError for a missing slab or number, or a step of 0.
 template <class Backend, class T>
 void update(Backend& ctx, const Optimizer& optimizer, const UpdateCall<T>& call) {
     std::visit(
@@ -112,6 +113,8 @@ void update(Backend& ctx, const Optimizer& optimizer, const UpdateCall<T>& call)
                     detail::throw_argument("optimizer",
                                            "parameters, gradients or moments are null: bind them");
                 }
+                if ((call.before == nullptr) != (call.heeds_before == nullptr))
+                    detail::throw_argument("optimizer", "before and heeds_before go together");
                 if (call.scale == nullptr && call.step < 1)
                     detail::throw_argument("optimizer", "steps count from 1");
                 Kernel<Chosen, Backend>::update(ctx, chosen, call);

@@ -314,7 +314,8 @@ TEST_CASE("after a loss that is not finite parameters stay, and the first operat
 }
 
 TEST_CASE(
-    "a step behind one whose loss is not finite moves nothing either, until the host has been given that "
+    "a step behind one whose loss is not finite leaves the weights alone too, until the host has been given "
+    "that "
     "loss") {
     daf::Gpu gpu;
     const auto recorded = runtime_figures().recordings_launched;

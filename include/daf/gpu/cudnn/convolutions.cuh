@@ -38,6 +38,8 @@ inline Plan plan_of(const Target& target, const ConvolutionTask& task, cudnnData
                     const CudnnChoice& choice) {
     try {
         return make_plan(target, pass_graph(task.pass, task.size, task.batch, type), type, choice);
+    } catch (const NoEngineError& error) {
+        throw NoEngineError(described(task, type) + ": " + error.what());
     } catch (const CudnnError& error) {
         throw CudnnError(described(task, type) + ": " + error.what());
     }
@@ -121,7 +123,7 @@ class Convolutions {
         try {
             plan(task, type, choice);
             return true;
-        } catch (const CudnnError&) {
+        } catch (const NoEngineError&) {
             refused_.insert(key);
             return false;
         }

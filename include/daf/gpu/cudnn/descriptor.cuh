@@ -18,6 +18,11 @@ class CudnnError : public Error {
   public:
     using Error::Error;
 };
+/// No engine of cuDNN's does what is asked as it may be done.
+class NoEngineError : public CudnnError {
+  public:
+    using CudnnError::CudnnError;
+};
 
 namespace gpu::cudnn {
 

@@ -103,7 +103,7 @@ struct Plan {
     Index workspace;  // bytes
 };
 
-/// The first plan of those that cuDNN recommends that the choice allows. Throws CudnnError where there is none.
+/// The first plan of those that cuDNN recommends that the choice allows. Throws NoEngineError where there is none.
 inline Plan make_plan(const Target& target, const Operations& operations, cudnnDataType_t type,
                       const CudnnChoice& choice) {
     const Descriptor graph = target.graph(operations);
@@ -130,10 +130,10 @@ inline Plan make_plan(const Target& target, const Operations& operations, cudnnD
             }
         }
     }
-    throw CudnnError("no engine fits: cuDNN offers " + std::to_string(offered) + ", of which " +
-                     std::to_string(not_allowed) + " are not deterministic or round floats to TF32, and " +
-                     std::to_string(too_large) + " want more workspace than " +
-                     std::to_string(choice.most_workspace) + " bytes" + last);
+    throw NoEngineError("no engine fits: cuDNN offers " + std::to_string(offered) + ", of which " +
+                        std::to_string(not_allowed) + " are not deterministic or round floats to TF32, and " +
+                        std::to_string(too_large) + " want more workspace than " +
+                        std::to_string(choice.most_workspace) + " bytes" + last);
 }
 
 /// Pointers for a plan's tensors.
