@@ -45,9 +45,9 @@ struct ConvolutionCost {
         return bytes > most_near ? for_far_weight : for_near_weight;
     }
     constexpr double winograd(Index tile) const {
-        const double points = static_cast<double>((tile + 2) * (tile + 2));
-        const double tiles =
-            static_cast<double>(count * ((size.height + tile - 1) / tile) * ((size.width + tile - 1) / tile));
+        const Index down = (size.height + tile - 1) / tile, across = (size.width + tile - 1) / tile;
+        const auto points = static_cast<double>((tile + 2) * (tile + 2));
+        const auto tiles = static_cast<double>(count * down * across);
         const double values_per_product =
             static_cast<double>(size.in + size.features) / static_cast<double>(size.in * size.features);
         const double weight =

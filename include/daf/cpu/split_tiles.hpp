@@ -209,7 +209,8 @@ inline bool matrix_tiles_granted() {
 
 class MatrixTiles {
   public:
-    MatrixTiles() {}  // not trivial, as with tiles: a scope is a use
+    // Not trivial, as with tiles: a scope is a use.
+    MatrixTiles() {}  // NOLINT(modernize-use-equals-default)
 };
 
 class TileBlock {
