@@ -231,7 +231,7 @@ TEST_CASE("a bias is added, and numbers are rounded, by packs") {
         WatchedGpu gpu;
         std::copy(numbers.begin(), numbers.end(), from + shift);
         daf::gpu::convert(gpu, 11, from + shift, daf::gpu::Slopes<daf::bf16>{to + shift, false});
-        for (std::size_t i = 0; i < 11; ++i) CHECK(to[i + shift].bits() == daf::bf16(numbers[i]).bits());
+        for (std::size_t i = 0; i < 11; ++i) CHECK((to + shift)[i].bits() == daf::bf16(numbers[i]).bits());
         CHECK(gpu.widths == Widths{shift == 0 ? 8 : 1});
     }
 }
