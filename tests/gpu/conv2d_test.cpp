@@ -11,7 +11,7 @@ using daf_test::conform_on_fibers;
 
 TEST_CASE("the kernels around a convolution keep every promise") {
     conform_on_fibers<Conv2d<Shape<5, 7, 3>, 4>>({}, daf_test::few_batches_of_products());
-    conform_on_fibers<Conv2d<Shape<4, 3, 1>, 16>>({}, daf_test::few_batches_of_products());
+    conform_on_fibers<Conv2d<Shape<4, 3, 6>, 16>>({}, daf_test::few_batches_of_products());
     // Weights that fill more than one square, and none of them whole.
     conform_on_fibers<Conv2d<Shape<3, 3, 5>, 37>>({}, daf_test::few_batches_of_products());
 }
@@ -21,6 +21,17 @@ TEST_CASE("kernel sizes, strides and a bias keep every promise") {
     conform_on_fibers<Conv2d<Shape<8, 6, 3>, 17, 3, 2, Bias::per_channel>>(
         {}, daf_test::few_batches_of_products());
     conform_on_fibers<Conv2d<Shape<7, 9, 2>, 4, 5, 2>>({}, daf_test::few_batches_of_products());
+}
+
+TEST_CASE("convolutions of few channels, which are kernels of ours, keep every promise") {
+    const auto promise = daf_test::few_batches_of_products();
+    conform_on_fibers<Conv2d<Shape<4, 3, 1>, 16>>({}, promise);
+    conform_on_fibers<Conv2d<Shape<5, 4, 1>, 7, 3, 2, Bias::per_channel>>({}, promise);
+    conform_on_fibers<Conv2d<Shape<6, 7, 4>, 16, 1, 2>>({}, promise);
+    // More features than a block has threads; more rows than a chunk.
+    conform_on_fibers<Conv2d<Shape<3, 2, 1>, 259>>({}, promise);
+    static_assert(daf::gpu::DirectConvolution<Conv2d<Shape<40, 30, 1>, 8>, float>::chunks(7) > 10);
+    conform_on_fibers<Conv2d<Shape<40, 30, 1>, 8>>({}, promise);
 }
 
 TEST_CASE("an accumulated gradient takes no more memory than a few images") {

@@ -11,7 +11,10 @@ TEST_CASE("the kernels around a convolution with BN and ReLU keep every promise"
     const daf_test::Promise promise = daf_test::of_products_before_relu(daf_test::few_batches());
     conform_on_fibers<ConvBnRelu<Shape<5, 7, 3>, 4>>({}, promise);
     conform_on_fibers<ConvBnRelu<Shape<3, 3, 5>, 37>>({}, promise);
+    conform_on_fibers<ConvBnRelu<Shape<4, 5, 6>, 8>>({}, promise);
+    // Few channels: the convolution is a kernel of ours too.
     conform_on_fibers<ConvBnRelu<Shape<8, 9, 1>, 8>>({}, promise);
+    conform_on_fibers<ConvBnRelu<Shape<6, 5, 1>, 24>>({}, promise);
 }
 
 TEST_CASE("inference by folded weights is inference by running figures") {

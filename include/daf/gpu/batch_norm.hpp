@@ -20,21 +20,21 @@ struct Kernel<BatchNorm<S>, Backend> {
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         const auto& p = call.params;
         auto frame = ctx.scratch();
-        Wide<T>* slope = frame.template take<Wide<T>>(channels);
-        gpu::ChannelAffine<Wide<T>> affine{};
+        gpu::ChannelAffine<Wide<T>> affine{nullptr, nullptr, p.weight.data(), p.bias.data()};
         if constexpr (M == Mode::train) {
             require_variance(Op::Header::name, call.count() * S::area);
+            affine.centre = call.saved.mean.data();
+            affine.inverse_std = call.saved.inverse_std.data();
             gpu::find_moments(ctx, channels, call.x.data(),
                               gpu::KeepMoments<Wide<T>>{call.count() * S::area, Op::eps, Op::momentum,
                                                         call.saved.mean.data(), call.saved.inverse_std.data(),
                                                         p.running_mean.data(), p.running_var.data()});
-            affine = gpu::saved_normalisation<Backend, Wide<T>>(ctx, channels, call.saved.mean.data(),
-                                                                call.saved.inverse_std.data(),
-                                                                p.weight.data(), p.bias.data(), slope);
         } else {
-            affine = gpu::running_normalisation<Backend, Wide<T>>(ctx, channels, p.running_mean.data(),
-                                                                  p.running_var.data(), Op::eps,
-                                                                  p.weight.data(), p.bias.data(), slope);
+            Wide<T>* inverse_std = frame.template take<Wide<T>>(channels);
+            gpu::for_each(ctx, channels,
+                          gpu::InverseOfRunning<Wide<T>>{p.running_var.data(), Op::eps, inverse_std});
+            affine.centre = p.running_mean.data();
+            affine.inverse_std = inverse_std;
         }
         gpu::normalise(ctx, size_of(call.count()), affine, gpu::Rectify::no, call.x.data(), call.y.data());
     }

@@ -3,7 +3,7 @@
 // map is rows (pixels of all images) of `channels` elements. Rows are shared out in chunks whose number follows from the
 // sizes alone; what chunks found is joined in a fixed order, so that the bits are the same every time.
 #include <daf/core/scratch.hpp>
-#include <daf/gpu/grid.hpp>
+#include <daf/gpu/column_sums.hpp>
 
 namespace daf::gpu {
 
@@ -22,10 +22,13 @@ struct Terms {
 struct SumSize {
     Index rows, channels;
 
-    /// About 4096 elements a chunk, as long as that makes no more than 1024 of them.
+    /// About 4096 elements a chunk, but no more chunks than fill a GPU, and of wide maps fewer: what chunks found is written
+    /// and read once more.
     constexpr Index chunks() const {
-        const Index wanted = (rows * channels + 4095) / 4096;
-        return wanted < 1024 ? wanted : 1024;
+        const Index wanted = (rows * channels + 4095) / 4096,
+                    of_channels = (131072 + channels - 1) / channels;
+        const Index most = of_channels < 1024 ? of_channels : 1024;
+        return wanted < most ? wanted : most;
     }
     constexpr Index scratch_bytes() const { return scratch_size<Terms>(chunks() * channels); }
 };
@@ -75,30 +78,6 @@ struct SumChunks {
     }
 };
 
-/// finish(channel, the sum over all chunks), on one thread a channel: a warp a channel adds.
-template <class Finish>
-struct JoinChunks {
-    static constexpr unsigned threads = 128;
-    static constexpr Index channels_per_block = threads / warp_size;
-    using Shared = NothingShared;
-
-    Index chunks, channels;
-    const Terms* partial;
-    Finish finish;
-
-    template <BlockContext B>
-    DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
-        const Index channel = block.block() * channels_per_block + warp_of(block);
-        if (channel >= channels) return;  // the whole warp, and the block has no barrier
-        Terms sum{0, 0};
-        for (Index chunk = lane_of(block); chunk < chunks; chunk += warp_size) {
-            sum += partial[chunk * channels + channel];
-        }
-        sum = {warp_sum(block, sum.first), warp_sum(block, sum.second)};
-        if (lane_of(block) == 0) finish(channel, sum);
-    }
-};
-
 /// finish(channel, the sum over all rows of what `term` adds). `wide` says whether what it reads is aligned(). Takes
 /// size.scratch_bytes() from the context.
 template <class T, GridBackend Backend, class Term, class Finish>
@@ -111,9 +90,7 @@ void sum_over_rows(Backend& ctx, SumSize size, bool wide, const Term& term, cons
     } else {
         ctx.launch(chunks, SumChunks<Term, 1>{size, term, partial});
     }
-    using Join = JoinChunks<Finish>;
-    constexpr Index per_block = Join::channels_per_block;
-    ctx.launch((size.channels + per_block - 1) / per_block, Join{chunks, size.channels, partial, finish});
+    add_columns<Terms, 32>(ctx, chunks, size.channels, ColumnElement<Terms>{partial, size.channels}, finish);
 }
 
 template <class T>

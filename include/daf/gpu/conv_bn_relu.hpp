@@ -1,6 +1,6 @@
 #pragma once
 #include <daf/core/prepared.hpp>
-#include <daf/gpu/convolution.hpp>
+#include <daf/gpu/convolution_backward.hpp>
 #include <daf/gpu/normalisation.hpp>
 #include <daf/ops/conv_bn_relu.hpp>
 
@@ -8,50 +8,73 @@ namespace daf {
 
 namespace gpu {
 
-/// bias = offset - centre * slope: what a normalisation adds when its slope has gone into the weights before it.
-template <class T>
-struct FoldedBias {
-    ChannelAffine<Wide<T>> affine;
-    T* bias;
+/// A normalisation by running figures as a factor and a term for each channel: slope = weight / std, bias = offset - mean * slope.
+template <class T, class B>
+struct FoldNormalisation {
+    const T *mean, *var, *weight, *offset;
+    double eps;
+    T* slope;
+    B* bias;
+
     DAF_HOST_DEVICE void operator()(Index c) const {
-        bias[c] = static_cast<T>(affine.offset[c] - affine.centre[c] * affine.slope[c]);
+        const double inverse_std = 1 / std::sqrt(static_cast<double>(var[c]) + eps);
+        slope[c] = static_cast<T>(static_cast<double>(weight[c]) * inverse_std);
+        bias[c] = static_cast<B>(offset[c] - mean[c] * slope[c]);
     }
 };
 
-/// A convolution with a bias and a ReLU: what is left of ConvBnRelu when its normalisation goes by running figures, a
-/// factor and a term for each channel. In bf16 the bias is of bf16 too: for a float one cuDNN compiles an engine of its own.
-template <class T>
-struct FoldedConvolution {
-    ConvolutionSize size;
-    T *weights, *bias;
-    Wide<T>* slope;
+/// A convolution with a bias and a ReLU: what is left of ConvBnRelu when its normalisation goes by running figures.
+/// Cudnn's has the factors in the weights. In bf16 its bias is of bf16 too: for a float one cuDNN compiles an engine of its own.
+template <class Op, class T>
+class FoldedConvolution {
+    using Number = Wide<T>;
+    static constexpr ConvolutionSize size = convolution_size<Op>();
+    static constexpr bool direct = is_direct(size);
+    using Weight = std::conditional_t<direct, Number, T>;
 
-    static constexpr Index bytes(const ConvolutionSize& size) {
-        return scratch_size<T>(size.weights()) + scratch_size<T>(size.features) +
-               scratch_size<Wide<T>>(size.features);
-    }
-    static FoldedConvolution in(const ConvolutionSize& size, std::byte* memory) {
-        std::byte* bias = memory + scratch_size<T>(size.weights());
-        std::byte* slope = bias + scratch_size<T>(size.features);
-        return {size, reinterpret_cast<T*>(memory), reinterpret_cast<T*>(bias),
-                reinterpret_cast<Wide<T>*>(slope)};
-    }
-    static ConvolutionTask task(const char* op, const ConvolutionSize& size, Index count) {
-        return {op, Pass::forward_bias_relu, size, count};
+  public:
+    static constexpr Index bytes = scratch_size<Weight>(size.weights()) +
+                                   scratch_size<Weight>(size.features) + scratch_size<Number>(size.features);
+
+    /// In `memory`, of `bytes`.
+    explicit FoldedConvolution(std::byte* memory)
+        : weights_(reinterpret_cast<Weight*>(memory)),
+          bias_(reinterpret_cast<Weight*>(memory + scratch_size<Weight>(size.weights()))),
+          slope_(reinterpret_cast<Number*>(memory + bytes - scratch_size<Number>(size.features))) {}
+
+    template <ConvolvingBackend Backend>
+    static Index scratch_bytes(const Backend& ctx, Index count) {
+        if constexpr (direct) return 0;
+        return ctx.template convolution_bytes<T>(task(count));
     }
 
     template <class Bn, GridBackend Backend, class Params>
     void fold(Backend& ctx, const Params& p) const {
-        const ChannelAffine<Wide<T>> affine = running_normalisation<Backend, Wide<T>>(
-            ctx, size.features, p.running_mean.data(), p.running_var.data(), Bn::eps, p.gamma.data(),
-            p.beta.data(), slope);
-        turn_weights<Backend, T>(ctx, size, p.weight.data(), slope, weights);
-        for_each(ctx, size.features, FoldedBias<T>{affine, bias});
+        for_each(ctx, size.features,
+                 FoldNormalisation<Number, Weight>{p.running_mean.data(), p.running_var.data(),
+                                                   p.gamma.data(), p.beta.data(), Bn::eps, slope_, bias_});
+        if constexpr (direct) {
+            ctx.copy(weights_, p.weight.data(), size.weights());
+        } else {
+            turn_weights<Backend, T>(ctx, size, p.weight.data(), slope_, weights_);
+        }
     }
     template <ConvolvingBackend Backend>
-    void run(Backend& ctx, const char* op, const T* x, T* y, Index count) const {
-        ctx.template convolve<T>(task(op, size, count), {x, weights, y, bias});
+    void run(Backend& ctx, const T* x, T* y, Index count) const {
+        if constexpr (direct) {
+            DirectConvolution<Op, T>::forward(ctx, x, weights_, slope_, bias_, true, y, count);
+        } else {
+            ctx.template convolve<T>(task(count), {x, weights_, y, bias_});
+        }
     }
+
+  private:
+    static ConvolutionTask task(Index count) {
+        return {Op::Header::name, Pass::forward_bias_relu, size, count};
+    }
+
+    Weight *weights_, *bias_;
+    Number* slope_;
 };
 
 }  // namespace gpu
@@ -62,8 +85,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     using Bn = typename Op::Normalisation;
     static constexpr gpu::ConvolutionSize size = gpu::convolution_size<Op>();
     static constexpr const char* name = Op::Header::name;
+    static constexpr bool direct = gpu::is_direct(size);
     template <class T>
-    using Folded = gpu::FoldedConvolution<T>;
+    using Folded = gpu::FoldedConvolution<Op, T>;
 
     static constexpr gpu::SumSize sum_size(Index count) { return {count * Op::Output::area, Features}; }
     /// The training pass's convolution: in bf16 with its statistics, where the backend can. They are sums of squares in float,
@@ -80,14 +104,11 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     template <class T>
     static Index scratch_bytes(const Backend& ctx, Index count) {
         const Index training = scratch_size<float>(2 * Features) +
-                               std::max(scratch_size<T>(size.weights()) +
-                                            ctx.template convolution_bytes<T>(forward_task<T>(ctx, count)),
-                                        sum_size(count).scratch_bytes() + scratch_size<Wide<T>>(Features));
-        const Index inference =
-            Folded<T>::bytes(size) + ctx.template convolution_bytes<T>(Folded<T>::task(name, size, count));
+                               std::max(convolution_bytes<T>(ctx, count), sum_size(count).scratch_bytes());
+        const Index inference = Folded<T>::bytes + Folded<T>::scratch_bytes(ctx, count);
         const Index backward = scratch_size<T>(count * size.y_size()) +
                                std::max(gpu::gradient_scratch_bytes<T>(sum_size(count)),
-                                        gpu::ConvolutionBackward<T>(name, size, count).scratch_bytes(ctx));
+                                        gpu::ConvolutionBackward<Op, T>(count).scratch_bytes(ctx));
         return std::max({training, inference, backward});
     }
 
@@ -98,9 +119,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
             train(ctx, call);
         } else {
             auto frame = ctx.scratch();
-            const auto folded = Folded<T>::in(size, frame.template take<std::byte>(Folded<T>::bytes(size)));
+            const Folded<T> folded(frame.template take<std::byte>(Folded<T>::bytes));
             folded.template fold<Bn>(ctx, call.params);
-            folded.run(ctx, name, call.x.data(), call.y.data(), call.count());
+            folded.run(ctx, call.x.data(), call.y.data(), call.count());
         }
     }
 
@@ -117,7 +138,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
                 call.params.beta.data(), call.dparams.gamma.data(), call.dparams.beta.data());
             gradient.apply(ctx, {dz, false});
         }
-        gpu::ConvolutionBackward<T>(name, size, call.count())
+        gpu::ConvolutionBackward<Op, T>(call.count())
             .run(ctx, call.x.data(), call.params.weight.data(), dz, gpu::slopes_of(call.dx),
                  call.dparams.weight.data());
     }
@@ -129,56 +150,74 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         using Space = typename Backend::Space;
 
         Prepared(Backend& ctx, Op, const ParametersOf<Op, const Wide<T>, Space>& p, Index)
-            : memory_(ctx.allocate(Folded<T>::bytes(size))) {
-            folded().template fold<Bn>(ctx, p);
+            : memory_(ctx.allocate(Folded<T>::bytes)) {
+            Folded<T>(memory_.data()).template fold<Bn>(ctx, p);
         }
 
         Index scratch_bytes(const Backend& ctx, Index count) const {
-            return ctx.template convolution_bytes<T>(Folded<T>::task(name, size, count));
+            return Folded<T>::scratch_bytes(ctx, count);
         }
         void forward(Backend& ctx, Batch<In, const T, Space> x,
                      Batch<typename Op::Output, T, Space> y) const {
-            folded().run(ctx, name, x.data(), y.data(), x.count());
+            Folded<T>(memory_.data()).run(ctx, x.data(), y.data(), x.count());
         }
 
       private:
-        Folded<T> folded() const { return Folded<T>::in(size, memory_.data()); }
         typename Backend::Memory memory_;
     };
 
   private:
+    /// Scratch of the training pass's convolution.
+    template <class T>
+    static Index convolution_bytes(const Backend& ctx, Index count) {
+        if constexpr (direct) return 0;
+        return scratch_size<T>(size.weights()) +
+               ctx.template convolution_bytes<T>(forward_task<T>(ctx, count));
+    }
+
     template <class Call>
     static void train(Backend& ctx, const Call& call) {
         using T = typename decltype(call.y)::Element;
         const auto& p = call.params;
         const auto& saved = call.saved;
+        const Index count = call.count();
         T* z = saved.z.data();
         auto frame = ctx.scratch();
         float* sums = frame.template take<float>(2 * Features);
-        const gpu::ConvolutionTask task = forward_task<T>(ctx, call.count());
-        const bool fused = task.pass == gpu::Pass::forward_statistics;
-        if (fused) ctx.zero(sums, 2 * Features);
-        {
-            auto weights = ctx.scratch();
-            T* turned = weights.template take<T>(size.weights());
-            gpu::turn_weights<Backend, T>(ctx, size, p.weight.data(), nullptr, turned);
-            ctx.template convolve<T>(task, {call.x.data(), turned, z, nullptr, sums, sums + Features});
-        }
-        const gpu::KeepMoments<Wide<T>> keep{sum_size(call.count()).rows,
+        const bool fused = convolve(ctx, call.x.data(), p.weight.data(), z, sums, count);
+        const gpu::KeepMoments<Wide<T>> keep{sum_size(count).rows,
                                              Bn::eps,
                                              Bn::momentum,
                                              saved.mean.data(),
                                              saved.inverse_std.data(),
                                              p.running_mean.data(),
                                              p.running_var.data()};
-        if constexpr (std::is_same_v<T, bf16>) {
-            if (fused) gpu::for_each(ctx, Features, gpu::MomentsOfSums<float>{sums, sums + Features, keep});
+        if (fused) {
+            gpu::for_each(ctx, Features, gpu::MomentsOfSums<Wide<T>>{sums, sums + Features, keep});
+        } else {
+            gpu::find_moments(ctx, Features, z, keep);
         }
-        if (!fused) gpu::find_moments(ctx, Features, z, keep);
-        const gpu::ChannelAffine<Wide<T>> affine = gpu::saved_normalisation<Backend, Wide<T>>(
-            ctx, Features, saved.mean.data(), saved.inverse_std.data(), p.gamma.data(), p.beta.data(),
-            frame.template take<Wide<T>>(Features));
-        gpu::normalise(ctx, sum_size(call.count()), affine, gpu::Rectify::yes, z, call.y.data());
+        const gpu::ChannelAffine<Wide<T>> affine{saved.mean.data(), saved.inverse_std.data(), p.gamma.data(),
+                                                 p.beta.data()};
+        gpu::normalise(ctx, sum_size(count), affine, gpu::Rectify::yes, z, call.y.data());
+    }
+
+    /// z = x * w. Whether its statistics lie in `sums` as well.
+    template <class T>
+    static bool convolve(Backend& ctx, const T* x, const Wide<T>* weight, T* z, float* sums, Index count) {
+        if constexpr (direct) {
+            gpu::DirectConvolution<Op, T>::forward(ctx, x, weight, nullptr, nullptr, false, z, count);
+            return false;
+        } else {
+            const gpu::ConvolutionTask task = forward_task<T>(ctx, count);
+            const bool fused = task.pass == gpu::Pass::forward_statistics;
+            if (fused) ctx.zero(sums, 2 * Features);
+            auto frame = ctx.scratch();
+            T* turned = frame.template take<T>(size.weights());
+            gpu::turn_weights<Backend, T>(ctx, size, weight, nullptr, turned);
+            ctx.template convolve<T>(task, {x, turned, z, nullptr, sums, sums + Features});
+            return fused;
+        }
     }
 };
 

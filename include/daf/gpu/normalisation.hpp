@@ -18,17 +18,16 @@ struct AffinePack {
     DAF_HOST_DEVICE T operator()(T z, Index k) const { return std::fma(z - centre[k], slope[k], offset[k]); }
 };
 
-/// The same for all channels.
+/// The same for all channels: slope = weight * inverse_std.
 template <class T>
 struct ChannelAffine {
-    const T* centre;
-    const T* slope;
-    const T* offset;
+    const T *centre, *inverse_std, *weight, *offset;
 
     /// From channel c on. Parameters may stand anywhere: they are read one by one.
     template <Index W>
     DAF_HOST_DEVICE AffinePack<T, W> at(Index c, Width<W>) const {
-        return {pack_at<W>(centre + c), pack_at<W>(slope + c), pack_at<W>(offset + c)};
+        return {pack_at<W>(centre + c), pack_at<W>(weight + c) * pack_at<W>(inverse_std + c),
+                pack_at<W>(offset + c)};
     }
 
   private:
@@ -38,41 +37,15 @@ struct ChannelAffine {
     }
 };
 
-/// slope = weight * inverse_std.
 template <class T>
-struct SlopeOfSaved {
-    const T *weight, *inverse_std;
-    T* slope;
-    DAF_HOST_DEVICE void operator()(Index c) const { slope[c] = weight[c] * inverse_std[c]; }
-};
-
-/// The same by running figures.
-template <class T>
-struct SlopeOfRunning {
-    const T *weight, *running_var;
-    T* slope;
+struct InverseOfRunning {
+    const T* running_var;
     double eps;
+    T* inverse_std;
     DAF_HOST_DEVICE void operator()(Index c) const {
-        const double inverse_std = 1 / std::sqrt(static_cast<double>(running_var[c]) + eps);
-        slope[c] = static_cast<T>(static_cast<double>(weight[c]) * inverse_std);
+        inverse_std[c] = static_cast<T>(1 / std::sqrt(static_cast<double>(running_var[c]) + eps));
     }
 };
-
-/// The normalisation by what was saved; `slope` is memory for its factors.
-template <GridBackend Backend, class T>
-ChannelAffine<T> saved_normalisation(Backend& ctx, Index channels, const T* mean, const T* inverse_std,
-                                     const T* weight, const T* bias, T* slope) {
-    for_each(ctx, channels, SlopeOfSaved<T>{weight, inverse_std, slope});
-    return {mean, slope, bias};
-}
-
-template <GridBackend Backend, class T>
-ChannelAffine<T> running_normalisation(Backend& ctx, Index channels, const T* running_mean,
-                                       const T* running_var, double eps, const T* weight, const T* bias,
-                                       T* slope) {
-    for_each(ctx, channels, SlopeOfRunning<T>{weight, running_var, slope, eps});
-    return {running_mean, slope, bias};
-}
 
 template <class T>
 struct Normalise {
@@ -156,7 +129,7 @@ struct MomentsFromFirst {
 
 template <class T>
 struct MomentsOfSums {
-    const T *sums, *squares;
+    const float *sums, *squares;
     KeepMoments<T> keep;
     DAF_HOST_DEVICE void operator()(Index c) const {
         keep(c, 0, {static_cast<double>(sums[c]), static_cast<double>(squares[c])});
@@ -209,13 +182,13 @@ struct GradientTerms {
 
 template <class T>
 struct FinishGradients {
-    const T *slope, *inverse_std;
+    const T *weight, *inverse_std;
     Index rows;
     T *dweight, *dbias, *by_z, *constant;
 
     DAF_HOST_DEVICE void operator()(Index c, Terms sum) const {
         const double inverse = static_cast<double>(inverse_std[c]), sum_dy_z = sum.second * inverse;
-        const double scale = -static_cast<double>(slope[c]) / static_cast<double>(rows);
+        const double scale = -static_cast<double>(weight[c]) * inverse / static_cast<double>(rows);
         dbias[c] += static_cast<T>(sum.first);
         dweight[c] += static_cast<T>(sum_dy_z);
         by_z[c] = static_cast<T>(scale * inverse * sum_dy_z);
@@ -247,7 +220,7 @@ struct ApplyGradient {
 /// Bytes of scratch of NormalisationGradient: what it keeps, and more while it adds.
 template <class T>
 constexpr Index gradient_scratch_bytes(SumSize size) {
-    return 3 * scratch_size<Wide<T>>(size.channels) + size.scratch_bytes();
+    return 2 * scratch_size<Wide<T>>(size.channels) + size.scratch_bytes();
 }
 
 template <class T>
@@ -263,12 +236,10 @@ class NormalisationGradient {
         : size_(size),
           by_z_(frame.template take<Number>(size.channels)),
           constant_(frame.template take<Number>(size.channels)),
-          slope_{saved_normalisation(ctx, size.channels, mean, inverse_std, weight, bias,
-                                     frame.template take<Number>(size.channels)),
-                 rectify, size.channels, z, dy} {
-        sum_over_rows<T>(ctx, size, slope_.wide(), GradientTerms<T>{slope_},
-                         FinishGradients<Number>{slope_.affine.slope, inverse_std, size.rows, dweight, dbias,
-                                                 by_z_, constant_});
+          slope_{{mean, inverse_std, weight, bias}, rectify, size.channels, z, dy} {
+        sum_over_rows<T>(
+            ctx, size, slope_.wide(), GradientTerms<T>{slope_},
+            FinishGradients<Number>{weight, inverse_std, size.rows, dweight, dbias, by_z_, constant_});
     }
 
     /// dz = or += the gradient. dz may be dy.

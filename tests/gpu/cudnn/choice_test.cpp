@@ -64,6 +64,20 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("a convolution's factors are of the type that it adds in") {
+    const auto of_forward = [](cudnnDataType_t type) {
+        return std::move(pass_graph(Pass::forward, layer, 1, type)[0]);
+    };
+    constexpr auto alpha = CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA;
+    CHECK(of_forward(CUDNN_DATA_FLOAT).value<float>(alpha) == 1);
+    CHECK(of_forward(CUDNN_DATA_BFLOAT16).value<float>(alpha) == 1);
+    CHECK(of_forward(CUDNN_DATA_DOUBLE).value<double>(alpha) == 1);
+    CHECK(pass_graph(Pass::data_gradient, layer, 1, CUDNN_DATA_FLOAT)[0].value<float>(
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA) == 1);
+    CHECK(pass_graph(Pass::weight_gradient, layer, 1, CUDNN_DATA_FLOAT)[0].value<float>(
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA) == 1);
+}
+
 TEST_CASE("no engine takes more workspace than allowed") {
     const auto target = daf_test::device("sm_90");
     const Plan free = plan_of(target, task_of(Pass::forward), CUDNN_DATA_FLOAT, {});

@@ -31,10 +31,10 @@ class HostGpu : public daf::HostContext {
     Index convolution_bytes(const daf::gpu::ConvolutionTask& task) const {
         return daf::scratch_size<double>(result_size(task));
     }
-    /// Not for a single channel, so that what is done instead is run in bf16 too.
+    /// Not for an even number of channels, so that what is done instead is run in bf16 too.
     template <class T>
     bool fuses(const daf::gpu::ConvolutionTask& task) const {
-        return task.size.channels > 1;
+        return task.size.channels % 2 == 1;
     }
     template <class T>
     void convolve(const daf::gpu::ConvolutionTask& task, const daf::gpu::ConvolutionOperands<T>& operands) {

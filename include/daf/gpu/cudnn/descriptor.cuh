@@ -53,6 +53,8 @@ struct AttributeType<std::int32_t> : AttributeTypeIs<CUDNN_TYPE_INT32> {};
 template <>
 struct AttributeType<std::int64_t> : AttributeTypeIs<CUDNN_TYPE_INT64> {};
 template <>
+struct AttributeType<float> : AttributeTypeIs<CUDNN_TYPE_FLOAT> {};
+template <>
 struct AttributeType<double> : AttributeTypeIs<CUDNN_TYPE_DOUBLE> {};
 template <>
 struct AttributeType<void*> : AttributeTypeIs<CUDNN_TYPE_VOID_PTR> {};

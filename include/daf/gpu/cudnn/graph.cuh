@@ -85,39 +85,48 @@ inline Descriptor same_convolution(const ConvolutionSize& size, cudnnDataType_t 
         .finalised("convolution");
 }
 
+/// result = 1 * product + 0 * what was there. The factors must be of the type that the convolution adds in: some engines
+/// take the first four bytes of a double for a float, which of 1.0 are zeros, and nothing but the result shows it.
+inline Descriptor overwriting(Descriptor&& operation, const Descriptor& convolution, Descriptor::Name alpha,
+                              Descriptor::Name beta) {
+    if (convolution.value<cudnnDataType_t>(CUDNN_ATTR_CONVOLUTION_COMP_TYPE) == CUDNN_DATA_DOUBLE)
+        return std::move(operation).set(alpha, 1.0).set(beta, 0.0);
+    return std::move(operation).set(alpha, 1.0F).set(beta, 0.0F);
+}
+
 inline Descriptor forward_operation(const Descriptor& convolution, const Descriptor& x, const Descriptor& w,
                                     const Descriptor& y) {
-    return Descriptor(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, convolution)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, w)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, 1.0)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, 0.0)
+    return overwriting(Descriptor(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, convolution)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, w)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y),
+                       convolution, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+                       CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA)
         .finalised("convolution forward");
 }
 
 inline Descriptor data_gradient_operation(const Descriptor& convolution, const Descriptor& dy,
                                           const Descriptor& w, const Descriptor& dx) {
-    return Descriptor(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, convolution)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, dy)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, w)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dx)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, 1.0)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, 0.0)
+    return overwriting(Descriptor(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, convolution)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, dy)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, w)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dx),
+                       convolution, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+                       CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA)
         .finalised("convolution's data gradient");
 }
 
 inline Descriptor weight_gradient_operation(const Descriptor& convolution, const Descriptor& x,
                                             const Descriptor& dy, const Descriptor& dw) {
-    return Descriptor(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, convolution)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, x)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, dy)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, dw)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA, 1.0)
-        .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA, 0.0)
+    return overwriting(Descriptor(CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, convolution)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, x)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, dy)
+                           .set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW, dw),
+                       convolution, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
+                       CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA)
         .finalised("convolution's weight gradient");
 }
 

@@ -1,0 +1,60 @@
+#pragma once
+// Many short sums side by side: what chunks of rows found, joined; gradients over a batch.
+#include <daf/gpu/grid.hpp>
+
+namespace daf::gpu {
+
+/// finish(column, the sum of term(k, column) over k < terms), on one thread a column. Neighbouring columns are added by
+/// neighbouring threads; `Lanes` threads share a column, and what they found is joined in their order.
+template <class Sum, Index Lanes, class Term, class Finish>
+struct AddColumns {
+    static constexpr unsigned threads = 256;
+    static constexpr Index width = threads / Lanes;
+    struct Shared {
+        Sum partial[threads];
+    };
+
+    Index terms, columns;
+    Term term;
+    Finish finish;
+
+    constexpr Index blocks() const { return (columns + width - 1) / width; }
+
+    template <BlockContext B>
+    DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
+        const Index column = block.block() * width + block.thread() % width, lane = block.thread() / width;
+        Sum sum{};
+        if (column < columns) {
+            for (Index k = lane; k < terms; k += Lanes) sum += term(k, column);
+        }
+        shared.partial[block.thread()] = sum;
+        block.sync();
+        if (lane != 0 || column >= columns) return;
+        for (Index other = block.thread() + width; other < threads; other += width)
+            sum += shared.partial[other];
+        finish(column, sum);
+    }
+};
+
+template <class Sum, Index Lanes = 8, GridBackend Backend, class Term, class Finish>
+void add_columns(Backend& ctx, Index terms, Index columns, const Term& term, const Finish& finish) {
+    const AddColumns<Sum, Lanes, Term, Finish> add{terms, columns, term, finish};
+    ctx.launch(add.blocks(), add);
+}
+
+/// An element of a row-major matrix, as a term of its column's sum.
+template <class T>
+struct ColumnElement {
+    const T* data;
+    Index columns;
+    DAF_HOST_DEVICE T operator()(Index row, Index column) const { return data[row * columns + column]; }
+};
+
+/// to[column] += the column's sum.
+template <class T>
+struct AddTo {
+    T* to;
+    DAF_HOST_DEVICE void operator()(Index column, double sum) const { to[column] += static_cast<T>(sum); }
+};
+
+}  // namespace daf::gpu
