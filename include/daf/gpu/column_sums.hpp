@@ -54,7 +54,9 @@ struct ColumnElement {
 template <class T>
 struct AddTo {
     T* to;
-    DAF_HOST_DEVICE void operator()(Index column, double sum) const { to[column] += static_cast<T>(sum); }
+    DAF_HOST_DEVICE void operator()(Index column, double sum) const {
+        to[column] = static_cast<T>(static_cast<double>(to[column]) + sum);
+    }
 };
 
 }  // namespace daf::gpu

@@ -1,6 +1,7 @@
 #pragma once
 #include <daf/core/prepared.hpp>
 #include <daf/gpu/convolution.hpp>
+#include <daf/gpu/narrow_linear.hpp>
 #include <daf/ops/linear.hpp>
 
 namespace daf {
@@ -9,7 +10,7 @@ namespace daf {
 /// (features, channels) of that convolution, lie as w does, so that nothing is turned.
 ///   y = its data gradient by x     dx = its output for dy     dw = its weight gradient for dy and x
 template <class In, Index Features, Start S, GridBackend Backend>
-struct Kernel<Linear<In, Features, S>, Backend> {
+requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backend> {
     using Op = Linear<In, Features, S>;
     static constexpr gpu::ConvolutionSize size{1, 1, Features, In::size, 1, 1};
 
@@ -104,6 +105,32 @@ struct Kernel<Linear<In, Features, S>, Backend> {
     static void run(Backend& ctx, const T* weight, const Wide<T>* bias, const X& x, const Y& y) {
         ctx.template convolve<T>(task(gpu::Pass::data_gradient, x.count()), {x.data(), weight, y.data()});
         gpu::add_bias(ctx, y.count(), Features, bias, false, y.data());
+    }
+};
+
+/// Of a few features: no product of cuDNN's, and no scratch.
+template <class In, Index Features, Start S, GridBackend Backend>
+requires(gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backend> {
+    using Op = Linear<In, Features, S>;
+    template <class T>
+    using Product = gpu::NarrowLinear<T, In::size, Features>;
+
+    template <class T>
+    static Index scratch_bytes(const Backend&, Index) {
+        return 0;
+    }
+
+    template <Mode M, class T, class Space>
+    static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
+        Product<T>::forward(ctx, call.x.data(), call.params.weight.data(), call.params.bias.data(),
+                            call.y.data(), call.count());
+    }
+
+    template <class T, class Space>
+    static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
+        Product<T>::backward(ctx, call.x.data(), call.params.weight.data(), call.dy.data(),
+                             gpu::slopes_of(call.dx), call.dparams.weight.data(), call.dparams.bias.data(),
+                             call.count());
     }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <daf/gpu/class_centres.hpp>
+#include <daf/gpu/column_sums.hpp>
 #include <daf/ops/triplet_centre_loss.hpp>
 
 namespace daf {
@@ -82,61 +83,66 @@ struct TripletSlopes {
     }
 };
 
-/// The sums of Eq 12: a thread owns the element (class, feature) of both sums and adds over the batch in its order; the
-/// thread of feature 0 counts as well.
+/// What samples add to an element of both sums of Eq 12, and how many they are.
+struct TripletMembers {
+    double own, intruders;
+    Index own_count, intruder_count;
+
+    DAF_HOST_DEVICE TripletMembers& operator+=(const TripletMembers& more) {
+        own += more.own;
+        intruders += more.intruders;
+        own_count += more.own_count;
+        intruder_count += more.intruder_count;
+        return *this;
+    }
+};
+
+/// The sums of Eq 12, whose columns are the elements (class, feature).
 template <class T>
-struct TripletSums {
+struct TripletTerm {
     TripletSamples samples;
     const T* x;
-    Wide<T>* own_sum;
-    Wide<T>* intruder_sum;
-    Wide<T>* own_count;
-    Wide<T>* intruder_count;
     Index features;
 
-    DAF_HOST_DEVICE void operator()(Index k) const {
+    DAF_HOST_DEVICE TripletMembers operator()(Index i, Index k) const {
         const Index j = k / features, d = k % features;
-        double own = 0, intruders = 0;
-        Index own_members = 0, intruder_members = 0;
-        for (Index i = 0; i < samples.count; ++i) {
-            if (samples.active[i] == 0) continue;
-            if (samples.labels[i] == j) {
-                own += static_cast<double>(x[i * features + d]);
-                ++own_members;
-            }
-            if (samples.nearest[i] == j) {
-                intruders += static_cast<double>(x[i * features + d]);
-                ++intruder_members;
-            }
-        }
-        own_sum[k] = static_cast<Wide<T>>(static_cast<double>(own_sum[k]) + own);
-        intruder_sum[k] = static_cast<Wide<T>>(static_cast<double>(intruder_sum[k]) + intruders);
-        if (d > 0) return;
-        own_count[j] += static_cast<Wide<T>>(own_members);
-        intruder_count[j] += static_cast<Wide<T>>(intruder_members);
+        if (samples.active[i] == 0) return {};
+        const bool own = samples.labels[i] == j, intruder = samples.nearest[i] == j;
+        if (!own && !intruder) return {};
+        const double value = static_cast<double>(x[i * features + d]);
+        return {own ? value : 0, intruder ? value : 0, own, intruder};
+    }
+};
+/// The column of feature 0 has counted for its class.
+template <class T>
+struct KeepTripletSums {
+    T *own_sum, *intruder_sum, *own_count, *intruder_count;
+    Index features;
+
+    DAF_HOST_DEVICE void operator()(Index k, const TripletMembers& sum) const {
+        own_sum[k] = static_cast<T>(static_cast<double>(own_sum[k]) + sum.own);
+        intruder_sum[k] = static_cast<T>(static_cast<double>(intruder_sum[k]) + sum.intruders);
+        if (k % features > 0) return;
+        own_count[k / features] += static_cast<T>(sum.own_count);
+        intruder_count[k / features] += static_cast<T>(sum.intruder_count);
     }
 };
 
 /// The exact gradient of the centres, in the same way.
 template <class T>
-struct TripletCentreGradient {
+struct TripletCentreTerm {
     TripletSamples samples;
     const T* x;
     const Wide<T>* centres;
     const Wide<T>* dy;
-    Wide<T>* dcentres;
     Index features;
 
-    DAF_HOST_DEVICE void operator()(Index k) const {
+    DAF_HOST_DEVICE double operator()(Index i, Index k) const {
         const Index j = k / features, d = k % features;
-        double sum = 0;
-        for (Index i = 0; i < samples.count; ++i) {
-            if (samples.active[i] == 0) continue;
-            const Wide<T> away = dy[i] * (centres[k] - x[i * features + d]);
-            if (samples.labels[i] == j) sum += static_cast<double>(away);
-            if (samples.nearest[i] == j) sum -= static_cast<double>(away);
-        }
-        dcentres[k] = static_cast<Wide<T>>(static_cast<double>(dcentres[k]) + sum);
+        if (samples.active[i] == 0) return 0;
+        const Index side = (samples.labels[i] == j) - (samples.nearest[i] == j);
+        if (side == 0) return 0;
+        return static_cast<double>(side) * static_cast<double>(dy[i] * (centres[k] - x[i * features + d]));
     }
 };
 
@@ -190,11 +196,13 @@ struct Kernel<TripletCentreLoss<S, K>, Backend> {
         }
         const auto& sums = call.dparams;
         if (call.op.centre_update == CentreUpdate::exact_gradient) {
-            gpu::for_each(ctx, K * D,
-                          gpu::TripletCentreGradient<T>{samples, x, centres, dy, sums.centres.data(), D});
+            gpu::add_columns<double>(ctx, samples.count, K * D,
+                                     gpu::TripletCentreTerm<T>{samples, x, centres, dy, D},
+                                     gpu::AddTo<Wide<T>>{sums.centres.data()});
         } else {
-            gpu::for_each(ctx, K * D,
-                          gpu::TripletSums<T>{samples, x, sums.own_sum.data(), sums.intruder_sum.data(),
+            gpu::add_columns<gpu::TripletMembers>(
+                ctx, samples.count, K * D, gpu::TripletTerm<T>{samples, x, D},
+                gpu::KeepTripletSums<Wide<T>>{sums.own_sum.data(), sums.intruder_sum.data(),
                                               sums.own_count.data(), sums.intruder_count.data(), D});
         }
     }
