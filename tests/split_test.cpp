@@ -35,7 +35,7 @@ TEST_CASE("a float is the sum of two bf16, but for 2^-17 of it") {
 }
 
 TEST_CASE("a NaN is not lost when a float is split") {
-    const float nan = std::bit_cast<float>(0x7fffffffU);
+    const auto nan = std::bit_cast<float>(0x7fffffffU);
     CHECK(std::isnan(daf::cpu::to_float(daf::cpu::nearest_bf16(nan))));
 }
 

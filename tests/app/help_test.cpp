@@ -15,7 +15,7 @@ using daf_test::Outcome;
 using daf_test::run_command;
 using daf_test::ScratchFolder;
 
-std::string printed(std::vector<std::string> arguments) {
+std::string printed(const std::vector<std::string>& arguments) {
     const Outcome outcome = daf_test::daf_cnn(arguments);
     REQUIRE(outcome.status == 0);
     CHECK(outcome.err.empty());

@@ -47,8 +47,8 @@ Index expected_parameters(const Figures& figures, Attention attention) {
 std::set<std::string> expected_names() {
     std::set<std::string> names{"centres"};
     int module = 0;
-    for (std::size_t block = 0; block < depths.size(); ++block) {
-        for (Index i = 0; i < depths[block]; ++i) {
+    for (const Index depth : depths) {
+        for (Index i = 0; i < depth; ++i) {
             names.insert("trunk." + std::to_string(module) + ".weight");
             for (const char* field :
                  {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}) {

@@ -17,8 +17,6 @@
 
 #include "support/scratch_folder.hpp"
 
-extern char** environ;
-
 namespace daf_test {
 
 struct Outcome {

@@ -36,7 +36,8 @@ struct Trained {
     Trained() {
         const std::vector<T> moved = noise<T>(daf::parameter_count<Net>, 6);
         const Index trained = daf::parameter_segments<Net>.trained();
-        for (Index i = 0; i < trained; ++i) model.parameters()[static_cast<std::size_t>(i)] += moved[i] / 10;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(trained); ++i)
+            model.parameters()[i] += moved[i] / 10;
         for (int step = 0; step < 3; ++step) model.forward_train(images(largest));
     }
     auto images(Index count) const { return daf::batch_of<Shape<12, 12, 2>>(x).slice(0, count); }

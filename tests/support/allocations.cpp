@@ -23,10 +23,12 @@ long daf_test::allocations() {
 #ifndef DAF_TEST_SANITIZED
 // glibc's own entry points stand behind the names that this file takes over.
 extern "C" {
+// NOLINTBEGIN(bugprone-reserved-identifier)
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(std::size_t size) {
     ++counted;

@@ -19,7 +19,7 @@ inline std::string png_of_face(daf_cnn::Split split, std::uint32_t index, int si
 inline std::filesystem::path face_folder(const ScratchFolder& scratch, std::string_view name,
                                          std::uint32_t count, int side = 16) {
     using daf_cnn::Split;
-    const std::filesystem::path root = scratch / name;
+    std::filesystem::path root = scratch / name;
     for (const auto& [split, folder] :
          {std::pair{Split::train, "train"}, {Split::validation, "val"}, {Split::test, "test"}}) {
         for (std::uint32_t i = 0; i < count; ++i) {

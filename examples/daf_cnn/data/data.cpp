@@ -53,7 +53,7 @@ struct Between {
 
 Between position(std::size_t at, std::size_t from_side, std::size_t to_side) {
     const double scale = static_cast<double>(from_side) / static_cast<double>(to_side);
-    const double last = static_cast<double>(from_side - 1);
+    const auto last = static_cast<double>(from_side - 1);
     const double centre = std::clamp((static_cast<double>(at) + 0.5) * scale - 0.5, 0.0, last);
     const auto first = static_cast<std::size_t>(centre);
     return {first, std::min(first + 1, from_side - 1), static_cast<float>(centre - std::floor(centre))};

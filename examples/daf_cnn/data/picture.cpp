@@ -127,7 +127,7 @@ cv::Mat decoded(std::span<const std::byte> bytes) {
 }
 
 cv::Mat matrix_of(std::span<const std::uint8_t> pixels, int width, int height) {
-    return cv::Mat(height, width, CV_8U, const_cast<std::uint8_t*>(pixels.data()));
+    return {height, width, CV_8U, const_cast<std::uint8_t*>(pixels.data())};
 }
 
 }  // namespace

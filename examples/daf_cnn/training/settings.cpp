@@ -27,7 +27,8 @@ ordered_json json_of(const Setting& setting) {
 constexpr const char* altered = ". The file was altered; restore it or start a new run.";
 
 void check_names(const std::filesystem::path& path, const ordered_json& json, const Settings& settings) {
-    for (const auto& [name, value] : json.items()) {
+    for (const auto& item : json.items()) {
+        const std::string& name = item.key();
         const bool known = name == version_entry || std::ranges::any_of(settings, [&](const Setting& s) {
                                return s.option.name == name;
                            });

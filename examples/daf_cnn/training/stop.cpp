@@ -1,12 +1,12 @@
 #include "training/stop.hpp"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 
 namespace daf_cnn {
 

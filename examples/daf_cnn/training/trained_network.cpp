@@ -7,7 +7,7 @@ namespace daf_cnn {
 namespace {
 
 /// What training noted beside the parameters; files from elsewhere may lack it.
-std::string note_of(const daf::CheckpointInfo& info, const std::string& name, std::string otherwise) {
+std::string note_of(const daf::CheckpointInfo& info, const std::string& name, const std::string& otherwise) {
     const auto note = info.notes.find(name);
     return note == info.notes.end() ? otherwise : note->second;
 }

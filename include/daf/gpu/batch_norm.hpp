@@ -30,7 +30,7 @@ struct Kernel<BatchNorm<S>, Backend> {
                                                         call.saved.mean.data(), call.saved.inverse_std.data(),
                                                         p.running_mean.data(), p.running_var.data()});
         } else {
-            Wide<T>* inverse_std = frame.template take<Wide<T>>(channels);
+            auto* inverse_std = frame.template take<Wide<T>>(channels);
             gpu::for_each(ctx, channels,
                           gpu::InverseOfRunning<Wide<T>>{p.running_var.data(), Op::eps, inverse_std});
             affine.centre = p.running_mean.data();

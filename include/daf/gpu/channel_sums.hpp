@@ -84,7 +84,7 @@ template <class T, GridBackend Backend, class Term, class Finish>
 void sum_over_rows(Backend& ctx, SumSize size, bool wide, const Term& term, const Finish& finish) {
     auto frame = ctx.scratch();
     const Index chunks = size.chunks();
-    Terms* partial = frame.template take<Terms>(chunks * size.channels);
+    auto* partial = frame.template take<Terms>(chunks * size.channels);
     if (wide && size.channels % widest<T> == 0) {
         ctx.launch(chunks, SumChunks<Term, widest<T>>{size, term, partial});
     } else {

@@ -33,7 +33,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
             run<T>(ctx, weight, call.params.bias.data(), call.x, call.y);
         } else {
             auto frame = ctx.scratch();
-            T* turned = frame.template take<T>(size.weights());
+            auto* turned = frame.template take<T>(size.weights());
             gpu::turn_weights<Backend, T>(ctx, size, weight, nullptr, turned);
             run<T>(ctx, turned, call.params.bias.data(), call.x, call.y);
         }

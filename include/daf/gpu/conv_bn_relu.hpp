@@ -129,7 +129,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         const auto& saved = call.saved;
         auto frame = ctx.scratch();
-        T* dz = frame.template take<T>(call.count() * size.y_size());
+        auto* dz = frame.template take<T>(call.count() * size.y_size());
         {
             auto sums = ctx.scratch();
             const gpu::NormalisationGradient<T> gradient(
@@ -183,7 +183,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         const Index count = call.count();
         T* z = saved.z.data();
         auto frame = ctx.scratch();
-        float* sums = frame.template take<float>(2 * Features);
+        auto* sums = frame.template take<float>(2 * Features);
         const bool fused = convolve(ctx, call.x.data(), p.weight.data(), z, sums, count);
         const gpu::KeepMoments<Wide<T>> keep{sum_size(count).rows,
                                              Bn::eps,
@@ -213,7 +213,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
             const bool fused = task.pass == gpu::Pass::forward_statistics;
             if (fused) ctx.zero(sums, 2 * Features);
             auto frame = ctx.scratch();
-            T* turned = frame.template take<T>(size.weights());
+            auto* turned = frame.template take<T>(size.weights());
             gpu::turn_weights<Backend, T>(ctx, size, weight, nullptr, turned);
             ctx.template convolve<T>(task, {x, turned, z, nullptr, sums, sums + Features});
             return fused;

@@ -42,7 +42,7 @@ class ConvolutionBackward {
         add_weight_gradient(ctx, x, dy, dweight);
         if (dx.data == nullptr) return;
         auto frame = ctx.scratch();
-        T* turned = frame.template take<T>(size.weights());
+        auto* turned = frame.template take<T>(size.weights());
         turn_weights<Backend, T>(ctx, size, weight, nullptr, turned);
         if (dx.accumulate) {
             add_data_gradient(ctx, dy, turned, dx.data);
@@ -60,7 +60,7 @@ class ConvolutionBackward {
             DirectConvolution<Op, T>::add_weight_gradient(ctx, x, dy, dweight, count_);
         } else {
             auto frame = ctx.scratch();
-            T* dw = frame.template take<T>(size.weights());
+            auto* dw = frame.template take<T>(size.weights());
             ctx.template convolve<T>(task(Pass::weight_gradient, count_), {x, dy, dw});
             add_turned_gradient(ctx, size, dw, dweight);
         }
@@ -69,7 +69,7 @@ class ConvolutionBackward {
     template <ConvolvingBackend Backend>
     void add_data_gradient(Backend& ctx, const T* dy, const T* weights, T* dx) const {
         auto frame = ctx.scratch();
-        T* some = frame.template take<T>(piece_ * size.x_size());
+        auto* some = frame.template take<T>(piece_ * size.x_size());
         for (Index first = 0; first < count_; first += piece_) {
             const Index images = std::min(piece_, count_ - first);
             ctx.template convolve<T>(task(Pass::data_gradient, images),

@@ -161,7 +161,7 @@ struct DirectConvolution {
     template <GridBackend Backend>
     static void add_weight_gradient(Backend& ctx, const T* x, const T* dy, Number* dweight, Index count) {
         auto frame = ctx.scratch();
-        double* partial = frame.template take<double>(chunks(count) * size.weights());
+        auto* partial = frame.template take<double>(chunks(count) * size.weights());
         with_width<T, size.features>(aligned(dy), [&](auto w) {
             ctx.launch(chunks(count), DirectWeightSums<T, K, C, w()>{size, rows(count), x, dy, partial});
         });

@@ -43,7 +43,7 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
         const Index count = call.count();
         {
             auto frame = ctx.scratch();
-            T* dw = frame.template take<T>(size.weights());
+            auto* dw = frame.template take<T>(size.weights());
             ctx.template convolve<T>(task(gpu::Pass::weight_gradient, count),
                                      {call.dy.data(), call.x.data(), dw});
             gpu::convert(ctx, size.weights(), dw, gpu::Slopes<Wide<T>>{call.dparams.weight.data(), true});
@@ -96,7 +96,7 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
     /// A weight starts anywhere in the parameters' slab; fast products want it aligned. Rounded where T is bf16.
     template <class T, class Frame>
     static const T* aligned_copy(Backend& ctx, Frame& frame, const Wide<T>* weight) {
-        T* copy = frame.template take<T>(size.weights());
+        auto* copy = frame.template take<T>(size.weights());
         copy_weight(ctx, copy, weight);
         return copy;
     }

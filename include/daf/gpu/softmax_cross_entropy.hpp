@@ -25,7 +25,7 @@ struct SoftmaxForward {
         const Index n = block.block() * samples + warp_of(block);
         if (n >= count) return;  // the whole warp, and the block has no barrier
         const T* logits = x + n * classes;
-        Wide<T> largest = static_cast<Wide<T>>(minus_infinity);
+        auto largest = static_cast<Wide<T>>(minus_infinity);
         for (Index k = lane_of(block); k < classes; k += warp_size) {
             if (logits[k] > largest) largest = logits[k];
         }

@@ -39,7 +39,7 @@ class Learner {
 
     Learner(Backend& ctx, MaxBatch largest, Seed seed, Net net = {}, JointObjective objective = {},
             Optimizer optimizer = Adam{})
-        : net_(net),
+        : net_(std::move(net)),
           objective_(objective),
           optimizer_(optimizer),
           ctx_(&ctx),
@@ -330,7 +330,7 @@ class Learner {
     PerSample weights_of(Index count) const { return {memory_.template as<Number>(plan_.weights), count}; }
 
     UpdateCall<Number> update_call(const StepNumbers* numbers, const StepFigures* figures) const {
-        Number* moments = moments_.template as<Number>();
+        auto* moments = moments_.template as<Number>();
         return {.parameters = parameters_.template as<Number>(),
                 .gradients = gradients_.template as<const Number>(),
                 .first_moment = moments,

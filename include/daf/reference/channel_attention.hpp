@@ -96,8 +96,8 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Reference> {
         auto frame = ctx.scratch();
         // da: by what the outer sigmoid is given (count, C).  du: by what the hidden activation is given
         // (count, 2, C/r).
-        double* da = frame.take<double>(call.count() * channels);
-        double* du = frame.take<double>(2 * call.count() * hidden_channels);
+        auto* da = frame.take<double>(call.count() * channels);
+        auto* du = frame.take<double>(2 * call.count() * hidden_channels);
 
         for (Index n = 0; n < call.count(); ++n) {
             for (Index c = 0; c < channels; ++c) {

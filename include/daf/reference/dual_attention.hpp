@@ -40,7 +40,7 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Reference> {
             run(Channel{}, middle, call.y, call.params.channel(), saved.channel());
         } else {
             // Here neither part's y is of use, only their gates are.
-            double* sums = frame.take<double>(In::area);
+            auto* sums = frame.take<double>(In::area);
             for (Index n = 0; n < call.count(); ++n) {
                 reference::channel_gate<Channel, T>({}, call.x[n], call.params.channel(), saved.channel(), n);
                 reference::spatial_gate<Spatial, T>({}, call.x[n], call.params.spatial(), saved.spatial(), n,

@@ -1,6 +1,7 @@
 #pragma once
 // Devices that are not here, by their properties: cudnn/devices/sm_90.json and so on. The figures are the makers' data
 // sheets', in the form in which cuDNN writes those of a device that is there.
+#include <algorithm>
 #include <daf/gpu/cudnn/plan.cuh>
 #include <fstream>
 #include <iterator>
@@ -19,7 +20,7 @@ inline std::string device_properties(const std::string& name) {
 /// A device's properties as cuDNN writes them.
 inline std::string text_of(const daf::gpu::cudnn::Descriptor& properties) {
     const auto text = properties.values<char>(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION);
-    return std::string(text.data(), text.size()).c_str();  // it ends with zeros
+    return {text.begin(), std::find(text.begin(), text.end(), '\0')};
 }
 
 inline daf::gpu::cudnn::Target device(const std::string& name) {
