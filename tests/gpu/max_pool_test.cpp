@@ -1,3 +1,4 @@
+#include <daf/gpu/conv_bn_relu.hpp>
 #include <daf/gpu/max_pool.hpp>
 #include <daf/reference/max_pool.hpp>
 
@@ -30,4 +31,30 @@ TEST_CASE("of equal maxima the first alone takes the gradient, and a NaN is the 
     CHECK(std::isnan(bench.y[2]));
     CHECK(bench.dx.copy() == std::vector<float>{1, 0, 0, 1, 0, 0,  //
                                                 0, 0, 0, 0, 0, 1});
+}
+
+TEST_CASE_TEMPLATE("a map that is made as it is pooled gives the bits of a stored one", T, float, double,
+                   daf::bf16) {
+    using Conv = daf::ConvBnRelu<Shape<5, 6, 3>, 16>;
+    using Pool = MaxPool<Conv::Output>;
+    daf_test::HostGpu gpu;
+    daf_test::Workbench<Conv, T, daf_test::HostGpu> conv(gpu, {}, 3, 1);
+    daf_test::Workbench<Pool, T, daf_test::HostGpu> pool(gpu, {}, 3, 1);
+    conv.forward_train();
+    std::copy_n(conv.y.data(), conv.y.size(), pool.x.data());
+    pool.forward_train();
+    const auto stored = pool.y.copy();
+    const auto winners = pool.saved_memory.copy();
+
+    const daf::Deferred<Conv, T> y{daf::read_only<Conv, daf::Wide<T>>(conv.parameters()), conv.saved(), 3};
+    conv.y.poison();
+    pool.poison_outputs();
+    daf::forward<daf::train>(gpu, Conv{}, conv.x_batch(), y, conv.parameters(), conv.saved());
+    daf::forward<daf::train>(gpu, Pool{}, y, pool.y_batch(), daf::Nothing{}, pool.saved());
+    CHECK(pool.y.copy() == stored);
+    CHECK(pool.saved_memory.copy() == winners);
+    const auto written = pool.x.copy();
+    pool.x.poison();
+    daf::write_out(gpu, y, daf::Batch<Conv::Output, T>{pool.x.data(), 3});
+    CHECK(pool.x.copy() == written);
 }

@@ -214,7 +214,7 @@ TEST_CASE("a deferred batch is checked as any other") {
     daf::forward<daf::train>(cpu, Conv{}, conv.x_batch(), of(3), conv.parameters(), conv.saved());
     pool_of(of(3));
     const auto deferred = pool.y.copy();
-    daf::write_out<daf::Cpu>(of(3), daf::Batch<Conv::Output, float>{pool.x.data(), 3});
+    daf::write_out(cpu, of(3), daf::Batch<Conv::Output, float>{pool.x.data(), 3});
     pool_of(pool.x_batch());
     CHECK(pool.y.copy() == deferred);
 

@@ -3,8 +3,10 @@
 // y = relu(normalised z). Where the next operator can make y as it reads it, y need not exist.
 //
 // Kernels say so, and nothing else decides it:
-//   Kernel<Op, Backend>::OutputRows<T>      its output may be deferred: OutputRows<T>(params, saved)(n, row, to) writes
-//                                           row `row` of image n, after forward<train>, to the bits that y would hold
+//   Kernel<Op, Backend>::OutputRows<T>      its output may be deferred: OutputRows<T>(params, saved) makes it after
+//                                           forward<train>, to the bits that y would hold. Called with (n, row, to) it
+//                                           writes row `row` of image n; on a GPU a kernel reads its source()
+//                                           (gpu/map_source.hpp), and write_all(ctx, y) writes it
 //   Kernel<Reader, Backend>::reads_rows     true: the x of its training calls may be Deferred
 // forward and backward (core/entry.hpp) take a Deferred as the y of the one and the x of the other.
 #include <daf/core/operator.hpp>
@@ -48,11 +50,15 @@ inline constexpr bool reads_deferred = requires {
 
 /// y = the output, written after all.
 template <class Backend, Operator Op, class T, class Space>
-void write_out(const Deferred<Op, T, Space>& output, Batch<typename Op::Output, T, Space> y) {
+void write_out(Backend& ctx, const Deferred<Op, T, Space>& output, Batch<typename Op::Output, T, Space> y) {
     const typename Kernel<Op, Backend>::template OutputRows<T> rows(output.params, output.saved);
-    constexpr Index height = Op::Output::height, row_size = Op::Output::size / height;
-    for (Index n = 0; n < output.count(); ++n) {
-        for (Index row = 0; row < height; ++row) rows(n, row, y[n].data() + row * row_size);
+    if constexpr (requires { rows.write_all(ctx, y); }) {
+        rows.write_all(ctx, y);
+    } else {
+        constexpr Index height = Op::Output::height, row_size = Op::Output::size / height;
+        for (Index n = 0; n < output.count(); ++n) {
+            for (Index row = 0; row < height; ++row) rows(n, row, y[n].data() + row * row_size);
+        }
     }
 }
 

@@ -8,15 +8,18 @@
 namespace daf::gpu {
 
 /// Two sums at once: one pass over the map feeds both.
-struct Terms {
-    double first, second;
+template <class T>
+struct TermsOf {
+    T first, second;
 
-    DAF_HOST_DEVICE Terms& operator+=(Terms more) {
-        first += more.first;
-        second += more.second;
+    template <class U>
+    DAF_HOST_DEVICE TermsOf& operator+=(TermsOf<U> more) {
+        first += static_cast<T>(more.first);
+        second += static_cast<T>(more.second);
         return *this;
     }
 };
+using Terms = TermsOf<double>;
 
 /// How many rows there are, and in how many chunks they are added.
 struct SumSize {
@@ -34,10 +37,12 @@ struct SumSize {
 };
 
 /// A block a chunk. partial[chunk][channel] = what term.at(channel, width)(row, sums) adds for the chunk's rows, W
-/// neighbouring channels at a time.
-template <class Term, Index W>
+/// neighbouring channels at a time. A few rows are added in N, the type that is computed in, and their sum in double: a GPU
+/// turns floats into doubles slowly, and so it has loads of several rows under way.
+template <class Term, class N, Index W>
 struct SumChunks {
     static constexpr unsigned threads = 256;
+    static constexpr Index rows_at_once = 4;
     struct Shared {
         double first[W][threads], second[W][threads];
     };
@@ -53,25 +58,34 @@ struct SumChunks {
         const Index begin = size.rows * block.block() / block.blocks();
         const Index end = size.rows * (block.block() + 1) / block.blocks();
         for (Index left = 0; left < packs; left += mine.width) {
-            const Index channel = (left + mine.column) * W;
-            const bool counts = left + mine.column < packs && mine.part < mine.parts;
             Pack<Terms, W> sums{};
-            if (counts) {
-                const auto of_columns = term.at(channel, Width<W>{});
-                for (Index row = begin + mine.part; row < end; row += mine.parts) of_columns(row, sums);
+            if (left + mine.column < packs && mine.part < mine.parts) {
+                const auto of_columns = term.at((left + mine.column) * W, Width<W>{});
+                Index row = begin + mine.part;
+                for (; row + (rows_at_once - 1) * mine.parts < end; row += rows_at_once * mine.parts) {
+                    Pack<TermsOf<N>, W> of_rows{};
+                    for (Index k = 0; k < rows_at_once; ++k) of_columns(row + k * mine.parts, of_rows);
+                    for (Index k = 0; k < W; ++k) sums[k] += of_rows[k];
+                }
+                Pack<TermsOf<N>, W> of_rest{};
+                for (; row < end; row += mine.parts) of_columns(row, of_rest);
+                for (Index k = 0; k < W; ++k) sums[k] += of_rest[k];
             }
             for (Index k = 0; k < W; ++k) {
                 shared.first[k][block.thread()] = sums[k].first;
                 shared.second[k][block.thread()] = sums[k].second;
             }
             block.sync();
-            if (counts && mine.part == 0) {
-                for (std::int32_t other = mine.column + mine.width; other < mine.width * mine.parts;
-                     other += mine.width) {
-                    for (Index k = 0; k < W; ++k)
-                        sums[k] += Terms{shared.first[k][other], shared.second[k][other]};
+            // A thread a channel adds what the threads of its column found.
+            for (Index i = block.thread(); i < mine.width * W; i += threads) {
+                const Index column = i / W, k = i % W;
+                if (left + column >= packs) break;
+                Terms sum{};
+                for (Index part = 0; part < mine.parts; ++part) {
+                    const Index at = part * mine.width + column;
+                    sum += Terms{shared.first[k][at], shared.second[k][at]};
                 }
-                for (Index k = 0; k < W; ++k) partial[block.block() * size.channels + channel + k] = sums[k];
+                partial[block.block() * size.channels + left * W + i] = sum;
             }
             block.sync();
         }
@@ -86,9 +100,9 @@ void sum_over_rows(Backend& ctx, SumSize size, bool wide, const Term& term, cons
     const Index chunks = size.chunks();
     auto* partial = frame.template take<Terms>(chunks * size.channels);
     if (wide && size.channels % widest<T> == 0) {
-        ctx.launch(chunks, SumChunks<Term, widest<T>>{size, term, partial});
+        ctx.launch(chunks, SumChunks<Term, Wide<T>, widest<T>>{size, term, partial});
     } else {
-        ctx.launch(chunks, SumChunks<Term, 1>{size, term, partial});
+        ctx.launch(chunks, SumChunks<Term, Wide<T>, 1>{size, term, partial});
     }
     add_columns<Terms, 32>(ctx, chunks, size.channels, ColumnElement<Terms>{partial, size.channels}, finish);
 }
@@ -99,9 +113,9 @@ struct ElementTerm {
     Index channels;
     template <Index W>
     DAF_HOST_DEVICE auto at(Index channel, Width<W>) const {
-        return [=, this](Index row, Pack<Terms, W>& sums) {
+        return [=, this](Index row, Pack<TermsOf<Wide<T>>, W>& sums) {
             const Pack<Wide<T>, W> pack = load<W>(data + row * channels + channel);
-            for (Index k = 0; k < W; ++k) sums[k].first += static_cast<double>(pack[k]);
+            for (Index k = 0; k < W; ++k) sums[k].first += pack[k];
         };
     }
 };

@@ -1,7 +1,7 @@
 #pragma once
 #include <daf/core/prepared.hpp>
 #include <daf/gpu/convolution_backward.hpp>
-#include <daf/gpu/normalisation.hpp>
+#include <daf/gpu/map_source.hpp>
 #include <daf/ops/conv_bn_relu.hpp>
 
 namespace daf {
@@ -143,6 +143,25 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
                  call.dparams.weight.data());
     }
 
+    /// y again, from z: see core/deferred.hpp.
+    template <class T>
+    class OutputRows {
+      public:
+        template <class Params, class Saved>
+        OutputRows(const Params& p, const Saved& saved)
+            : source_{{saved.mean.data(), saved.inverse_std.data(), p.gamma.data(), p.beta.data()},
+                      saved.z.data()} {}
+
+        gpu::RectifiedMap<T> source() const { return source_; }
+        template <class Space>
+        void write_all(Backend& ctx, Batch<typename Op::Output, T, Space> y) const {
+            gpu::normalise(ctx, sum_size(y.count()), source_.affine, gpu::Rectify::yes, source_.z, y.data());
+        }
+
+      private:
+        gpu::RectifiedMap<T> source_;
+    };
+
     /// For inference: see core/prepared.hpp. The normalisation has gone into the weights.
     template <class T>
     class Prepared {
@@ -197,9 +216,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         } else {
             gpu::find_moments(ctx, Features, z, keep);
         }
-        const gpu::ChannelAffine<Wide<T>> affine{saved.mean.data(), saved.inverse_std.data(), p.gamma.data(),
-                                                 p.beta.data()};
-        gpu::normalise(ctx, sum_size(count), affine, gpu::Rectify::yes, z, call.y.data());
+        if (call.y.data() != nullptr) OutputRows<T>(p, saved).write_all(ctx, call.y);
     }
 
     /// z = x * w. Whether its statistics lie in `sums` as well.

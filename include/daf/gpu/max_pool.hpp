@@ -1,5 +1,5 @@
 #pragma once
-#include <daf/gpu/grid.hpp>
+#include <daf/gpu/map_source.hpp>
 #include <daf/ops/max_pool.hpp>
 
 namespace daf {
@@ -31,23 +31,24 @@ struct PoolSize {
     }
 };
 
-template <class T>
+/// x is a StoredMap, or one that is made as it is read.
+template <class T, class Map>
 struct MaxPoolForward {
     PoolSize size;
-    const T* x;
+    Map x;
     T* y;
     std::uint8_t* winner;  // null in eval
 
     template <Index W>
-    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
-        return [=, this](Index pixel) {
-            const T* line = x + size.corner(pixel) + c;
-            Pack<Wide<T>, W> largest = load<W>(line);
+    DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
+        return [=, this, element = x.at(c, width)](Index pixel) {
+            Index line = size.corner(pixel) + c;
+            Pack<Wide<T>, W> largest = element(line);
             Pack<std::int32_t, W> places{};  // bytes would go through local memory
             std::int32_t place = 0;
             for (std::int32_t row = 0; row < size.window; ++row, line += Index{size.width} * size.channels) {
                 for (std::int32_t column = 0; column < size.window; ++column, ++place) {
-                    const Pack<Wide<T>, W> values = load<W>(line + Index{column} * size.channels);
+                    const Pack<Wide<T>, W> values = element(line + Index{column} * size.channels);
                     for (Index k = 0; k < W; ++k) {
                         // A NaN wins over every number.
                         const bool wins = values[k] > largest[k] || is_nan(values[k]);
@@ -100,14 +101,17 @@ struct Kernel<MaxPool<In, K>, Backend> {
     static constexpr gpu::PoolSize size{In::height, In::width,          In::channels,
                                         K,          Op::Output::height, Op::Output::width};
 
-    template <Mode M, class T, class Space>
-    static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
+    static constexpr bool reads_rows = true;
+
+    template <Mode M, class T, class Space, class X>
+    static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space, X>& call) {
         std::uint8_t* winner = nullptr;
         if constexpr (M == Mode::train) winner = call.saved.winner.data();
-        const T* x = call.x.data();
+        const auto x = gpu::map_source<Backend>(call.x);
         T* y = call.y.data();
-        gpu::for_each_row<T>(ctx, call.count() * Op::Output::area, In::channels, gpu::aligned(x, y, winner),
-                             gpu::MaxPoolForward<T>{size, x, y, winner});
+        gpu::for_each_row<T>(ctx, call.count() * Op::Output::area, In::channels,
+                             x.wide() && gpu::aligned(y, winner),
+                             gpu::MaxPoolForward<T, std::decay_t<decltype(x)>>{size, x, y, winner});
     }
 
     template <class T, class Space>

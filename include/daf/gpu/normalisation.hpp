@@ -85,11 +85,11 @@ struct MomentTerms {
 
     template <Index W>
     DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
-        return [=, this, first = load<W>(z + c)](Index row, Pack<Terms, W>& sums) {
+        return [=, this, first = load<W>(z + c)](Index row, Pack<TermsOf<Wide<T>>, W>& sums) {
             const Pack<Wide<T>, W> pack = load<W>(z + row * channels + c);
             for (Index k = 0; k < W; ++k) {
-                const double deviation = static_cast<double>(pack[k]) - static_cast<double>(first[k]);
-                sums[k] += Terms{deviation, deviation * deviation};
+                const Wide<T> deviation = pack[k] - first[k];
+                sums[k] += TermsOf<Wide<T>>{deviation, deviation * deviation};
             }
         };
     }
@@ -169,12 +169,12 @@ struct GradientTerms {
 
     template <Index W>
     DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
-        return [=, this, affine = slope.affine.at(c, width)](Index row, Pack<Terms, W>& sums) {
+        return [=, this, affine = slope.affine.at(c, width)](Index row, Pack<TermsOf<Wide<T>>, W>& sums) {
             const Index i = row * slope.channels + c;
             const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
             for (Index k = 0; k < W; ++k) {
-                const double dy = static_cast<double>(slope(affine, k, z[k], outer[k]));
-                sums[k] += Terms{dy, dy * static_cast<double>(z[k] - affine.centre[k])};
+                const Wide<T> dy = slope(affine, k, z[k], outer[k]);
+                sums[k] += TermsOf<Wide<T>>{dy, dy * (z[k] - affine.centre[k])};
             }
         };
     }

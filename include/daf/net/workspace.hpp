@@ -88,7 +88,7 @@ class Workspace {
     /// Between forward and backward in training, with forward's parameters: visit(i, y) for every operator's output, in
     /// their order. Those that are deferred are made for it, in memory that is allocated meanwhile.
     template <class Parameters, class Visit>
-    void each_output(const Backend& ctx, const Parameters& parameters, Visit&& visit) const
+    void each_output(Backend& ctx, const Parameters& parameters, Visit&& visit) const
         requires(M == Mode::train) {
         static_for<length>([&](auto i) {
             if (kept_ < 1) return;
@@ -96,7 +96,7 @@ class Workspace {
             if constexpr (defers<i>) {
                 const auto memory = ctx.allocate(kept_ * Op<i>::Output::size * static_cast<Index>(sizeof(T)));
                 const BatchOf<typename Op<i>::Output> written(memory.template as<T>(), kept_);
-                write_out<Backend>(y, written);
+                write_out(ctx, y, written);
                 visit(i, written);
             } else {
                 visit(i, y);

@@ -19,6 +19,16 @@ void both_passes(daf::Gpu& gpu) {
     if constexpr (LossWithCentres<Op>) update_centres(gpu, Op{}, params, dparams, 0.5);
 }
 
+/// A pool that makes its input as it reads.
+template <class Op, class T>
+void pool_of_deferred(daf::Gpu& gpu) {
+    using namespace daf;
+    using Pool = MaxPool<typename Op::Output>;
+    const Deferred<Op, T, Device> x;
+    forward<train>(gpu, Pool{}, x, Batch<typename Pool::Output, T, Device>(), Nothing{},
+                   SavedOf<Pool, T, Device>());
+}
+
 template <class T>
 void every_kernel(daf::Gpu& gpu) {
     using namespace daf;
@@ -33,6 +43,10 @@ void every_kernel(daf::Gpu& gpu) {
     both_passes<GlobalAveragePool<Map>, T>(gpu);
     both_passes<GlobalMaxPool<Map>, T>(gpu);
     both_passes<Linear<Map, 512>, T>(gpu);
+    // Few channels, few features.
+    both_passes<ConvBnRelu<Shape<96, 96, 1>, 64>, T>(gpu);
+    both_passes<Linear<Shape<512>, 7>, T>(gpu);
+    pool_of_deferred<ConvBnRelu<Map, 512>, T>(gpu);
     both_passes<Relu<Map>, T>(gpu);
     both_passes<Flatten<Map>, T>(gpu);
     both_passes<Dropout<Map>, T>(gpu);
