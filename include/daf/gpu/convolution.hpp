@@ -11,13 +11,13 @@ namespace daf::gpu {
 struct ConvolutionSize {
     Index height, width, channels, features, kernel, stride;
 
-    constexpr Index out_height() const { return (height - 1) / stride + 1; }
-    constexpr Index out_width() const { return (width - 1) / stride + 1; }
-    constexpr Index x_size() const { return height * width * channels; }
-    constexpr Index y_size() const { return out_height() * out_width() * features; }
+    DAF_HOST_DEVICE constexpr Index out_height() const { return (height - 1) / stride + 1; }
+    DAF_HOST_DEVICE constexpr Index out_width() const { return (width - 1) / stride + 1; }
+    DAF_HOST_DEVICE constexpr Index x_size() const { return height * width * channels; }
+    DAF_HOST_DEVICE constexpr Index y_size() const { return out_height() * out_width() * features; }
     /// Of one feature.
-    constexpr Index taps() const { return kernel * kernel * channels; }
-    constexpr Index weights() const { return taps() * features; }
+    DAF_HOST_DEVICE constexpr Index taps() const { return kernel * kernel * channels; }
+    DAF_HOST_DEVICE constexpr Index weights() const { return taps() * features; }
     friend constexpr auto operator<=>(const ConvolutionSize&, const ConvolutionSize&) = default;
 };
 
