@@ -92,16 +92,23 @@ struct Turn {
         const Index across = (columns + side - 1) / side;
         const Index top = block.block() / across * side, left = block.block() % across * side;
         const Index lane = block.thread() % side, first = block.thread() / side;
-        for (Index line = first; line < side; line += lines) {
-            const Index row = top + line, column = left + lane;
-            if (row >= rows || column >= columns) continue;
-            const T value = from[row * columns + column];
-            shared.square[line][lane] = factor == nullptr ? value : value * factor[column];
+        // As many loads at once as a thread has lines.
+        T values[side / lines];
+        const Index column = left + lane;
+        for (Index k = 0; k < side / lines; ++k) {
+            const Index row = top + first + k * lines;
+            values[k] = row < rows && column < columns ? from[row * columns + column] : From(0);
         }
+        if (factor != nullptr && column < columns) {
+            for (T& value : values) value *= factor[column];
+        }
+        for (Index k = 0; k < side / lines; ++k) shared.square[first + k * lines][lane] = values[k];
         block.sync();
-        for (Index line = first; line < side; line += lines) {
-            const Index row = top + lane, column = left + line;
-            if (row < rows && column < columns) to.write(column * rows + row, shared.square[lane][line]);
+        const Index row = top + lane;
+        for (Index k = 0; k < side / lines; ++k) {
+            const Index line = first + k * lines;
+            if (row < rows && left + line < columns)
+                to.write((left + line) * rows + row, shared.square[lane][line]);
         }
     }
 
