@@ -1,6 +1,6 @@
 #pragma once
-// Batch normalisation in pieces, for BatchNorm and for operators that have it inside. Sums run in double, of differences
-// from a value of the channel's own, so that a large mean costs no digits.
+// Batch normalisation in pieces, for BatchNorm and for operators that have it inside. Sums are of differences from a value of
+// the channel's own, so that a large mean costs no digits.
 #include <cmath>
 #include <daf/gpu/channel_sums.hpp>
 
