@@ -20,22 +20,22 @@ struct Kernel<BatchNorm<S>, Backend> {
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         const auto& p = call.params;
         auto frame = ctx.scratch();
-        gpu::ChannelAffine<Wide<T>> affine{nullptr, nullptr, p.weight.data(), p.bias.data()};
+        const Wide<T>*centre = p.running_mean.data(), *inverse_std = nullptr;
         if constexpr (M == Mode::train) {
             require_variance(Op::Header::name, call.count() * S::area);
-            affine.centre = call.saved.mean.data();
-            affine.inverse_std = call.saved.inverse_std.data();
             gpu::find_moments(ctx, channels, call.x.data(),
                               gpu::KeepMoments<Wide<T>>{call.count() * S::area, Op::eps, Op::momentum,
                                                         call.saved.mean.data(), call.saved.inverse_std.data(),
                                                         p.running_mean.data(), p.running_var.data()});
+            centre = call.saved.mean.data();
+            inverse_std = call.saved.inverse_std.data();
         } else {
-            auto* inverse_std = frame.template take<Wide<T>>(channels);
+            auto* of_running = frame.template take<Wide<T>>(channels);
             gpu::for_each(ctx, channels,
-                          gpu::InverseOfRunning<Wide<T>>{p.running_var.data(), Op::eps, inverse_std});
-            affine.centre = p.running_mean.data();
-            affine.inverse_std = inverse_std;
+                          gpu::InverseOfRunning<Wide<T>>{p.running_var.data(), Op::eps, of_running});
+            inverse_std = of_running;
         }
+        const gpu::ChannelAffine<Wide<T>> affine{centre, inverse_std, p.weight.data(), p.bias.data()};
         gpu::normalise(ctx, size_of(call.count()), affine, gpu::Rectify::no, call.x.data(), call.y.data());
     }
 

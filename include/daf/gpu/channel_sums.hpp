@@ -104,7 +104,7 @@ void sum_over_rows(Backend& ctx, SumSize size, bool wide, const Term& term, cons
     } else {
         ctx.launch(chunks, SumChunks<Term, Wide<T>, 1>{size, term, partial});
     }
-    add_columns<Terms, 32>(ctx, chunks, size.channels, ColumnElement<Terms>{partial, size.channels}, finish);
+    add_columns<Terms, 128>(ctx, chunks, size.channels, ColumnElement<Terms>{partial, size.channels}, finish);
 }
 
 template <class T>

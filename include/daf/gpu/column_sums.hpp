@@ -5,10 +5,10 @@
 namespace daf::gpu {
 
 /// finish(column, the sum of term(k, column) over k < terms), on one thread a column. Neighbouring columns are added by
-/// neighbouring threads; `Lanes` threads share a column, and what they found is joined in their order.
+/// neighbouring threads; `Lanes` threads share a column, and what they found is joined in pairs.
 template <class Sum, Index Lanes, class Term, class Finish>
 struct AddColumns {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = Lanes > 32 ? 1024 : 256;
     static constexpr Index width = threads / Lanes;
     struct Shared {
         Sum partial[threads];
@@ -27,12 +27,12 @@ struct AddColumns {
         if (column < columns) {
             for (Index k = lane; k < terms; k += Lanes) sum += term(k, column);
         }
-        shared.partial[block.thread()] = sum;
-        block.sync();
-        if (lane != 0 || column >= columns) return;
-        for (Index other = block.thread() + width; other < threads; other += width)
-            sum += shared.partial[other];
-        finish(column, sum);
+        for (Index half = Lanes / 2; half > 0; half /= 2) {
+            if (lane >= half && lane < 2 * half) shared.partial[block.thread()] = sum;
+            block.sync();
+            if (lane < half) sum += shared.partial[block.thread() + half * width];
+        }
+        if (lane == 0 && column < columns) finish(column, sum);
     }
 };
 

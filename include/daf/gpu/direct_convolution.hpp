@@ -12,81 +12,134 @@ constexpr bool is_direct(const ConvolutionSize& size) {
     return size.channels <= 4 && size.taps() <= 9;
 }
 
-/// What one element of y sees of x, zeros where the kernel hangs over the map's edge.
-template <class T, Index K, Index C>
-struct Window {
-    Wide<T> taps[K * K * C];
+/// Pieces of y's lines: a thread goes along one, and reads a column of x for each pixel rather than its whole window.
+struct Pieces {
+    static constexpr Index pixels = 8;
+    Index a_line, lines;  // of all images
 
-    /// Of row `row` of y as a matrix (images and positions, features).
-    DAF_HOST_DEVICE static Window at(const ConvolutionSize& size, const T* x, Index row) {
-        const Index area = size.out_height() * size.out_width(), image = row / area;
-        const auto width = static_cast<std::int32_t>(size.width),
-                   height = static_cast<std::int32_t>(size.height);
-        const auto position = static_cast<std::int32_t>(row - image * area);
-        const auto across = static_cast<std::int32_t>(size.out_width());
-        const auto stride = static_cast<std::int32_t>(size.stride), border = static_cast<std::int32_t>(K / 2);
-        const std::int32_t top = position / across * stride - border,
-                           left = position % across * stride - border;
-        const T* of_image = x + image * size.x_size();
-        Window window;
-        for (std::int32_t ky = 0; ky < K; ++ky) {
-            for (std::int32_t kx = 0; kx < K; ++kx) {
-                const std::int32_t line = top + ky, place = left + kx;
-                const bool inside = line >= 0 && line < height && place >= 0 && place < width;
-                for (std::int32_t c = 0; c < C; ++c) {
-                    window.taps[(ky * K + kx) * C + c] =
-                        inside ? static_cast<Wide<T>>(of_image[(line * width + place) * C + c]) : Wide<T>(0);
-                }
+    DAF_HOST_DEVICE constexpr Pieces(const ConvolutionSize& size, Index images)
+        : a_line((size.out_width() + pixels - 1) / pixels), lines(images * size.out_height()) {}
+    DAF_HOST_DEVICE constexpr Index count() const { return a_line * lines; }
+};
+
+/// What the pixels of a piece of y see of x, one after another; zeros where the kernel hangs over the map's edge.
+template <class T, Index K, Index C>
+class Window {
+  public:
+    DAF_HOST_DEVICE Window(const ConvolutionSize& size, const T* x, Index piece)
+        : width_(static_cast<std::int32_t>(size.width)), stride_(static_cast<std::int32_t>(size.stride)) {
+        const Pieces pieces(size, 1);
+        const Index line = piece / pieces.a_line, first = (piece - line * pieces.a_line) * Pieces::pixels;
+        const Index image = line / size.out_height(), y = line - image * size.out_height();
+        pixel_ = line * size.out_width() + first;
+        left_ = static_cast<std::int32_t>(size.out_width() - first < Pieces::pixels ? size.out_width() - first
+                                                                                    : Pieces::pixels);
+        const Index top = y * size.stride - K / 2;
+        for (Index ky = 0; ky < K; ++ky) {
+            const bool inside = top + ky >= 0 && top + ky < size.height;
+            lines_[ky] = inside ? x + (image * size.height + top + ky) * size.width * C : nullptr;
+        }
+        next_ = static_cast<std::int32_t>((first - 1) * size.stride + 1 - K / 2);
+        for (Index kx = 1; kx < K; ++kx) see_next_column();
+    }
+
+    /// To the next pixel; false behind the last.
+    DAF_HOST_DEVICE bool advance() {
+        if (left_-- == 0) return false;
+        for (std::int32_t i = 0; i < stride_; ++i) see_next_column();
+        ++pixel_;
+        return true;
+    }
+    /// The pixel, of all images.
+    DAF_HOST_DEVICE Index pixel() const { return pixel_ - 1; }
+    DAF_HOST_DEVICE Wide<T> operator[](Index tap) const { return taps_[tap]; }
+
+  private:
+    DAF_HOST_DEVICE void see_next_column() {
+        const bool inside = next_ >= 0 && next_ < width_;
+        for (Index ky = 0; ky < K; ++ky) {
+            Wide<T>* taps = taps_ + ky * K * C;
+            for (Index i = 0; i < (K - 1) * C; ++i) taps[i] = taps[i + C];
+            for (Index c = 0; c < C; ++c) {
+                taps[(K - 1) * C + c] = inside && lines_[ky] != nullptr
+                                            ? static_cast<Wide<T>>(lines_[ky][next_ * C + c])
+                                            : Wide<T>(0);
             }
         }
-        return window;
+        ++next_;
     }
+
+    std::int32_t width_, stride_, left_, next_;
+    Index pixel_;
+    const T* lines_[K];
+    Wide<T> taps_[K * K * C] = {};
 };
 
 /// y = x * (weight * factor) + bias, rectified if asked; weight is (taps, features), as operators have it. Nothing of these is
 /// rounded to T but y.
 template <class T, Index K, Index C>
-struct DirectForward {
+struct DirectCall {
     using Number = Wide<T>;
-    static constexpr Index taps = K * K * C;
     ConvolutionSize size;
+    Index images;
     const T* x;
     const Number* weight;
     const Number* factor;  // of each feature; null for 1
     const Number* bias;    // null for none
     bool rectify;
     T* y;
+    bool whole = aligned(weight, factor, bias);
+};
 
-    template <Index W>
-    struct OfFeatures {
-        DirectForward task;
-        Index first;
-        Pack<Number, W> weights[taps], start;
+/// A thread keeps the weights of W features.
+template <class T, Index K, Index C, Index W>
+struct DirectForward {
+    using Number = Wide<T>;
+    static constexpr Index taps = K * K * C;
+    static constexpr unsigned threads = 256, blocks_at_once = 2;
+    using Shared = NothingShared;
 
-        DAF_HOST_DEVICE void operator()(Index row) const {
-            const auto window = Window<T, K, C>::at(task.size, task.x, row);
-            Pack<Number, W> sum = start;
-            for (Index tap = 0; tap < taps; ++tap) {
-                for (Index k = 0; k < W; ++k) sum[k] += window.taps[tap] * weights[tap][k];
-            }
-            for (Number& value : sum.values) value = task.rectify && value < 0 ? 0 : value;
-            store(task.y + row * task.size.features + first, sum);
-        }
-    };
-    template <Index W>
-    DAF_HOST_DEVICE auto at(Index first, Width<W>) const {
-        OfFeatures<W> all{*this, first, {}, {}};
-        for (Index k = 0; k < W; ++k) {
-            const Number times = factor == nullptr ? Number(1) : factor[first + k];
+    DirectCall<T, K, C> call;
+
+    Index blocks() const {
+        constexpr Index elements = threads * W;
+        const Index wanted =
+            (Pieces(call.size, call.images).count() * call.size.features + elements - 1) / elements;
+        return wanted < most_blocks ? wanted : most_blocks;
+    }
+
+    template <BlockContext B>
+    DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
+        const Index packs = call.size.features / W, pieces = Pieces(call.size, call.images).count();
+        const Columns mine(block, packs);
+        if (mine.part >= mine.parts) return;
+        for (Index pack = mine.column; pack < packs; pack += mine.width) {
+            const Index first = pack * W;
+            Pack<Number, W> weights[taps], start{};
             for (Index tap = 0; tap < taps; ++tap)
-                all.weights[tap][k] = weight[tap * size.features + first + k] * times;
-            all.start[k] = bias == nullptr ? Number(0) : bias[first + k];
+                weights[tap] = load_parameters<W>(call.weight + tap * call.size.features + first, call.whole);
+            if (call.factor != nullptr) {
+                const auto times = load_parameters<W>(call.factor + first, call.whole);
+                for (Index tap = 0; tap < taps; ++tap) weights[tap] = weights[tap] * times;
+            }
+            if (call.bias != nullptr) start = load_parameters<W>(call.bias + first, call.whole);
+            for (Index piece = block.block() * mine.parts + mine.part; piece < pieces;
+                 piece += block.blocks() * mine.parts) {
+                Window<T, K, C> window(call.size, call.x, piece);
+                while (window.advance()) {
+                    Pack<Number, W> sum = start;
+                    for (Index tap = 0; tap < taps; ++tap) {
+                        for (Index k = 0; k < W; ++k) sum[k] += window[tap] * weights[tap][k];
+                    }
+                    for (Number& value : sum.values) value = call.rectify && value < 0 ? 0 : value;
+                    store(call.y + window.pixel() * call.size.features + first, sum);
+                }
+            }
         }
-        return all;
     }
 };
 
-/// A block a chunk of y's rows: partial[chunk] (taps, features) = the sum of x's windows times dy.
+/// A block a chunk of y's pieces: partial[chunk] (taps, features) = the sum of x's windows times dy.
 template <class T, Index K, Index C, Index W>
 struct DirectWeightSums {
     using Number = Wide<T>;
@@ -97,26 +150,28 @@ struct DirectWeightSums {
     };
 
     ConvolutionSize size;
-    Index rows;
+    Index images;
     const T *x, *dy;
     double* partial;
 
     template <BlockContext B>
     DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
-        const Index packs = size.features / W;
+        const Index packs = size.features / W, pieces = Pieces(size, images).count();
         const Columns mine(block, packs);
-        const Index begin = rows * block.block() / block.blocks();
-        const Index end = rows * (block.block() + 1) / block.blocks();
+        const Index begin = pieces * block.block() / block.blocks();
+        const Index end = pieces * (block.block() + 1) / block.blocks();
         double* const of_chunk = partial + block.block() * size.weights();
         for (Index left = 0; left < packs; left += mine.width) {
             Pack<Number, W> sums[taps] = {};
             if (left + mine.column < packs && mine.part < mine.parts) {
                 const T* slopes = dy + (left + mine.column) * W;
-                for (Index row = begin + mine.part; row < end; row += mine.parts) {
-                    const auto window = Window<T, K, C>::at(size, x, row);
-                    const Pack<Number, W> slope = load<W>(slopes + row * size.features);
-                    for (Index tap = 0; tap < taps; ++tap) {
-                        for (Index k = 0; k < W; ++k) sums[tap][k] += window.taps[tap] * slope[k];
+                for (Index piece = begin + mine.part; piece < end; piece += mine.parts) {
+                    Window<T, K, C> window(size, x, piece);
+                    while (window.advance()) {
+                        const Pack<Number, W> slope = load<W>(slopes + window.pixel() * size.features);
+                        for (Index tap = 0; tap < taps; ++tap) {
+                            for (Index k = 0; k < W; ++k) sums[tap][k] += window[tap] * slope[k];
+                        }
                     }
                 }
             }
@@ -145,8 +200,11 @@ struct DirectConvolution {
     static constexpr ConvolutionSize size = convolution_size<Op>();
     static constexpr Index K = Op::kernel, C = Op::Input::channels;
 
-    static constexpr Index rows(Index count) { return count * size.out_height() * size.out_width(); }
-    static constexpr Index chunks(Index count) { return SumSize{rows(count), size.features}.chunks(); }
+    /// As for sums over rows, but no fewer pieces than a chunk can share out among its threads.
+    static constexpr Index chunks(Index count) {
+        const Index of_rows = SumSize{count * size.out_height() * size.out_width(), size.features}.chunks();
+        return std::min(of_rows, (Pieces(size, count).count() + 31) / 32);
+    }
     static constexpr Index scratch_bytes(Index count) {
         return scratch_size<double>(chunks(count) * size.weights());
     }
@@ -154,19 +212,21 @@ struct DirectConvolution {
     template <GridBackend Backend>
     static void forward(Backend& ctx, const T* x, const Number* weight, const Number* factor,
                         const Number* bias, bool rectify, T* y, Index count) {
-        const DirectForward<T, K, C> body{size, x, weight, factor, bias, rectify, y};
-        for_each_row<T>(ctx, rows(count), size.features, aligned(y), body);
+        with_width<T, size.features>(aligned(y), [&](auto width) {
+            const DirectForward<T, K, C, width()> product{{size, count, x, weight, factor, bias, rectify, y}};
+            ctx.launch(product.blocks(), product);
+        });
     }
     /// dweight += the gradient.
     template <GridBackend Backend>
     static void add_weight_gradient(Backend& ctx, const T* x, const T* dy, Number* dweight, Index count) {
         auto frame = ctx.scratch();
         auto* partial = frame.template take<double>(chunks(count) * size.weights());
-        with_width<T, size.features>(aligned(dy), [&](auto w) {
-            ctx.launch(chunks(count), DirectWeightSums<T, K, C, w()>{size, rows(count), x, dy, partial});
+        with_width<T, size.features>(aligned(dy), [&](auto width) {
+            ctx.launch(chunks(count), DirectWeightSums<T, K, C, width()>{size, count, x, dy, partial});
         });
-        add_columns<double, 32>(ctx, chunks(count), size.weights(),
-                                ColumnElement<double>{partial, size.weights()}, AddTo<Number>{dweight});
+        add_columns<double, 128>(ctx, chunks(count), size.weights(),
+                                 ColumnElement<double>{partial, size.weights()}, AddTo<Number>{dweight});
     }
 };
 

@@ -22,18 +22,15 @@ struct AffinePack {
 template <class T>
 struct ChannelAffine {
     const T *centre, *inverse_std, *weight, *offset;
+    bool whole =
+        aligned(centre, inverse_std, weight, offset);  // read one by one they take longer than a small map
 
-    /// From channel c on. Parameters may stand anywhere: they are read one by one.
+    /// From channel c on.
     template <Index W>
     DAF_HOST_DEVICE AffinePack<T, W> at(Index c, Width<W>) const {
-        return {pack_at<W>(centre + c), pack_at<W>(weight + c) * pack_at<W>(inverse_std + c),
-                pack_at<W>(offset + c)};
-    }
-
-  private:
-    template <Index W>
-    DAF_HOST_DEVICE static Pack<T, W> pack_at(const T* from) {
-        return pack_of<T, W>([from](Index k) { return from[k]; });
+        return {load_parameters<W>(centre + c, whole),
+                load_parameters<W>(weight + c, whole) * load_parameters<W>(inverse_std + c, whole),
+                load_parameters<W>(offset + c, whole)};
     }
 };
 

@@ -79,6 +79,13 @@ bool aligned(const T*... pointers) {
     return ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
+/// What lies at `from` where that may be anywhere: `whole` says whether it is aligned().
+template <Index W, class T>
+DAF_HOST_DEVICE Pack<T, W> load_parameters(const T* from, bool whole) {
+    if (whole) return load<W>(from);
+    return pack_of<T, W>([from](Index k) { return from[k]; });
+}
+
 /// body(width), the width the widest of T if `wide`, which takes rows of a multiple of that many elements, else 1.
 template <class T, Index Columns, class Body>
 void with_width(bool wide, const Body& body) {
