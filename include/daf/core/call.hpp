@@ -76,13 +76,15 @@ struct ForwardCall {
     Index count() const { return x.count(); }
 };
 
-/// backward: dy -> dx, dparams.  x and y hold numbers only where Op::backward_reads_x / _y says that they are read.
-template <Operator Op, class T, class Space, class X = Batch<typename Op::Input, const T, Space>>
+/// backward: dy -> dx, dparams.  x and y hold numbers only where Op::backward_reads_x / _y says that they are read. Only kernels
+/// that declare it meet an X or DY that is not in memory (core/deferred.hpp).
+template <Operator Op, class T, class Space, class X = Batch<typename Op::Input, const T, Space>,
+          class DY = Batch<typename Op::Output, const OutputElement<Op, T>, Space>>
 struct BackwardCall {
     Op op;
     X x;
     Batch<typename Op::Output, const OutputElement<Op, T>, Space> y;
-    Batch<typename Op::Output, const OutputElement<Op, T>, Space> dy;
+    DY dy;
     GradientInto<Batch<typename Op::Input, T, Space>> dx;
     ParametersOf<Op, const Wide<T>, Space> params;
     GradientsOf<Op, Wide<T>, Space> dparams;  // accumulated into

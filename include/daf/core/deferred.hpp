@@ -9,6 +9,11 @@
 //                                           (gpu/map_source.hpp), and write_all(ctx, y) writes it
 //   Kernel<Reader, Backend>::reads_rows     true: the x of its training calls may be Deferred
 // forward and backward (core/entry.hpp) take a Deferred as the y of the one and the x of the other.
+//
+// So with gradients: a pool's dx is its dy and zeros. Where the operator before it can read that from what the pool saved,
+//   Kernel<Op, Backend>::InputSlopes<T>     its dx may be deferred: InputSlopes<T>(dy, saved) makes it
+//   Kernel<Before, Backend>::reads_slopes   true: the dy of its backward calls may be a DeferredGradient
+// a network does not run the pool's backward pass, and there is no such dx.
 #include <daf/core/operator.hpp>
 
 namespace daf {
@@ -36,6 +41,36 @@ template <class B>
 inline constexpr bool is_deferred = false;
 template <class Op, class T, class Space>
 inline constexpr bool is_deferred<Deferred<Op, T, Space>> = true;
+
+/// A batch of Op's dx that is made where it is read: from Op's dy, and from what it saved in its forward pass.
+template <Operator Op, class T, class Space = Host>
+struct DeferredGradient {
+    using Operator = Op;
+    using Shape = typename Op::Input;
+    using Element = const T;
+    using MemorySpace = Space;
+
+    Batch<typename Op::Output, const T, Space> dy;
+    SavedOf<Op, T, Space> saved;
+
+    constexpr Index count() const { return dy.count(); }
+};
+
+template <class B>
+inline constexpr bool is_deferred_gradient = false;
+template <class Op, class T, class Space>
+inline constexpr bool is_deferred_gradient<DeferredGradient<Op, T, Space>> = true;
+
+/// Whether the kernel's dx need not be made: it has no other gradients, and who reads dx makes it from what it saved.
+template <class Op, class Backend, class T>
+inline constexpr bool gradient_can_be_deferred = gradient_count<Op> == 0 && requires {
+    sizeof(typename Kernel<Op, Backend>::template InputSlopes<T>);
+};
+/// Whether the kernel's dy may be a DeferredGradient.
+template <class Op, class Backend>
+inline constexpr bool reads_deferred_gradient = requires {
+    requires Kernel<Op, Backend>::reads_slopes;
+};
 
 /// Whether the kernel can make its output anew from what it saved.
 template <class Op, class Backend, class T>

@@ -206,6 +206,21 @@ constexpr auto input_as(const X& x) {
     }
 }
 
+/// dy as a call holds it: in memory, or deferred.
+template <class Op, class T, class Space, class DY>
+using SlopesOf = std::conditional_t<is_deferred_gradient<DY>, DY,
+                                    Batch<typename Op::Output, const OutputElement<Op, T>, Space>>;
+
+template <class DY>
+void check_slopes(const char* op, const DY& dy) {
+    if constexpr (is_deferred_gradient<DY>) {
+        check_batch(op, "dy", dy.dy.data(), dy.count(), dy.count());
+        check_saved<typename DY::Operator>(dy.saved, dy.count());
+    } else {
+        check_batch(op, "dy", dy.data(), dy.count(), dy.count());
+    }
+}
+
 /// That a deferred x meets a kernel that reads it, and a deferred y one that can make it again.
 template <class Op, class Backend, Mode M, class T, class X, class Y>
 constexpr void check_deferred() {
@@ -361,7 +376,10 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                       detail::argument_fits<typename Op::Output, Out, Space, Y> &&
                       detail::argument_fits<typename Op::Output, Out, Space, DY>) {
             detail::check_deferred<Op, Backend, Mode::train, T, X, Y>();
-            using Call = BackwardCall<Op, T, Space, detail::InputOf<Op, T, Space, Op::backward_reads_x, X>>;
+            static_assert(!is_deferred_gradient<DY> || reads_deferred_gradient<Op, Backend>,
+                          "daf: dy is deferred, but this kernel reads dy in memory");
+            using Call = BackwardCall<Op, T, Space, detail::InputOf<Op, T, Space, Op::backward_reads_x, X>,
+                                      detail::SlopesOf<Op, T, Space, DY>>;
             const char* name = Op::Header::name;
             Call call{op,
                       detail::input_as<Call>(x),
@@ -375,7 +393,7 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
             call.dparams = dparams;
             if (dy.count() < 1)
                 detail::throw_argument(name, "the batch is empty: expected at least one image");
-            detail::check_batch(name, "dy", dy.data(), dy.count(), dy.count());
+            detail::check_slopes(name, dy);
             if constexpr (Op::backward_reads_x) detail::check_images(name, "x", x, dy.count());
             if constexpr (Op::backward_reads_y) detail::check_images(name, "y", y, dy.count());
             if constexpr (!std::is_same_v<DX, Skip>) {

@@ -42,10 +42,11 @@ struct Kernel<BatchNorm<S>, Backend> {
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         auto frame = ctx.scratch();
-        const gpu::NormalisationGradient<T> gradient(
-            ctx, frame, size_of(call.count()), gpu::Rectify::no, call.x.data(), call.dy.data(),
-            call.saved.mean.data(), call.saved.inverse_std.data(), call.params.weight.data(),
-            call.params.bias.data(), call.dparams.weight.data(), call.dparams.bias.data());
+        const gpu::NormalisationGradient<T> gradient(ctx, frame, size_of(call.count()), gpu::Rectify::no,
+                                                     call.x.data(), gpu::StoredSlopes<T>{call.dy.data()},
+                                                     call.saved.mean.data(), call.saved.inverse_std.data(),
+                                                     call.params.weight.data(), call.params.bias.data(),
+                                                     call.dparams.weight.data(), call.dparams.bias.data());
         if (call.dx) gradient.apply(ctx, gpu::slopes_of(call.dx));
     }
 };

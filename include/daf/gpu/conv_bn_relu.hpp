@@ -125,17 +125,20 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         }
     }
 
-    template <class T, class Space>
-    static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
+    static constexpr bool reads_slopes = true;
+
+    template <class T, class Space, class X, class DY>
+    static void backward(Backend& ctx, const BackwardCall<Op, T, Space, X, DY>& call) {
         const auto& saved = call.saved;
+        const auto dy = gpu::slope_source<Backend>(call.dy);
         auto frame = ctx.scratch();
         auto* dz = frame.template take<T>(call.count() * size.y_size());
         {
             auto sums = ctx.scratch();
-            const gpu::NormalisationGradient<T> gradient(
-                ctx, sums, sum_size(call.count()), gpu::Rectify::yes, saved.z.data(), call.dy.data(),
-                saved.mean.data(), saved.inverse_std.data(), call.params.gamma.data(),
-                call.params.beta.data(), call.dparams.gamma.data(), call.dparams.beta.data());
+            const gpu::NormalisationGradient<T, std::decay_t<decltype(dy)>> gradient(
+                ctx, sums, sum_size(call.count()), gpu::Rectify::yes, saved.z.data(), dy, saved.mean.data(),
+                saved.inverse_std.data(), call.params.gamma.data(), call.params.beta.data(),
+                call.dparams.gamma.data(), call.dparams.beta.data());
             gradient.apply(ctx, {dz, false});
         }
         gpu::ConvolutionBackward<Op, T>(call.count())

@@ -1,5 +1,5 @@
 #pragma once
-// Where a kernel takes a map from: memory, or what the operator before it saved (core/deferred.hpp).
+// Where a kernel takes a map or its gradient from: memory, or what another operator saved (core/deferred.hpp).
 #include <daf/core/deferred.hpp>
 #include <daf/gpu/normalisation.hpp>
 
@@ -44,6 +44,15 @@ StoredMap<std::remove_const_t<T>> map_source(Batch<S, T, Space> x) {
 template <class Backend, Operator Op, class T, class Space>
 auto map_source(const Deferred<Op, T, Space>& x) {
     return typename Kernel<Op, Backend>::template OutputRows<T>(x.params, x.saved).source();
+}
+
+template <class Backend, AnyShape S, class T, class Space>
+StoredSlopes<std::remove_const_t<T>> slope_source(Batch<S, T, Space> dy) {
+    return {dy.data()};
+}
+template <class Backend, Operator Op, class T, class Space>
+auto slope_source(const DeferredGradient<Op, T, Space>& dx) {
+    return typename Kernel<Op, Backend>::template InputSlopes<T>(dx.dy, dx.saved).source();
 }
 
 }  // namespace daf::gpu

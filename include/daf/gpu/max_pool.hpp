@@ -65,17 +65,17 @@ struct MaxPoolForward {
     }
 };
 
-/// An element of x takes its window's gradient if it has won; nothing else is added, so no order matters.
+/// dx: an element of x takes its window's gradient if it has won; nothing else is added, so no order matters.
 template <class T>
-struct MaxPoolBackward {
+struct PooledSlopes {
     PoolSize size;
     const std::uint8_t* winner;
     const T* dy;
-    Slopes<T> dx;
 
+    bool wide() const { return aligned(winner, dy); }
     template <Index W>
     DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
-        return [=, this](Index pixel) {
+        return [=, this](Index pixel, Index) {
             const PixelPlace in(pixel, size.height, size.width);
             const std::int32_t out_row = in.row / size.window, out_column = in.column / size.window;
             Pack<Wide<T>, W> slopes{};
@@ -88,7 +88,21 @@ struct MaxPoolBackward {
                 const Pack<std::uint8_t, W> places = load<W>(winner + out);
                 for (Index k = 0; k < W; ++k) slopes[k] = places[k] == place ? outer[k] : 0;
             }
-            dx.write(pixel * size.channels + c, slopes);
+            return slopes;
+        };
+    }
+};
+
+template <class T>
+struct MaxPoolBackward {
+    PooledSlopes<T> slopes;
+    Slopes<T> dx;
+
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
+        return [=, this, of = slopes.at(c, width)](Index pixel) {
+            const Index i = pixel * slopes.size.channels + c;
+            dx.write(i, of(pixel, i));
         };
     }
 };
@@ -117,12 +131,23 @@ struct Kernel<MaxPool<In, K>, Backend> {
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        const std::uint8_t* winner = call.saved.winner.data();
-        const T* dy = call.dy.data();
+        const auto slopes = InputSlopes<T>(call.dy, call.saved).source();
         const auto dx = gpu::slopes_of(call.dx);
-        gpu::for_each_row<T>(ctx, call.count() * In::area, In::channels, gpu::aligned(winner, dy, dx.data),
-                             gpu::MaxPoolBackward<T>{size, winner, dy, dx});
+        gpu::for_each_row<T>(ctx, call.count() * In::area, In::channels,
+                             slopes.wide() && gpu::aligned(dx.data), gpu::MaxPoolBackward<T>{slopes, dx});
     }
+
+    /// dx again, from dy and the winners: see core/deferred.hpp.
+    template <class T>
+    class InputSlopes {
+      public:
+        template <class DY, class Saved>
+        InputSlopes(const DY& dy, const Saved& saved) : source_{size, saved.winner.data(), dy.data()} {}
+        gpu::PooledSlopes<T> source() const { return source_; }
+
+      private:
+        gpu::PooledSlopes<T> source_;
+    };
 };
 
 }  // namespace daf

@@ -143,15 +143,28 @@ void find_moments(Backend& ctx, Index channels, const T* z, const KeepMoments<Wi
 // ---- The gradient through a training normalisation, and a ReLU behind it if asked:
 //   dz = dy' * slope + (z - centre) * by_z + constant,     dy' = dy where the rectified output is positive
 
-/// dy', where its output is known again from z.
+/// dy in memory: at(channel, width) gives what is called with a row and the place of that element.
 template <class T>
+struct StoredSlopes {
+    const T* data;
+
+    bool wide() const { return aligned(data); }
+    template <Index W>
+    DAF_HOST_DEVICE auto at(Index, Width<W>) const {
+        return [from = data](Index, Index i) { return load<W>(from + i); };
+    }
+};
+
+/// dy', where its output is known again from z. dy: StoredSlopes, or slopes that are made as they are read.
+template <class T, class DY>
 struct RectifiedSlope {
     ChannelAffine<Wide<T>> affine;
     Rectify rectify;
     Index channels;
-    const T *z, *dy;
+    const T* z;
+    DY dy;
 
-    bool wide() const { return aligned(z, dy); }
+    bool wide() const { return aligned(z) && dy.wide(); }
     template <Index W>
     DAF_HOST_DEVICE Wide<T> operator()(const AffinePack<Wide<T>, W>& by, Index k, Wide<T> value,
                                        Wide<T> slope) const {
@@ -160,18 +173,19 @@ struct RectifiedSlope {
 };
 
 /// dy' and dy' * (z - centre).
-template <class T>
+template <class T, class DY>
 struct GradientTerms {
-    RectifiedSlope<T> slope;
+    RectifiedSlope<T, DY> slope;
 
     template <Index W>
     DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
-        return [=, this, affine = slope.affine.at(c, width)](Index row, Pack<TermsOf<Wide<T>>, W>& sums) {
+        return [=, this, affine = slope.affine.at(c, width), dy = slope.dy.at(c, width)](
+                   Index row, Pack<TermsOf<Wide<T>>, W>& sums) {
             const Index i = row * slope.channels + c;
-            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
+            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = dy(row, i);
             for (Index k = 0; k < W; ++k) {
-                const Wide<T> dy = slope(affine, k, z[k], outer[k]);
-                sums[k] += TermsOf<Wide<T>>{dy, dy * (z[k] - affine.centre[k])};
+                const Wide<T> inner = slope(affine, k, z[k], outer[k]);
+                sums[k] += TermsOf<Wide<T>>{inner, inner * (z[k] - affine.centre[k])};
             }
         };
     }
@@ -193,19 +207,19 @@ struct FinishGradients {
     }
 };
 
-template <class T>
+template <class T, class DY>
 struct ApplyGradient {
-    RectifiedSlope<T> slope;
+    RectifiedSlope<T, DY> slope;
     const Wide<T>* by_z;  // scratch, and so aligned
     const Wide<T>* constant;
     Slopes<T> dz;
 
     template <Index W>
     DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
-        return [=, this, affine = slope.affine.at(c, width), by_z = load<W>(by_z + c),
-                constant = load<W>(constant + c)](Index row) {
+        return [=, this, affine = slope.affine.at(c, width), dy = slope.dy.at(c, width),
+                by_z = load<W>(by_z + c), constant = load<W>(constant + c)](Index row) {
             const Index i = row * slope.channels + c;
-            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = load<W>(slope.dy + i);
+            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = dy(row, i);
             dz.write(i, pack_of<Wide<T>, W>([&](Index k) {
                          return std::fma(slope(affine, k, z[k], outer[k]), affine.slope[k],
                                          std::fma(z[k] - affine.centre[k], by_z[k], constant[k]));
@@ -220,14 +234,14 @@ constexpr Index gradient_scratch_bytes(SumSize size) {
     return 2 * scratch_size<Wide<T>>(size.channels) + size.scratch_bytes();
 }
 
-template <class T>
+template <class T, class DY = StoredSlopes<T>>
 class NormalisationGradient {
   public:
     using Number = Wide<T>;
 
     /// Adds up, and adds to dweight and dbias. `frame` gives what apply() reads.
     template <GridBackend Backend, class Frame>
-    NormalisationGradient(Backend& ctx, Frame& frame, SumSize size, Rectify rectify, const T* z, const T* dy,
+    NormalisationGradient(Backend& ctx, Frame& frame, SumSize size, Rectify rectify, const T* z, DY dy,
                           const Number* mean, const Number* inverse_std, const Number* weight,
                           const Number* bias, Number* dweight, Number* dbias)
         : size_(size),
@@ -235,7 +249,7 @@ class NormalisationGradient {
           constant_(frame.template take<Number>(size.channels)),
           slope_{{mean, inverse_std, weight, bias}, rectify, size.channels, z, dy} {
         sum_over_rows<T>(
-            ctx, size, slope_.wide(), GradientTerms<T>{slope_},
+            ctx, size, slope_.wide(), GradientTerms<T, DY>{slope_},
             FinishGradients<Number>{weight, inverse_std, size.rows, dweight, dbias, by_z_, constant_});
     }
 
@@ -243,13 +257,13 @@ class NormalisationGradient {
     template <GridBackend Backend>
     void apply(Backend& ctx, Slopes<T> dz) const {
         for_each_row<T>(ctx, size_.rows, size_.channels, slope_.wide() && aligned(dz.data),
-                        ApplyGradient<T>{slope_, by_z_, constant_, dz});
+                        ApplyGradient<T, DY>{slope_, by_z_, constant_, dz});
     }
 
   private:
     SumSize size_;
     Number *by_z_, *constant_;
-    RectifiedSlope<T> slope_;
+    RectifiedSlope<T, DY> slope_;
 };
 
 }  // namespace daf::gpu

@@ -119,16 +119,18 @@ class Workspace {
         kept_ = 0;
         static_for<length>([&](auto reversed) {
             constexpr std::size_t i = length - 1 - reversed;
+            if constexpr (defers_gradient<i>) return;
             const auto run = [&](auto incoming, auto outgoing) {
                 daf::backward(ctx, std::get<i>(net.operators), input<i>(x, parameters),
                               output<i>(count, parameters), incoming, outgoing, std::get<i>(parameters),
                               std::get<i>(gradients), saved<i>(count), side_of(i, draw));
             };
             const auto from_behind = [&](auto outgoing) {
-                if constexpr (i == length - 1) {
-                    run(dy, outgoing);
+                if constexpr (defers_gradient<i + 1>) {
+                    run(DeferredGradient<Op<i + 1>, T, Space>{behind<i + 1>(dy), saved<i + 1>(count)},
+                        outgoing);
                 } else {
-                    run(gradient<i + 1>(count), outgoing);
+                    run(behind<i>(dy), outgoing);
                 }
             };
             if constexpr (i == 0) {
@@ -155,6 +157,18 @@ class Workspace {
     template <std::size_t I>
     static constexpr bool defers = defer<I>();
 
+    /// Whether operator I's dx is made where it is read, and not stored.
+    template <std::size_t I>
+    static constexpr bool defer_gradient() {
+        if constexpr (M == Mode::train && I > 0 && I < length) {
+            return gradient_can_be_deferred<Op<I>, Backend, T> && reads_deferred_gradient<Op<I - 1>, Backend>;
+        } else {
+            return false;
+        }
+    }
+    template <std::size_t I>
+    static constexpr bool defers_gradient = defer_gradient<I>();
+
     /// Where everything lies, in bytes from the start. gradient[i]: by operator i's input.
     struct Plan {
         std::array<Index, length> output{}, saved{}, gradient{};
@@ -177,13 +191,16 @@ class Workspace {
                     saved[i] = place(saved_bytes<Op<i>, T>(max_batch));
                     end[i] = bytes;
                 });
-                // Operator i's backward reads one gradient and writes another, both behind end[i].
+                // Operator i's backward reads one gradient and writes another, both behind end[i]; where that one is
+                // deferred, it reads what the operator behind it saved and the gradient behind that.
                 Index read_from = 0, read_to = 0;
                 static_for<length - 1>([&](auto reversed) {
                     constexpr std::size_t i = length - 1 - reversed;
+                    if constexpr (defers_gradient<i>) return;
                     const Index size = align_up(of(Op<i>::Input::size));
-                    const bool before = end[i] + size <= read_from || read_to <= end[i];
-                    gradient[i] = before ? end[i] : read_to;
+                    const Index kept = end[defers_gradient<i + 1> ? i + 1 : i];
+                    const bool before = kept + size <= read_from || read_to <= kept;
+                    gradient[i] = before ? kept : read_to;
                     read_from = gradient[i];
                     read_to = gradient[i] + size;
                     bytes = std::max(bytes, read_to);
@@ -230,6 +247,15 @@ class Workspace {
     template <std::size_t I>
     BatchOf<typename Op<I>::Input> gradient(Index count) const {
         return {at(plan_.gradient[I]), count};
+    }
+    /// The gradient by operator I's output, where it is stored; `dy` is the last one's.
+    template <std::size_t I>
+    auto behind(Batch<typename Seq::Output, const T, Space> dy) const {
+        if constexpr (I == length - 1) {
+            return dy;
+        } else {
+            return gradient<I + 1>(dy.count());
+        }
     }
 
     Index max_batch_;
