@@ -1,5 +1,5 @@
 #pragma once
-#include <daf/gpu/channel_gate.hpp>
+#include <daf/gpu/channel_gradients.hpp>
 
 namespace daf {
 
@@ -8,8 +8,8 @@ namespace gpu {
 /// A block an image, W neighbouring channels at a time.
 template <class T, Index W>
 struct ChannelForward {
-    static constexpr unsigned threads = 256, blocks_at_once = 2;
-    using Shared = ChannelShared<Wide<T>, W, threads>;
+    static constexpr unsigned threads = image_threads, blocks_at_once = images_at_once<T>;
+    using Shared = ImageShared<Wide<T>, W, ChannelPools<Wide<T>>>;
 
     ChannelStage<Wide<T>> channel;
     const T* x;
@@ -17,23 +17,22 @@ struct ChannelForward {
 
     template <BlockContext B>
     DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
-        const Index n = block.block(), channels = channel.channels, image = n * channel.positions * channels;
-        const T* from = x + image;
-        T* to = y + image;
-        const auto given = [=](Index p, Index c) { return load<W>(from + p * channels + c); };
-        channel.template find_gate<W>(block, shared, n, given);
-        for_each_element<W>(block, channel.positions, channels, [=, this](Index p, Index c) {
-            store(to + p * channels + c, given(p, c) * channel.gate(n, c, Width<W>{}));
-        });
+        const Small channels = channel.channels;
+        const Index n = block.block(), image = n * channel.positions * channels;
+        const Image<const T> from{x + image, channels};
+        const auto given = [=](Small p, Small c) { return from.template read<W>(p, c); };
+        const auto* gate = channel.template find_gate<W>(
+            block, shared, n, given, [](Small, Small, const Pack<T, W>& at) { return widened(at); });
+        write_map<4, W>(
+            block, channel.positions, Image<T>{y + image, channels}, given,
+            [=](Small, Small c, const Pack<T, W>& at) { return widened(at) * load<W>(gate + c); });
     }
 };
 
 template <class T, Index W>
 struct ChannelBackward {
-    static constexpr unsigned threads = 256, blocks_at_once = 2;
-    struct Shared {
-        ColumnSum sums[W][threads];
-    };
+    static constexpr unsigned threads = image_threads, blocks_at_once = images_at_once<T>;
+    using Shared = ImageShared<Wide<T>, W, ColumnSum<Wide<T>>>;
 
     ChannelStage<Wide<T>> channel;
     const T *x, *dy;
@@ -41,15 +40,20 @@ struct ChannelBackward {
 
     template <BlockContext B>
     DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
-        const Index n = block.block(), channels = channel.channels, image = n * channel.positions * channels;
-        const T *from = x + image, *outer = dy + image;
-        const auto given = [=](Index p, Index c) { return load<W>(from + p * channels + c); };
-        const auto slope = [=](Index p, Index c) { return load<W>(outer + p * channels + c); };
-        channel.find_slopes(block, shared.sums, n, given, slope);
-        if (dx.data == nullptr) return;
-        for_each_element<W>(block, channel.positions, channels, [=, this](Index p, Index c) {
-            dx.write(image + p * channels + c, channel.back(n, p, c, slope(p, c)));
-        });
+        const Small channels = channel.channels;
+        const Index n = block.block(), image = n * channel.positions * channels;
+        const Image<const T> from{x + image, channels}, outer{dy + image, channels};
+        const auto slope = [=](Small p, Small c) { return outer.template read<W>(p, c); };
+        const auto both = [=](Small p, Small c) {
+            return GivenAndSlope<T, W>{from.template read<W>(p, c), slope(p, c)};
+        };
+        const auto* dpools = channel.template find_slopes<W>(
+            block, shared, n, both,
+            [](Small, Small, const GivenAndSlope<T, W>& at) { return widened(at.x) * widened(at.dy); });
+        write_slopes<4, W>(block, channel.positions, channels, dx, image, slope,
+                           [=, this](Small p, Small c, const Pack<T, W>& at) {
+                               return channel.back(n, dpools, p, c, widened(at));
+                           });
     }
 };
 
@@ -62,7 +66,8 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
     template <class T>
     static Index scratch_bytes(const Backend&, Index count) {
         return std::max(saved_bytes<Op, T>(count),
-                        gpu::ChannelStage<Wide<T>>::template scratch_bytes<Op>(count));
+                        gpu::ChannelStage<Wide<T>>::template scratch_bytes<Op>(count) +
+                            gpu::channel_gradient_size<Op>(count).scratch_bytes());
     }
 
     template <Mode M, class T, class Space>
@@ -72,7 +77,7 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
             gpu::ChannelStage<Wide<T>>::of(call.op, call.params, saved_or_scratch(call, frame));
         const T* x = call.x.data();
         T* y = call.y.data();
-        gpu::with_width<T, Op::channels>(gpu::aligned(x, y), [&](auto width) {
+        gpu::with_image_width<Op, T>(stage, gpu::aligned(x, y), [&](auto width) {
             ctx.launch(call.count(), gpu::ChannelForward<T, width()>{stage, x, y});
         });
     }
@@ -84,7 +89,7 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
         stage.take(frame, call.count());
         const T *x = call.x.data(), *dy = call.dy.data();
         const gpu::Slopes<T> dx = gpu::slopes_of(call.dx);
-        gpu::with_width<T, Op::channels>(gpu::aligned(x, dy, dx.data), [&](auto width) {
+        gpu::with_image_width<Op, T>(stage, gpu::aligned(x, dy, dx.data), [&](auto width) {
             ctx.launch(call.count(), gpu::ChannelBackward<T, width()>{stage, x, dy, dx});
         });
         gpu::add_channel_gradients(ctx, stage, call.dparams, call.count());

@@ -1,5 +1,5 @@
 #pragma once
-#include <daf/gpu/channel_gate.hpp>
+#include <daf/gpu/channel_gradients.hpp>
 #include <daf/gpu/spatial_gate.hpp>
 #include <daf/ops/dual_attention.hpp>
 
@@ -11,8 +11,8 @@ namespace gpu {
 /// pools for the second.
 template <class T, Index W>
 struct DualForward {
-    static constexpr unsigned threads = 256, blocks_at_once = 2;
-    using Shared = ChannelShared<Wide<T>, W, threads>;
+    static constexpr unsigned threads = image_threads, blocks_at_once = images_at_once<T>;
+    using Shared = ImageShared<Wide<T>, W, ChannelPools<Wide<T>>>;
 
     Arrangement arrangement;
     ChannelStage<Wide<T>> channel;
@@ -22,34 +22,37 @@ struct DualForward {
 
     template <BlockContext B>
     DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
-        const Index n = block.block(), channels = channel.channels, image = n * channel.positions * channels;
-        const T* from = x + image;
-        T* to = y + image;
-        const auto given = [=](Index p, Index c) { return load<W>(from + p * channels + c); };
+        const Small channels = channel.channels;
+        const Index n = block.block(), image = n * channel.positions * channels;
+        const Image<const T> from{x + image, channels};
+        const auto given = [=](Small p, Small c) { return from.template read<W>(p, c); };
+        const auto as_given = [](Small, Small, const Pack<T, W>& at) { return widened(at); };
+        const Wide<T>*by_channel, *by_position;
         if (arrangement == Arrangement::spatial_first) {
-            spatial.template find_gate<W>(block, n, given);
-            channel.template find_gate<W>(
-                block, shared, n, [=, this](Index p, Index c) { return given(p, c) * spatial.gate(n, p); });
+            by_position = spatial.template find_gate<W>(block, shared, n, given, as_given);
+            by_channel = channel.template find_gate<W>(
+                block, shared, n, given,
+                [=](Small p, Small, const Pack<T, W>& at) { return widened(at) * by_position[p]; });
         } else {
             const bool cascade = arrangement == Arrangement::channel_first;
-            channel.template find_gate<W>(block, shared, n, given);
-            spatial.template find_gate<W>(block, n, [=, this](Index p, Index c) {
-                return cascade ? given(p, c) * channel.gate(n, c, Width<W>{}) : given(p, c);
-            });
+            by_channel = channel.template find_gate<W>(block, shared, n, given, as_given);
+            by_position = spatial.template find_gate<W>(
+                block, shared, n, given, [=](Small, Small c, const Pack<T, W>& at) {
+                    return cascade ? widened(at) * load<W>(by_channel + c) : widened(at);
+                });
         }
-        for_each_element<W>(block, channel.positions, channels, [=, this](Index p, Index c) {
-            store(to + p * channels + c, given(p, c) * channel.gate(n, c, Width<W>{}) * spatial.gate(n, p));
-        });
+        write_map<4, W>(block, channel.positions, Image<T>{y + image, channels}, given,
+                        [=](Small p, Small c, const Pack<T, W>& at) {
+                            return widened(at) * load<W>(by_channel + c) * by_position[p];
+                        });
     }
 };
 
 /// The map between the two stages is computed again, not kept.
 template <class T, Index W>
 struct DualBackward {
-    static constexpr unsigned threads = 256, blocks_at_once = 2;
-    struct Shared {
-        ColumnSum sums[W][threads];
-    };
+    static constexpr unsigned threads = image_threads, blocks_at_once = images_at_once<T>;
+    using Shared = ImageShared<Wide<T>, W, ColumnSum<Wide<T>>>;
 
     Arrangement arrangement;
     ChannelStage<Wide<T>> channel;
@@ -59,47 +62,56 @@ struct DualBackward {
 
     template <BlockContext B>
     DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
-        const Index n = block.block(), channels = channel.channels, image = n * channel.positions * channels;
-        const T *from = x + image, *outer = dy + image;
-        const auto given = [=](Index p, Index c) { return load<W>(from + p * channels + c); };
-        const auto slope = [=](Index p, Index c) { return load<W>(outer + p * channels + c); };
-        const auto gated_slope = [=, this](Index p, Index c) { return slope(p, c) * spatial.gate(n, p); };
-        const auto after_channel = [=, this](Index p, Index c) {
-            return given(p, c) * channel.gate(n, c, Width<W>{});
+        const Small channels = channel.channels;
+        const Index n = block.block(), count = block.blocks(), image = n * channel.positions * channels;
+        const Image<const T> from{x + image, channels}, outer{dy + image, channels};
+        using Both = GivenAndSlope<T, W>;
+        const auto slope = [=](Small p, Small c) { return outer.template read<W>(p, c); };
+        const auto both = [=](Small p, Small c) { return Both{from.template read<W>(p, c), slope(p, c)}; };
+        const auto gated = [=, this](Small p, const Pack<T, W>& of) {
+            return widened(of) * spatial.gate(n, p);
         };
+        const auto write = [&](const auto& value) {
+            write_slopes<3, W>(block, channel.positions, channels, dx, image, slope, value);
+        };
+        if (arrangement == Arrangement::spatial_first) {
+            const auto* of_channel = channel.template find_slopes<W>(
+                block, shared, n, both,
+                [=](Small p, Small, const Both& at) { return widened(at.x) * gated(p, at.dy); });
+            const auto between = [=, this](Small p, Small c, const Pack<T, W>& at) {
+                return channel.back(n, of_channel, p, c, widened(at));
+            };
+            const auto* of_position = spatial.template find_slopes<W>(
+                block, shared, n, count, both,
+                [=](Small p, Small c, const Both& at) { return widened(at.x) * between(p, c, at.dy); });
+            write([=, this](Small p, Small c, const Pack<T, W>& at) {
+                return spatial.back(n, of_position, p, c, between(p, c, at));
+            });
+            return;
+        }
+        const auto* of_position = spatial.template find_slopes<W>(
+            block, shared, n, count, both, [=, this](Small, Small c, const Both& at) {
+                return widened(at.x) * channel.gate(n, c, Width<W>{}) * widened(at.dy);
+            });
         if (arrangement == Arrangement::channel_first) {
-            spatial.template find_slopes<W>(
-                block, n, [=](Index p, Index c) { return after_channel(p, c) * slope(p, c); });
-            channel.find_slopes(block, shared.sums, n, given,
-                                [=, this](Index p, Index c) { return spatial.back(n, p, c, slope(p, c)); });
-            write(block, n, [=, this](Index p, Index c) {
-                return channel.back(n, p, c, spatial.back(n, p, c, slope(p, c)));
-            });
-        } else if (arrangement == Arrangement::spatial_first) {
-            channel.find_slopes(block, shared.sums, n, given, gated_slope);
-            spatial.template find_slopes<W>(block, n, [=, this](Index p, Index c) {
-                return given(p, c) * channel.back(n, p, c, slope(p, c));
-            });
-            write(block, n, [=, this](Index p, Index c) {
-                return spatial.back(n, p, c, channel.back(n, p, c, slope(p, c)));
+            const auto between = [=, this](Small p, Small c, const Pack<T, W>& at) {
+                return spatial.back(n, of_position, p, c, widened(at));
+            };
+            const auto* of_channel = channel.template find_slopes<W>(
+                block, shared, n, both,
+                [=](Small p, Small c, const Both& at) { return widened(at.x) * between(p, c, at.dy); });
+            write([=, this](Small p, Small c, const Pack<T, W>& at) {
+                return channel.back(n, of_channel, p, c, between(p, c, at));
             });
         } else {
-            spatial.template find_slopes<W>(
-                block, n, [=](Index p, Index c) { return after_channel(p, c) * slope(p, c); });
-            channel.find_slopes(block, shared.sums, n, given, gated_slope);
-            write(block, n, [=, this](Index p, Index c) {
-                return channel.back(n, p, c, gated_slope(p, c)) + spatial.back(n, p, c, Pack<Wide<T>, W>{});
+            const auto* of_channel = channel.template find_slopes<W>(
+                block, shared, n, both,
+                [=](Small p, Small, const Both& at) { return widened(at.x) * gated(p, at.dy); });
+            write([=, this](Small p, Small c, const Pack<T, W>& at) {
+                return channel.back(n, of_channel, p, c, gated(p, at)) +
+                       spatial.back(n, of_position, p, c, Pack<Wide<T>, W>{});
             });
         }
-    }
-
-  private:
-    template <BlockContext B, class Slope>
-    DAF_HOST_DEVICE void write(const B& block, Index n, const Slope& slope) const {
-        if (dx.data == nullptr) return;
-        const Index channels = channel.channels, image = n * channel.positions * channels;
-        for_each_element<W>(block, channel.positions, channels,
-                            [=, this](Index p, Index c) { dx.write(image + p * channels + c, slope(p, c)); });
     }
 };
 
@@ -115,6 +127,7 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Backend> {
     static Index scratch_bytes(const Backend&, Index count) {
         return std::max(saved_bytes<Op, T>(count),
                         gpu::ChannelStage<Wide<T>>::template scratch_bytes<Channel>(count) +
+                            gpu::channel_gradient_size<Channel>(count).scratch_bytes() +
                             gpu::SpatialStage<Wide<T>>::template scratch_bytes<Spatial>(count));
     }
 
@@ -126,7 +139,7 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Backend> {
         const auto spatial = gpu::SpatialStage<Wide<T>>::of(Spatial{}, call.params, saved);
         const T* x = call.x.data();
         T* y = call.y.data();
-        gpu::with_width<T, In::channels>(gpu::aligned(x, y), [&](auto width) {
+        gpu::with_image_width<Channel, T>(channel, gpu::aligned(x, y), [&](auto width) {
             ctx.launch(call.count(), gpu::DualForward<T, width()>{A, channel, spatial, x, y});
         });
     }
@@ -140,7 +153,7 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Backend> {
         spatial.take(frame, call.count());
         const T *x = call.x.data(), *dy = call.dy.data();
         const gpu::Slopes<T> dx = gpu::slopes_of(call.dx);
-        gpu::with_width<T, In::channels>(gpu::aligned(x, dy, dx.data), [&](auto width) {
+        gpu::with_image_width<Channel, T>(channel, gpu::aligned(x, dy, dx.data), [&](auto width) {
             ctx.launch(call.count(), gpu::DualBackward<T, width()>{A, channel, spatial, x, dy, dx});
         });
         gpu::add_channel_gradients(ctx, channel, call.dparams, call.count());

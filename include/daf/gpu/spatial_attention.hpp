@@ -8,48 +8,51 @@ namespace gpu {
 /// A block an image, W neighbouring channels at a time.
 template <class T, Index W>
 struct SpatialForward {
-    static constexpr unsigned threads = 256, blocks_at_once = 2;
-    using Shared = NothingShared;
+    static constexpr unsigned threads = image_threads, blocks_at_once = images_at_once<T>;
+    using Shared = ImageShared<Wide<T>, 1, ColumnSum<Wide<T>>>;
 
     SpatialStage<Wide<T>> spatial;
     const T* x;
     T* y;
 
     template <BlockContext B>
-    DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
-        const Index n = block.block(), channels = spatial.channels,
-                    image = n * spatial.positions() * channels;
-        const T* from = x + image;
-        T* to = y + image;
-        const auto given = [=](Index p, Index c) { return load<W>(from + p * channels + c); };
-        spatial.template find_gate<W>(block, n, given);
-        for_each_element<W>(block, spatial.positions(), channels, [=, this](Index p, Index c) {
-            store(to + p * channels + c, given(p, c) * spatial.gate(n, p));
-        });
+    DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
+        const Small channels = spatial.channels;
+        const Index n = block.block(), image = n * spatial.positions() * channels;
+        const Image<const T> from{x + image, channels};
+        const auto given = [=](Small p, Small c) { return from.template read<W>(p, c); };
+        const auto* gate = spatial.template find_gate<W>(
+            block, shared, n, given, [](Small, Small, const Pack<T, W>& at) { return widened(at); });
+        write_map<4, W>(block, spatial.positions(), Image<T>{y + image, channels}, given,
+                        [=](Small p, Small, const Pack<T, W>& at) { return widened(at) * gate[p]; });
     }
 };
 
 template <class T, Index W>
 struct SpatialBackward {
-    static constexpr unsigned threads = 256, blocks_at_once = 2;
-    using Shared = NothingShared;
+    static constexpr unsigned threads = image_threads, blocks_at_once = images_at_once<T>;
+    using Shared = ImageShared<Wide<T>, 1, ColumnSum<Wide<T>>>;
 
     SpatialStage<Wide<T>> spatial;
     const T *x, *dy;
     Slopes<T> dx;  // null where it is not wanted
 
     template <BlockContext B>
-    DAF_HOST_DEVICE void operator()(const B& block, Shared&) const {
-        const Index n = block.block(), channels = spatial.channels,
-                    image = n * spatial.positions() * channels;
-        const T *from = x + image, *outer = dy + image;
-        const auto slope = [=](Index p, Index c) { return load<W>(outer + p * channels + c); };
-        spatial.template find_slopes<W>(
-            block, n, [=](Index p, Index c) { return load<W>(from + p * channels + c) * slope(p, c); });
-        if (dx.data == nullptr) return;
-        for_each_element<W>(block, spatial.positions(), channels, [=, this](Index p, Index c) {
-            dx.write(image + p * channels + c, spatial.back(n, p, c, slope(p, c)));
-        });
+    DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
+        const Small channels = spatial.channels;
+        const Index n = block.block(), image = n * spatial.positions() * channels;
+        const Image<const T> from{x + image, channels}, outer{dy + image, channels};
+        const auto slope = [=](Small p, Small c) { return outer.template read<W>(p, c); };
+        const auto both = [=](Small p, Small c) {
+            return GivenAndSlope<T, W>{from.template read<W>(p, c), slope(p, c)};
+        };
+        const auto* dpools = spatial.template find_slopes<W>(
+            block, shared, n, block.blocks(), both,
+            [](Small, Small, const GivenAndSlope<T, W>& at) { return widened(at.x) * widened(at.dy); });
+        write_slopes<4, W>(block, spatial.positions(), channels, dx, image, slope,
+                           [=, this](Small p, Small c, const Pack<T, W>& at) {
+                               return spatial.back(n, dpools, p, c, widened(at));
+                           });
     }
 };
 
