@@ -41,7 +41,7 @@ struct SumSize {
 /// turns floats into doubles slowly, and so it has loads of several rows under way.
 template <class Term, class N, Index W>
 struct SumChunks {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = 256, blocks_at_once = 2;
     static constexpr Index rows_at_once = 4;
     struct Shared {
         double first[W][threads], second[W][threads];

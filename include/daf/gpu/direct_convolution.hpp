@@ -52,6 +52,7 @@ class Window {
     }
     /// The pixel, of all images.
     DAF_HOST_DEVICE Index pixel() const { return pixel_ - 1; }
+    DAF_HOST_DEVICE bool is_last() const { return left_ == 0; }
     DAF_HOST_DEVICE Wide<T> operator[](Index tap) const { return taps_[tap]; }
 
   private:
@@ -88,7 +89,6 @@ struct DirectCall {
     const Number* bias;    // null for none
     bool rectify;
     T* y;
-    bool whole = aligned(weight, factor, bias);
 };
 
 /// A thread keeps the weights of W features.
@@ -117,12 +117,12 @@ struct DirectForward {
             const Index first = pack * W;
             Pack<Number, W> weights[taps], start{};
             for (Index tap = 0; tap < taps; ++tap)
-                weights[tap] = load_parameters<W>(call.weight + tap * call.size.features + first, call.whole);
+                weights[tap] = load_parameters<W>(call.weight + tap * call.size.features + first);
             if (call.factor != nullptr) {
-                const auto times = load_parameters<W>(call.factor + first, call.whole);
+                const auto times = load_parameters<W>(call.factor + first);
                 for (Index tap = 0; tap < taps; ++tap) weights[tap] = weights[tap] * times;
             }
-            if (call.bias != nullptr) start = load_parameters<W>(call.bias + first, call.whole);
+            if (call.bias != nullptr) start = load_parameters<W>(call.bias + first);
             for (Index piece = block.block() * mine.parts + mine.part; piece < pieces;
                  piece += block.blocks() * mine.parts) {
                 Window<T, K, C> window(call.size, call.x, piece);
@@ -167,10 +167,14 @@ struct DirectWeightSums {
                 const T* slopes = dy + (left + mine.column) * W;
                 for (Index piece = begin + mine.part; piece < end; piece += mine.parts) {
                     Window<T, K, C> window(size, x, piece);
+                    // The next pixel's slopes are on their way while this one's are used.
+                    Pack<T, W> next = read(slopes + (window.pixel() + 1) * size.features);
                     while (window.advance()) {
-                        const Pack<Number, W> slope = load<W>(slopes + window.pixel() * size.features);
+                        const Pack<T, W> slope = next;
+                        if (!window.is_last()) next = read(slopes + (window.pixel() + 1) * size.features);
                         for (Index tap = 0; tap < taps; ++tap) {
-                            for (Index k = 0; k < W; ++k) sums[tap][k] += window[tap] * slope[k];
+                            for (Index k = 0; k < W; ++k)
+                                sums[tap][k] += window[tap] * static_cast<Number>(slope[k]);
                         }
                     }
                 }
@@ -190,6 +194,11 @@ struct DirectWeightSums {
                 block.sync();
             }
         }
+    }
+
+  private:
+    DAF_HOST_DEVICE static Pack<T, W> read(const T* from) {
+        return *reinterpret_cast<const Pack<T, W>*>(from);
     }
 };
 

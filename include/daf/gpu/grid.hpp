@@ -105,14 +105,17 @@ void for_each_pack(Backend& ctx, Index size, bool wide, const Body& body) {
     ctx.launch(blocks < most_blocks ? blocks : most_blocks, Kernel{size, body});
 }
 
-/// body.at(column, width)(row) for all elements of a row-major matrix of T.
+/// body.at(column, width)(row) for all elements of a row-major matrix of T. rows_a_thread: where what body.at reads is much
+/// beside a row, how many rows a thread should have at least.
 template <class T, GridBackend Backend, class Body>
-void for_each_row(Backend& ctx, Index rows, Index columns, bool wide, const Body& body) {
+void for_each_row(Backend& ctx, Index rows, Index columns, bool wide, const Body& body,
+                  Index rows_a_thread = 1) {
     const auto run = [&](auto width) {
         using Kernel = ForEachRow<Body, width()>;
-        constexpr Index elements = Kernel::threads * width();
+        const Index elements = Kernel::threads * width() * rows_a_thread;
         const Index blocks = (rows * columns + elements - 1) / elements;
-        ctx.launch(blocks < most_blocks ? blocks : most_blocks, Kernel{rows, columns, body});
+        const Index most = rows_a_thread > 1 ? most_blocks / 2 : most_blocks;
+        ctx.launch(blocks < most ? blocks : most, Kernel{rows, columns, body});
     };
     if (wide && columns % widest<T> == 0) {
         run(Width<widest<T>>{});

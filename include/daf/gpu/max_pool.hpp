@@ -1,4 +1,5 @@
 #pragma once
+#include <daf/gpu/divider.hpp>
 #include <daf/gpu/map_source.hpp>
 #include <daf/ops/max_pool.hpp>
 
@@ -10,23 +11,36 @@ namespace gpu {
 struct PixelPlace {
     Index n;
     std::int32_t row, column;
+};
 
-    /// Of maps (rows, columns). One division of 64 bits: they are calls on a GPU, and hold registers.
-    DAF_HOST_DEVICE PixelPlace(Index pixel, std::int32_t rows, std::int32_t columns)
-        : n(pixel / (rows * columns)) {
-        const auto within = static_cast<std::int32_t>(pixel - n * (rows * columns));
-        row = within / columns;
-        column = within - row * columns;
+/// Of maps (rows, columns).
+struct PixelPlaces {
+    std::int32_t columns, area;
+    Divider by_columns, by_area;
+
+    constexpr PixelPlaces(Index rows, Index width)
+        : columns(static_cast<std::int32_t>(width)),
+          area(static_cast<std::int32_t>(rows * width)),
+          by_columns(width),
+          by_area(rows * width) {}
+
+    DAF_HOST_DEVICE PixelPlace operator()(Index pixel) const {
+        const Index n = by_area(pixel);
+        const auto within = static_cast<std::int32_t>(pixel - n * area);
+        const auto row = static_cast<std::int32_t>(by_columns(within));
+        return {n, row, within - row * columns};
     }
 };
 
 /// Windows side by side on maps (height, width, channels), outputs (rows, columns, channels).
 struct PoolSize {
     std::int32_t height, width, channels, window, rows, columns;
+    PixelPlaces inputs, outputs;
+    Divider by_window;
 
     /// Where the window of an output's pixel starts, of all images.
     DAF_HOST_DEVICE Index corner(Index pixel) const {
-        const PixelPlace out(pixel, rows, columns);
+        const PixelPlace out = outputs(pixel);
         return ((out.n * height + out.row * window) * width + out.column * window) * channels;
     }
 };
@@ -76,8 +90,9 @@ struct PooledSlopes {
     template <Index W>
     DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
         return [=, this](Index pixel, Index) {
-            const PixelPlace in(pixel, size.height, size.width);
-            const std::int32_t out_row = in.row / size.window, out_column = in.column / size.window;
+            const PixelPlace in = size.inputs(pixel);
+            const auto out_row = static_cast<std::int32_t>(size.by_window(in.row)),
+                       out_column = static_cast<std::int32_t>(size.by_window(in.column));
             Pack<Wide<T>, W> slopes{};
             if (out_row < size.rows && out_column < size.columns) {
                 const Index out =
@@ -112,8 +127,15 @@ struct MaxPoolBackward {
 template <class In, Index K, GridBackend Backend>
 struct Kernel<MaxPool<In, K>, Backend> {
     using Op = MaxPool<In, K>;
-    static constexpr gpu::PoolSize size{In::height, In::width,          In::channels,
-                                        K,          Op::Output::height, Op::Output::width};
+    static constexpr gpu::PoolSize size{In::height,
+                                        In::width,
+                                        In::channels,
+                                        K,
+                                        Op::Output::height,
+                                        Op::Output::width,
+                                        gpu::PixelPlaces(In::height, In::width),
+                                        gpu::PixelPlaces(Op::Output::height, Op::Output::width),
+                                        gpu::Divider(K)};
 
     static constexpr bool reads_rows = true;
 
@@ -125,7 +147,8 @@ struct Kernel<MaxPool<In, K>, Backend> {
         T* y = call.y.data();
         gpu::for_each_row<T>(ctx, call.count() * Op::Output::area, In::channels,
                              x.wide() && gpu::aligned(y, winner),
-                             gpu::MaxPoolForward<T, std::decay_t<decltype(x)>>{size, x, y, winner});
+                             gpu::MaxPoolForward<T, std::decay_t<decltype(x)>>{size, x, y, winner},
+                             is_deferred<X> ? gpu::rows_for_affine : 1);
     }
 
     template <class T, class Space>

@@ -22,17 +22,18 @@ struct AffinePack {
 template <class T>
 struct ChannelAffine {
     const T *centre, *inverse_std, *weight, *offset;
-    bool whole =
-        aligned(centre, inverse_std, weight, offset);  // read one by one they take longer than a small map
 
     /// From channel c on.
     template <Index W>
     DAF_HOST_DEVICE AffinePack<T, W> at(Index c, Width<W>) const {
-        return {load_parameters<W>(centre + c, whole),
-                load_parameters<W>(weight + c, whole) * load_parameters<W>(inverse_std + c, whole),
-                load_parameters<W>(offset + c, whole)};
+        return {load_parameters<W>(centre + c),
+                load_parameters<W>(weight + c) * load_parameters<W>(inverse_std + c),
+                load_parameters<W>(offset + c)};
     }
 };
+
+/// A thread reads four figures for each of its channels: it should have some rows for that.
+inline constexpr Index rows_for_affine = 4;
 
 template <class T>
 struct InverseOfRunning {
@@ -71,7 +72,7 @@ template <GridBackend Backend, class T>
 void normalise(Backend& ctx, SumSize size, const ChannelAffine<Wide<T>>& affine, Rectify rectify, const T* z,
                T* y) {
     for_each_row<T>(ctx, size.rows, size.channels, aligned(z, y),
-                    Normalise<T>{affine, rectify, size.channels, z, y});
+                    Normalise<T>{affine, rectify, size.channels, z, y}, rows_for_affine);
 }
 
 /// Deviations from the channel's first value, and their squares.
@@ -257,7 +258,7 @@ class NormalisationGradient {
     template <GridBackend Backend>
     void apply(Backend& ctx, Slopes<T> dz) const {
         for_each_row<T>(ctx, size_.rows, size_.channels, slope_.wide() && aligned(dz.data),
-                        ApplyGradient<T, DY>{slope_, by_z_, constant_, dz});
+                        ApplyGradient<T, DY>{slope_, by_z_, constant_, dz}, rows_for_affine);
     }
 
   private:

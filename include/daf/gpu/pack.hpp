@@ -79,11 +79,23 @@ bool aligned(const T*... pointers) {
     return ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
-/// What lies at `from` where that may be anywhere: `whole` says whether it is aligned().
+/// What lies at `from`, which may be anywhere, a multiple of W elements into an array: parameters. In as few accesses as its
+/// place allows.
 template <Index W, class T>
-DAF_HOST_DEVICE Pack<T, W> load_parameters(const T* from, bool whole) {
-    if (whole) return load<W>(from);
-    return pack_of<T, W>([from](Index k) { return from[k]; });
+DAF_HOST_DEVICE Pack<T, W> load_parameters(const T* from) {
+    constexpr Index two = W % 2 == 0 ? 2 : 1;
+    const auto address = reinterpret_cast<std::uintptr_t>(from);
+    if (address % alignof(Pack<T, W>) == 0) return load<W>(from);
+    Pack<T, W> pack;
+    if (address % alignof(Pack<T, two>) == 0) {
+        for (Index k = 0; k < W; k += two) {
+            const Pack<T, two> some = load<two>(from + k);
+            for (Index i = 0; i < two; ++i) pack[k + i] = some[i];
+        }
+    } else {
+        for (Index k = 0; k < W; ++k) pack[k] = from[k];
+    }
+    return pack;
 }
 
 /// body(width), the width the widest of T if `wide`, which takes rows of a multiple of that many elements, else 1.
