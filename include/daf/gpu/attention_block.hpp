@@ -8,13 +8,6 @@
 #include <daf/gpu/columns.hpp>
 #include <daf/gpu/grid.hpp>
 
-#if defined(__CUDA_ARCH__)
-/// Before a loop: nvcc leaves it as it is. It unrolls others by itself, which costs registers where enough is on its way.
-#define DAF_KEEP_LOOP _Pragma("unroll 1")
-#else
-#define DAF_KEEP_LOOP
-#endif
-
 namespace daf::gpu {
 
 /// A number inside an image: those of 64 bits cost a GPU twice the registers, and divisions far more.

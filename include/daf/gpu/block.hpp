@@ -20,6 +20,17 @@
 #include <daf/core/shape.hpp>
 #include <limits>
 
+// Before a loop, what nvcc does not do by itself.
+#if defined(__CUDA_ARCH__)
+/// It leaves the loop as it is: enough is on its way, and unrolling would cost registers.
+#define DAF_KEEP_LOOP _Pragma("unroll 1")
+/// It unrolls a loop that indexes registers, also with a barrier in it.
+#define DAF_UNROLL_LOOP _Pragma("unroll")
+#else
+#define DAF_KEEP_LOOP
+#define DAF_UNROLL_LOOP
+#endif
+
 namespace daf::gpu {
 
 /// Threads that exchange values without shared memory.

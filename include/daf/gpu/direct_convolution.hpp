@@ -34,11 +34,11 @@ class Window {
         pixel_ = line * size.out_width() + first;
         left_ = static_cast<std::int32_t>(size.out_width() - first < Pieces::pixels ? size.out_width() - first
                                                                                     : Pieces::pixels);
+        // The line that the window begins on may lie above the map: nothing is read there.
         const Index top = y * size.stride - K / 2;
-        for (Index ky = 0; ky < K; ++ky) {
-            const bool inside = top + ky >= 0 && top + ky < size.height;
-            lines_[ky] = inside ? x + (image * size.height + top + ky) * size.width * C : nullptr;
-        }
+        place_ = x + image * size.x_size();
+        line_ = static_cast<std::int32_t>(top);
+        height_ = static_cast<std::int32_t>(size.height);
         next_ = static_cast<std::int32_t>((first - 1) * size.stride + 1 - K / 2);
         for (Index kx = 1; kx < K; ++kx) see_next_column();
     }
@@ -58,21 +58,23 @@ class Window {
   private:
     DAF_HOST_DEVICE void see_next_column() {
         const bool inside = next_ >= 0 && next_ < width_;
-        for (Index ky = 0; ky < K; ++ky) {
+        for (std::int32_t ky = 0; ky < K; ++ky) {
             Wide<T>* taps = taps_ + ky * K * C;
             for (Index i = 0; i < (K - 1) * C; ++i) taps[i] = taps[i + C];
-            for (Index c = 0; c < C; ++c) {
-                taps[(K - 1) * C + c] = inside && lines_[ky] != nullptr
-                                            ? static_cast<Wide<T>>(lines_[ky][next_ * C + c])
-                                            : Wide<T>(0);
+            const std::int32_t line = line_ + ky;
+            const bool read = inside && line >= 0 && line < height_;
+            for (std::int32_t c = 0; c < C; ++c) {
+                taps[(K - 1) * C + c] =
+                    read ? static_cast<Wide<T>>(place_[(line * width_ + next_) * std::int32_t{C} + c])
+                         : Wide<T>(0);
             }
         }
         ++next_;
     }
 
-    std::int32_t width_, stride_, left_, next_;
+    std::int32_t width_, stride_, height_, line_, left_, next_;
     Index pixel_;
-    const T* lines_[K];
+    const T* place_;  // the image's first element
     Wide<T> taps_[K * K * C] = {};
 };
 
@@ -96,7 +98,7 @@ template <class T, Index K, Index C, Index W>
 struct DirectForward {
     using Number = Wide<T>;
     static constexpr Index taps = K * K * C;
-    static constexpr unsigned threads = 256, blocks_at_once = 2;
+    static constexpr unsigned threads = 128, blocks_at_once = 3;
     using Shared = NothingShared;
 
     DirectCall<T, K, C> call;
@@ -179,6 +181,7 @@ struct DirectWeightSums {
                     }
                 }
             }
+            DAF_UNROLL_LOOP
             for (Index tap = 0; tap < taps; ++tap) {
                 for (Index k = 0; k < W; ++k) shared.sums[k][block.thread()] = sums[tap][k];
                 block.sync();
