@@ -24,7 +24,8 @@ TEST_CASE("kernel sizes, strides and a bias keep every promise") {
 }
 
 TEST_CASE("convolutions of few channels, which are kernels of ours, keep every promise") {
-    const auto promise = daf_test::few_batches_of_products();
+    auto promise = daf_test::few_batches_of_products();
+    promise.bf16_gradient_steps = 0;  // dw is never rounded to bf16
     conform_on_fibers<Conv2d<Shape<4, 3, 1>, 16>>({}, promise);
     conform_on_fibers<Conv2d<Shape<5, 4, 1>, 7, 3, 2, Bias::per_channel>>({}, promise);
     conform_on_fibers<Conv2d<Shape<6, 7, 4>, 16, 1, 2>>({}, promise);

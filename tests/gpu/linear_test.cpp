@@ -14,10 +14,10 @@ TEST_CASE("a linear layer as a 1x1 convolution keeps every promise") {
 }
 
 TEST_CASE("a linear layer of a few features, whose kernels are ours, keeps every promise") {
-    conform_on_fibers<Linear<Shape<13>, 5>>({}, daf_test::few_batches_of_products());
-    conform_on_fibers<Linear<Shape<5, 8, 8>, 7>>({}, daf_test::few_batches_of_products());
-    conform_on_fibers<Linear<Shape<1>, 1>>({}, daf_test::few_batches_of_products());
-    conform_on_fibers<Linear<Shape<40>, 16>>({}, daf_test::few_batches_of_products());
+    conform_on_fibers<Linear<Shape<13>, 5>>({}, daf_test::few_batches());
+    conform_on_fibers<Linear<Shape<5, 8, 8>, 7>>({}, daf_test::few_batches());
+    conform_on_fibers<Linear<Shape<1>, 1>>({}, daf_test::few_batches());
+    conform_on_fibers<Linear<Shape<40>, 16>>({}, daf_test::few_batches());
 }
 
 TEST_CASE("a linear layer made ready for inference gives the same") {

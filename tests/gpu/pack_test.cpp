@@ -125,9 +125,9 @@ void check_widths_of_rows() {
 }
 
 template <class S>
-using Dual = daf::DualAttention<S, 2, 3>;
+using Dual = daf::DualAttention<S, 3, 3>;  // hidden vectors of whole packs, too
 template <class S>
-using Channel = daf::ChannelAttention<S, 2>;
+using Channel = daf::ChannelAttention<S, 3>;
 template <class S>
 using OddChannel = daf::ChannelAttention<S, 1>;
 template <class S>

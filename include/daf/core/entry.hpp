@@ -6,8 +6,7 @@
 //   backward(ctx, op, x, y, dy, overwrite(dx) | accumulate(dx) | skip, params, dparams, saved [, labels | draw]);
 //
 // Shapes, element types and memory spaces are checked by the compiler, counts and pointers at run time.
-#include <daf/core/call.hpp>
-#include <daf/core/deferred.hpp>
+#include <daf/core/argument_checks.hpp>
 #include <utility>
 
 namespace daf {
@@ -135,54 +134,6 @@ constexpr void check_kernel() {
     }
 }
 
-[[noreturn]] inline void throw_argument(const char* op, const std::string& message) {
-    throw ArgumentError(std::string(op) + ": " + message);
-}
-
-inline void check_batch(const char* op, const char* argument, const void* data, Index count, Index expected) {
-    if (count != expected) {
-        throw_argument(op, std::string(argument) + " must hold " + std::to_string(expected) +
-                               " images as x does, but holds " + std::to_string(count));
-    }
-    if (data == nullptr) throw_argument(op, std::string(argument) + " is null: give it memory");
-}
-
-template <class Op, class Fields>
-void check_fields(const char* what, Fields fields) {
-    for_each_field(fields, [&](const auto& field, const auto& view) {
-        if (view.data() == nullptr) {
-            throw_argument(Op::Header::name,
-                           std::string(what) + " `" + field.name + "` is null: bind it to memory");
-        }
-    });
-}
-
-template <class Op, class Fields>
-void check_saved(Fields fields, Index count) {
-    check_fields<Op>("saved tensor", fields);
-    for_each_field(fields, [&](const auto& field, const auto& view) {
-        if constexpr (is_batch<std::remove_cvref_t<decltype(view)>>) {
-            if (view.count() < count) {
-                throw_argument(Op::Header::name, std::string("saved tensor `") + field.name +
-                                                     "` has room for " + std::to_string(view.count()) +
-                                                     " images, but x holds " + std::to_string(count));
-            }
-        }
-    });
-}
-
-/// x or y, in memory or deferred.
-template <class B>
-void check_images(const char* op, const char* argument, const B& images, Index expected) {
-    if constexpr (is_deferred<B>) {
-        check_batch(op, argument, &images, images.count(), expected);
-        check_fields<typename B::Operator>("parameter", images.params);
-        check_saved<typename B::Operator>(images.saved, expected);
-    } else {
-        check_batch(op, argument, images.data(), images.count(), expected);
-    }
-}
-
 /// A batch as a call holds it where it is not deferred; empty where it is.
 template <class Want, class B>
 constexpr Want in_memory(const B& batch) {
@@ -211,16 +162,6 @@ template <class Op, class T, class Space, class DY>
 using SlopesOf = std::conditional_t<is_deferred_gradient<DY>, DY,
                                     Batch<typename Op::Output, const OutputElement<Op, T>, Space>>;
 
-template <class DY>
-void check_slopes(const char* op, const DY& dy) {
-    if constexpr (is_deferred_gradient<DY>) {
-        check_batch(op, "dy", dy.dy.data(), dy.count(), dy.count());
-        check_saved<typename DY::Operator>(dy.saved, dy.count());
-    } else {
-        check_batch(op, "dy", dy.data(), dy.count(), dy.count());
-    }
-}
-
 /// That a deferred x meets a kernel that reads it, and a deferred y one that can make it again.
 template <class Op, class Backend, Mode M, class T, class X, class Y>
 constexpr void check_deferred() {
@@ -232,38 +173,6 @@ constexpr void check_deferred() {
         static_assert(
             M == Mode::train && output_can_be_deferred<Op, Backend, T>,
             "daf: y is deferred, but this kernel cannot make its output from what it saved: give y memory");
-    }
-}
-
-template <class Op, class Fields>
-void check_gradients(Fields fields) {
-    for_each_field(fields, [&](const auto& field, const auto& view) {
-        if (field.role != Role::state && view.data() == nullptr) {
-            throw_argument(Op::Header::name, std::string("gradient `") + field.name + "` is null: bind it");
-        }
-    });
-}
-
-template <class Op, class Space>
-void check_side(const SideInput<Space>& side, Index count, bool training) {
-    if constexpr (reads_labels<Op>) {
-        check_batch(Op::Header::name, "labels", side.labels.data(), side.labels.count(), count);
-        if constexpr (std::is_same_v<Space, Host>) {
-            for (Index i = 0; i < count; ++i) {
-                const std::int32_t label = side.labels.data()[i];
-                if (label < 0 || label >= Op::classes) {
-                    throw_argument(Op::Header::name, std::string("label ") + std::to_string(label) +
-                                                         " of sample " + std::to_string(i) +
-                                                         " is not a class: expected 0 to " +
-                                                         std::to_string(Op::classes - 1));
-                }
-            }
-        }
-    }
-    if constexpr (draws_numbers<Op>) {
-        if (training && !side.draw.given()) {
-            throw_argument(Op::Header::name, "it draws numbers in training: give a Draw{seed, &step, layer}");
-        }
     }
 }
 
@@ -346,6 +255,7 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
 
 /// dx and dparams from dy, after forward<train> with the same x, y, params, saved and side.
 ///   x, y      read, and checked at run time, only where Op::backward_reads_x / backward_reads_y
+///   dy        in memory, or a DeferredGradient where the kernel reads one (core/deferred.hpp)
 ///   dx        overwrite(batch), accumulate(batch) or skip
 ///   dparams   gradients of Op (bind_gradients<Op>), accumulated into; or Nothing
 /// Errors and determinism as for forward.

@@ -1,6 +1,7 @@
 #pragma once
 // The Gpu backend's context: one GPU, a stream of its own, and its scratch. One thread uses a context at a time; any
 // number of contexts live side by side.
+#include <algorithm>
 #include <daf/core/scratch.hpp>
 #include <daf/gpu/cudnn/convolutions.cuh>
 #include <daf/gpu/device.cuh>
@@ -24,7 +25,7 @@ class Gpu {
 
     /// Throws CudaError where there is no driver, no such device, or none that this program has code for; the message says
     /// which, and what to do.
-    explicit Gpu(DeviceNumber device = {}) : device_(gpu::usable(device.value)) {}
+    explicit Gpu(DeviceNumber device = {}) : device_(gpu::usable(device.value)) { set_cudnn({}); }
     Gpu(const Gpu&) = delete;
     Gpu& operator=(const Gpu&) = delete;
 
@@ -93,8 +94,14 @@ class Gpu {
         gpu::launch(stream_.raw(), blocks, kernel);
     }
 
-    /// How convolutions and linear layers may be computed from here on.
-    void set_cudnn(const CudnnChoice& choice) { choice_ = choice; }
+    /// How convolutions and linear layers may be computed from here on. Where the most workspace is left as it is by default,
+    /// it is a sixteenth of the GPU's memory if that is less.
+    void set_cudnn(const CudnnChoice& choice) {
+        choice_ = choice;
+        if (choice.most_workspace != CudnnChoice{}.most_workspace) return;
+        make_current();
+        choice_.most_workspace = std::min(choice.most_workspace, gpu::device_memory() / 16);
+    }
     const CudnnChoice& cudnn() const { return choice_; }
 
     /// Scratch for a convolution; see ConvolvingBackend. Makes its plan if there is none yet, which may take a second:

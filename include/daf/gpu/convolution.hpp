@@ -1,6 +1,7 @@
 #pragma once
 // What the operators with a product in them ask of a backend, and how they prepare its operands. The convolutions themselves
-// are the backend's: cuDNN's on Gpu. Everything around them is done by kernels of ours.
+// are the backend's: cuDNN's on Gpu, but for those of few channels (direct_convolution.hpp). Everything around them is
+// done by kernels of ours.
 #include <algorithm>
 #include <daf/gpu/channel_sums.hpp>
 #include <type_traits>

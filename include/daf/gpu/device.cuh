@@ -91,6 +91,13 @@ inline int usable(int device) {
     return device;
 }
 
+/// All of the current device's memory, in bytes.
+inline Index device_memory() {
+    std::size_t free = 0, all = 0;
+    check_cuda(cudaMemGetInfo(&free, &all), "cudaMemGetInfo");
+    return static_cast<Index>(all);
+}
+
 /// Throws CudaError unless the current device has `bytes` free. `what` is what they are for.
 inline void require_free(Index bytes, const std::string& what) {
     std::size_t free = 0, all = 0;

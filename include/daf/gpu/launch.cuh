@@ -61,6 +61,7 @@ template <class Kernel>
 void launch(cudaStream_t stream, Index blocks, Kernel kernel) {
     static_assert(Kernel::threads % warp_size == 0 && Kernel::threads <= 1024,
                   "daf: a kernel's threads must be whole warps, at most 1024");
+    static_assert(sizeof(typename Kernel::Shared) <= 49152, "daf: a block shares at most 48 KiB");
     const auto* address = reinterpret_cast<const void*>(&run_kernel<Kernel>);
 #if defined(DAF_STAND_IN_RUNTIME)
     tell_stand_in<Kernel>(address);

@@ -254,7 +254,7 @@ class NormalisationGradient {
             FinishGradients<Number>{weight, inverse_std, size.rows, dweight, dbias, by_z_, constant_});
     }
 
-    /// dz = or += the gradient. dz may be dy.
+    /// dz = or += the gradient. dz may be a dy in memory.
     template <GridBackend Backend>
     void apply(Backend& ctx, Slopes<T> dz) const {
         for_each_row<T>(ctx, size_.rows, size_.channels, slope_.wide() && aligned(dz.data),

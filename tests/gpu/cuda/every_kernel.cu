@@ -19,14 +19,18 @@ void both_passes(daf::Gpu& gpu) {
     if constexpr (LossWithCentres<Op>) update_centres(gpu, Op{}, params, dparams, 0.5);
 }
 
-/// A pool that makes its input as it reads.
+/// A pool that makes its input as it reads, and the operator before it that so reads its gradient.
 template <class Op, class T>
-void pool_of_deferred(daf::Gpu& gpu) {
+void between_conv_and_pool(daf::Gpu& gpu) {
     using namespace daf;
     using Pool = MaxPool<typename Op::Output>;
     const Deferred<Op, T, Device> x;
+    const DeferredGradient<Pool, T, Device> dy;
     forward<train>(gpu, Pool{}, x, Batch<typename Pool::Output, T, Device>(), Nothing{},
                    SavedOf<Pool, T, Device>());
+    backward(gpu, Op{}, Batch<typename Op::Input, T, Device>(), Batch<typename Op::Output, T, Device>(), dy,
+             skip, ParametersOf<Op, Wide<T>, Device>(), GradientsOf<Op, Wide<T>, Device>(),
+             SavedOf<Op, T, Device>());
 }
 
 template <class T>
@@ -46,7 +50,8 @@ void every_kernel(daf::Gpu& gpu) {
     // Few channels, few features.
     both_passes<ConvBnRelu<Shape<96, 96, 1>, 64>, T>(gpu);
     both_passes<Linear<Shape<512>, 7>, T>(gpu);
-    pool_of_deferred<ConvBnRelu<Map, 512>, T>(gpu);
+    both_passes<Conv2d<Shape<6, 6, 4>, 64, 1>, T>(gpu);
+    between_conv_and_pool<ConvBnRelu<Map, 512>, T>(gpu);
     both_passes<Relu<Map>, T>(gpu);
     both_passes<Flatten<Map>, T>(gpu);
     both_passes<Dropout<Map>, T>(gpu);

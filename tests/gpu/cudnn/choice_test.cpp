@@ -68,10 +68,14 @@ TEST_CASE("a convolution's factors are of the type that it adds in") {
     const auto of_forward = [](cudnnDataType_t type) {
         return std::move(pass_graph(Pass::forward, layer, 1, type)[0]);
     };
-    constexpr auto alpha = CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA;
-    CHECK(of_forward(CUDNN_DATA_FLOAT).value<float>(alpha) == 1);
-    CHECK(of_forward(CUDNN_DATA_BFLOAT16).value<float>(alpha) == 1);
+    constexpr auto alpha = CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+                   beta = CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA;
+    for (const auto type : {CUDNN_DATA_FLOAT, CUDNN_DATA_BFLOAT16}) {
+        CHECK(of_forward(type).value<float>(alpha) == 1);
+        CHECK(of_forward(type).value<float>(beta) == 0);
+    }
     CHECK(of_forward(CUDNN_DATA_DOUBLE).value<double>(alpha) == 1);
+    CHECK(of_forward(CUDNN_DATA_DOUBLE).value<double>(beta) == 0);
     CHECK(pass_graph(Pass::data_gradient, layer, 1, CUDNN_DATA_FLOAT)[0].value<float>(
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA) == 1);
     CHECK(pass_graph(Pass::weight_gradient, layer, 1, CUDNN_DATA_FLOAT)[0].value<float>(

@@ -20,10 +20,17 @@ TEST_CASE("convolutions on a device keep every promise") {
         {}, of_products(one_batch()));
 }
 
+TEST_CASE("convolutions of few channels, which are kernels of ours, keep every promise on a device") {
+    conform_on_device<daf::Conv2d<Shape<8, 9, 1>, 16>>({}, one_batch());
+    conform_on_device<daf::Conv2d<Shape<6, 7, 4>, 5, 1, 2, daf::Bias::per_channel>>({}, one_batch());
+    conform_on_device<daf::ConvBnRelu<Shape<8, 9, 1>, 16>>({}, of_products_before_relu(one_batch()));
+}
+
 TEST_CASE("convolution, BN and ReLU on a device keep every promise") {
     conform_on_device<daf::ConvBnRelu<Shape<5, 7, 3>, 4>>({}, of_products_before_relu(one_batch()));
 }
 
 TEST_CASE("a linear layer on a device keeps every promise") {
-    conform_on_device<daf::Linear<Shape<3, 4, 5>, 7>>({}, of_products(one_batch()));
+    conform_on_device<daf::Linear<Shape<3, 4, 5>, 17>>({}, of_products(one_batch()));
+    conform_on_device<daf::Linear<Shape<3, 4, 8>, 7>>({}, one_batch());  // narrow: a kernel of ours
 }

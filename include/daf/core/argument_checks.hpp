@@ -1,0 +1,100 @@
+#pragma once
+// What forward and backward (core/entry.hpp) ask of their arguments at run time. What is wrong is an ArgumentError that names
+// the operator and the argument.
+#include <daf/core/call.hpp>
+#include <daf/core/deferred.hpp>
+
+namespace daf::detail {
+
+[[noreturn]] inline void throw_argument(const char* op, const std::string& message) {
+    throw ArgumentError(std::string(op) + ": " + message);
+}
+
+inline void check_batch(const char* op, const char* argument, const void* data, Index count, Index expected) {
+    if (count != expected) {
+        throw_argument(op, std::string(argument) + " must hold " + std::to_string(expected) +
+                               " images as x does, but holds " + std::to_string(count));
+    }
+    if (data == nullptr) throw_argument(op, std::string(argument) + " is null: give it memory");
+}
+
+template <class Op, class Fields>
+void check_fields(const char* what, Fields fields) {
+    for_each_field(fields, [&](const auto& field, const auto& view) {
+        if (view.data() == nullptr) {
+            throw_argument(Op::Header::name,
+                           std::string(what) + " `" + field.name + "` is null: bind it to memory");
+        }
+    });
+}
+
+template <class Op, class Fields>
+void check_saved(Fields fields, Index count) {
+    check_fields<Op>("saved tensor", fields);
+    for_each_field(fields, [&](const auto& field, const auto& view) {
+        if constexpr (is_batch<std::remove_cvref_t<decltype(view)>>) {
+            if (view.count() < count) {
+                throw_argument(Op::Header::name, std::string("saved tensor `") + field.name +
+                                                     "` has room for " + std::to_string(view.count()) +
+                                                     " images, but x holds " + std::to_string(count));
+            }
+        }
+    });
+}
+
+/// x or y, in memory or deferred.
+template <class B>
+void check_images(const char* op, const char* argument, const B& images, Index expected) {
+    if constexpr (is_deferred<B>) {
+        check_batch(op, argument, &images, images.count(), expected);
+        check_fields<typename B::Operator>("parameter", images.params);
+        check_saved<typename B::Operator>(images.saved, expected);
+    } else {
+        check_batch(op, argument, images.data(), images.count(), expected);
+    }
+}
+
+/// dy, in memory or deferred.
+template <class DY>
+void check_slopes(const char* op, const DY& dy) {
+    if constexpr (is_deferred_gradient<DY>) {
+        check_batch(op, "dy", dy.dy.data(), dy.count(), dy.count());
+        check_saved<typename DY::Operator>(dy.saved, dy.count());
+    } else {
+        check_batch(op, "dy", dy.data(), dy.count(), dy.count());
+    }
+}
+
+template <class Op, class Fields>
+void check_gradients(Fields fields) {
+    for_each_field(fields, [&](const auto& field, const auto& view) {
+        if (field.role != Role::state && view.data() == nullptr) {
+            throw_argument(Op::Header::name, std::string("gradient `") + field.name + "` is null: bind it");
+        }
+    });
+}
+
+template <class Op, class Space>
+void check_side(const SideInput<Space>& side, Index count, bool training) {
+    if constexpr (reads_labels<Op>) {
+        check_batch(Op::Header::name, "labels", side.labels.data(), side.labels.count(), count);
+        if constexpr (std::is_same_v<Space, Host>) {
+            for (Index i = 0; i < count; ++i) {
+                const std::int32_t label = side.labels.data()[i];
+                if (label < 0 || label >= Op::classes) {
+                    throw_argument(Op::Header::name, std::string("label ") + std::to_string(label) +
+                                                         " of sample " + std::to_string(i) +
+                                                         " is not a class: expected 0 to " +
+                                                         std::to_string(Op::classes - 1));
+                }
+            }
+        }
+    }
+    if constexpr (draws_numbers<Op>) {
+        if (training && !side.draw.given()) {
+            throw_argument(Op::Header::name, "it draws numbers in training: give a Draw{seed, &step, layer}");
+        }
+    }
+}
+
+}  // namespace daf::detail
