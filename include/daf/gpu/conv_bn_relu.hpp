@@ -90,7 +90,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     using Folded = gpu::FoldedConvolution<Op, T>;
 
     static constexpr gpu::SumSize sum_size(Index count) { return {count * Op::Output::area, Features}; }
-    /// The training pass's convolution: in bf16 with its statistics, where the backend can. They are sums of squares in float,
+    /// The training pass's convolution: in bf16 with its statistics, where the backend may. They are sums of squares in float,
     /// which lose digits where a mean is far from zero, as z does where it is rounded to bf16. Of floats only the sums would.
     template <class T>
     static gpu::ConvolutionTask forward_task(const Backend& ctx, Index count) {

@@ -17,7 +17,8 @@ struct NoObserver {
 ///   train: every operator's saved tensors have a place of their own, and its output too, unless it is deferred: where an
 ///          operator's kernel can make its output of what it saved, and the next one's can read it row by row, it is
 ///          never stored (core/deferred.hpp). The gradient on its way back lies where outputs and saved tensors lay that
-///          backward is done with, so it takes next to no memory of its own, and backward uses up what forward kept.
+///          backward is done with, so it takes next to no memory of its own, and backward uses up what forward kept. Nor is a
+///          gradient stored that the operator before makes from what the one behind it saved, whose backward is not run.
 ///   eval:  two buffers take turns at holding the activations.
 template <class Seq, class T, class Backend, Mode M>
 class Workspace {

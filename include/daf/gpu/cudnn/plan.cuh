@@ -11,7 +11,7 @@ struct CudnnChoice {
     /// Products of floats on tensor cores, their factors rounded to TF32's 10 bits of fraction.
     bool tf32 = false;
     /// In bf16, conv_bn_relu's statistics added up by the convolution itself, in float, where an engine does that. Else a
-    /// kernel of ours reads the map once more: on an H100 in a fifth of the time that the plainer convolution saves.
+    /// kernel of ours reads the map once more: on an H100 in a quarter of the time that the plainer convolution saves.
     bool fused_statistics = false;
     /// Only engines that give the same bits every time.
     bool deterministic = true;
