@@ -58,8 +58,8 @@ struct ConvolutionOperands {
 ///   ctx.convolution_bytes<T>(task)                     scratch that convolve takes; whatever has to be made for the task
 ///                                                      before it can run is made here, once
 ///   ctx.convolve<T>(task, operands)                    queues it
-///   ctx.fuses<T>(task)                                 whether it can and may, asked of forward_statistics alone: everything else it
-///                                                      can. What has to be made for that is made here, once
+///   ctx.fuses<T>(task)                                 whether it can and may, asked of forward_statistics alone: everything
+///                                                      else it can. What has to be made for that is made here, once
 template <class Backend>
 concept ConvolvingBackend = GridBackend<Backend> &&
     requires(Backend ctx, const ConvolutionTask& task, const ConvolutionOperands<float>& operands) {
