@@ -9,16 +9,15 @@ namespace daf::cpu {
 #define DAF_OUTPUT_LOOPS(PREFIX, T, M, FINISH)                                          \
     PREFIX template void winograd::output<M, Finish::FINISH, T>(const T*, Index, Index, \
                                                                 const winograd::OutputTile<T>&);
-#define DAF_TILE_LOOPS(PREFIX, T, M)                                                                      \
-    DAF_OUTPUT_LOOPS(PREFIX, T, M, overwrite)                                                             \
-    DAF_OUTPUT_LOOPS(PREFIX, T, M, accumulate)                                                            \
-    DAF_OUTPUT_LOOPS(PREFIX, T, M, bias_relu)                                                             \
-    PREFIX template void winograd::input<M, T>(const T*, Index, Index, T*, Index);                        \
-    PREFIX template void winograd::output_gradient<M, T>(const T*, Index, Index, T*, Index,               \
-                                                         const winograd::Panels&);                        \
-    PREFIX template void winograd::weight<M, T>(const T*, Index, Index, Range, T*, Index,                 \
-                                                const winograd::Panels&);                                 \
-    PREFIX template void winograd::weight_gradient<M, T>(const T*, Index, Index, Index, Index, Range, T*, \
+#define DAF_TILE_LOOPS(PREFIX, T, M)                                                                         \
+    DAF_OUTPUT_LOOPS(PREFIX, T, M, overwrite)                                                                \
+    DAF_OUTPUT_LOOPS(PREFIX, T, M, accumulate)                                                               \
+    DAF_OUTPUT_LOOPS(PREFIX, T, M, bias_relu)                                                                \
+    PREFIX template void winograd::window<M, T>(const T*, Index, Index, T*, Index, const winograd::Panels&); \
+    PREFIX template void winograd::patch<M, T>(const T*, Index, Index, T*, Index, const winograd::Panels&);  \
+    PREFIX template void winograd::weight<M, T>(const T*, Index, Index, Range, T*, Index,                    \
+                                                const winograd::Panels&);                                    \
+    PREFIX template void winograd::weight_gradient<M, T>(const T*, Index, Index, Index, Index, Range, T*,    \
                                                          Index);
 #define DAF_LOOPS(PREFIX, T)                                                                                 \
     PREFIX template void multiply_panel<T>(Index, Sum, const T*, const Columns<T>&, Index, T*, Index, Index, \

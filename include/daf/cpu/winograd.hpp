@@ -18,7 +18,7 @@ class WinogradForward {
           weights_(size.in, size.features, tile),
           v_(tiling_, size.in),
           m_(tiling_, size.features),
-          grids_(tiling_, size.in) {}
+          grids_(tiling_, size.in, 1) {}
 
     /// Elements of the weights as this pass reads them; they do not depend on the count.
     Index transformed() const { return weights_.size(); }
@@ -85,7 +85,7 @@ class WinogradForward {
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
                     T* grid = grids.of(worker);
                     grids_.fill(strips.first + s, x, grid);
-                    v_.input(grid, s, v);
+                    v_.windows(grids_, grid, s, v);
                 });
                 multiply_block(v, m, strips.size() * tiling_.strip_tiles());
                 const Index groups = chunks_for(strips.size());

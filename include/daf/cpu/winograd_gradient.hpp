@@ -1,9 +1,11 @@
 #pragma once
-// Winograd's convolution backwards: dx, the convolution of dy with the turned weights, and
+// Winograd's convolution backwards: dx, the convolution of dy with the turned weights, and dw, whose taps, turned round, are
+// sums over patches of x and the windows of dy about them:
 //
-//   dU[k] = sum over the tiles of V[k]^T W[k],   W = A dy A^T,   dw = G^T dU G
+//   dx:  M[k] = V[k] U[k],   V = B^T dy B          dw:  dU[k] = sum over the tiles of W[k]^T V[k],   W = A x A^T,
+//                                                       turned dw = G^T dU G
 //
-// Both from one pass over dy and x, which may be made row by row as they are needed.
+// So dy is transformed once for both. x and dy may be made row by row as they are needed.
 #include <daf/cpu/winograd_parts.hpp>
 
 namespace daf::cpu {
@@ -14,15 +16,13 @@ class WinogradBackward {
     WinogradBackward(const ConvolutionSize& size, Index count, Index tile)
         : size_(size),
           tiling_(WinogradTiling::of(
-              size, count, tile,
-              {size.in + 2 * size.features, std::max(size.in, size.features), 2, sizeof(T)})),
+              size, count, tile, {size.in + size.features, std::max(size.in, size.features), 2, sizeof(T)})),
           weights_(size.features, size.in, tile),
           x_(tiling_, size.in),
           dy_(tiling_, size.features),
-          packed_dy_(tiling_, size.features),
-          x_grid_(tiling_, size.in),
-          dy_grid_(tiling_, size.features),
-          sums_row_(panel_width<T>(size.features) * packed_dy_.panels()),
+          x_grid_(tiling_, size.in, 0),
+          dy_grid_(tiling_, size.features, 1),
+          sums_row_(dy_.width() * dy_.panels()),
           sums_stride_(spread_point<T>(size.in * sums_row_)) {}
 
     Index scratch(int threads) const {
@@ -57,8 +57,7 @@ class WinogradBackward {
                                      past_caches};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* x_tiles = blocks.of(owner);
-            T* packed = x_tiles + x_.size();
-            T* dy_tiles = packed + packed_dy_.size();
+            T* dy_tiles = x_tiles + x_.size();
             T* chunk_sums = sums + chunk * sums_size();
             const Range own = part_of(tiling_.blocks(), tiling_.chunks, chunk);
             for (Index b = own.first; b < own.last; ++b) {
@@ -66,16 +65,14 @@ class WinogradBackward {
                 const Index tiles = strips.size() * tiling_.strip_tiles();
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
                     x_grid_.fill(strips.first + s, x, x_grids.of(worker));
-                    x_.input(x_grids.of(worker), s, x_tiles);
+                    x_.patches(x_grid_, x_grids.of(worker), s, x_tiles);
                     dy_grid_.fill(strips.first + s, dy, dy_grids.of(worker));
-                    packed_dy_.output_gradient(dy_grids.of(worker), s, packed);
-                    if (dx != nullptr) dy_.input(dy_grids.of(worker), s, dy_tiles);
+                    dy_.windows(dy_grid_, dy_grids.of(worker), s, dy_tiles);
                 });
                 if (tiling_.by_panels) {
-                    multiply_by_panels(ctx, pieces, x_tiles, packed, dy_tiles, tiles, dx ? turned : nullptr,
-                                       dweight);
+                    multiply_by_panels(ctx, pieces, x_tiles, dy_tiles, tiles, dx ? turned : nullptr, dweight);
                 } else {
-                    multiply(ctx, x_tiles, packed, dy_tiles, tiles, dx ? transformed : nullptr, chunk_sums,
+                    multiply(ctx, x_tiles, dy_tiles, tiles, dx ? transformed : nullptr, chunk_sums,
                              b > own.first);
                 }
                 if (dx == nullptr) continue;
@@ -89,25 +86,24 @@ class WinogradBackward {
 
   private:
     /// A block's products: sums (+)= its dU, and where there are transformed weights its tiles of dx, in the place of x's.
-    void multiply(Cpu& ctx, T* x_tiles, const T* packed, const T* dy_tiles, Index tiles, const T* transformed,
-                  T* sums, bool accumulate) const {
+    void multiply(Cpu& ctx, T* x_tiles, const T* dy_tiles, Index tiles, const T* transformed, T* sums,
+                  bool accumulate) const {
         ctx.parallel(tiling_.points(), [&](Index k) {
-            for (Index panel = 0; panel < packed_dy_.panels(); ++panel) {
-                packed_dy_.multiply(packed, k, panel, x_.channels(x_tiles, k), size_.in, tiles,
-                                    sums + k * sums_stride_ + panel * packed_dy_.width(), sums_row_,
-                                    accumulate);
+            for (Index panel = 0; panel < dy_.panels(); ++panel) {
+                dy_.multiply(dy_tiles, k, panel, x_.channels(x_tiles, k), size_.in, tiles,
+                             sums + k * sums_stride_ + panel * dy_.width(), sums_row_, accumulate);
             }
             if (transformed == nullptr) return;
             weights_.multiply(transformed, k, dy_.tiles(dy_tiles, k), tiles, x_.at(x_tiles, k), x_.row());
         });
     }
     /// The same of the only block, out of the turned weights and into dweight.
-    void multiply_by_panels(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* packed,
-                            const T* dy_tiles, Index tiles, const T* turned, T* dweight) const {
+    void multiply_by_panels(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* dy_tiles, Index tiles,
+                            const T* turned, T* dweight) const {
         const Index side = tiling_.side();
         // A thread takes some channels of x and one panel of features: that part of dweight is its own.
         const Index parts = std::min<Index>(size_.in, 4);
-        ctx.parallel(packed_dy_.panels() * parts, [&](Index i, int worker) {
+        ctx.parallel(dy_.panels() * parts, [&](Index i, int worker) {
             const Index panel = i / parts;
             const Range in = part_of(size_.in, parts, i % parts);
             T* sums = pieces.of(worker);
@@ -116,8 +112,8 @@ class WinogradBackward {
                     const Index k = row * side + at;
                     Columns<T> channels = x_.channels(x_tiles, k);
                     channels.data += in.first * channels.column;
-                    packed_dy_.multiply(packed, k, panel, channels, in.size(), tiles,
-                                        sums + at * sums_piece_stride(), packed_dy_.width(), false);
+                    dy_.multiply(dy_tiles, k, panel, channels, in.size(), tiles,
+                                 sums + at * sums_piece_stride(), dy_.width(), false);
                 }
                 add_piece(in, row, panel, sums, dweight);
             }
@@ -143,35 +139,39 @@ class WinogradBackward {
                 for (Index i = first; i < last; ++i) {
                     winograd::weight_gradient<m>(sums + i * sums_row_, sums_stride_, tiling_.chunks,
                                                  sums_size(), size_.features, {0, tiling_.side()},
-                                                 dweight + i * size_.features, size_.in * size_.features);
+                                                 dweight + last_tap() + i * size_.features, -tap());
                 }
             });
         });
     }
     /// The same of some channels of x, a row of points and a panel of features.
     void add_piece(Range in, Index row, Index panel, const T* sums, T* dweight) const {
-        const Index width = packed_dy_.width(), features = std::min(width, size_.features - panel * width);
+        const Index width = dy_.width(), features = std::min(width, size_.features - panel * width);
         with_tile(tiling_.tile, [&](auto m) {
             for (Index i = in.first; i < in.last; ++i, sums += width) {
                 winograd::weight_gradient<m>(sums, sums_piece_stride(), 1, 0, features, {row, row + 1},
-                                             dweight + i * size_.features + panel * width,
-                                             size_.in * size_.features);
+                                             dweight + last_tap() + i * size_.features + panel * width,
+                                             -tap());
             }
         });
     }
 
+    /// Elements of dweight from a tap to the next. The sums are of its taps turned round: from the last one back.
+    Index tap() const { return size_.in * size_.features; }
+    Index last_tap() const { return 8 * tap(); }
+
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
-    Index block_size() const { return x_.size() + packed_dy_.size() + dy_.size(); }
+    Index block_size() const { return x_.size() + dy_.size(); }
     Index sums_size() const { return tiling_.points() * sums_stride_; }
-    Index sums_piece_stride() const { return spread_point<T>(size_.in * packed_dy_.width()); }
+    Index sums_piece_stride() const { return spread_point<T>(size_.in * dy_.width()); }
     /// What a thread holds by panels: a piece of the weights, or of the sums.
     Index piece_size() const { return std::max(weights_.piece_size(), tiling_.side() * sums_piece_stride()); }
 
     ConvolutionSize size_;
     WinogradTiling tiling_;
     WinogradWeights<T> weights_;
-    WinogradTiles<T> x_, dy_;
-    WinogradPackedTiles<T> packed_dy_;
+    WinogradTiles<T> x_;
+    WinogradPackedTiles<T> dy_;
     WinogradGrid<T> x_grid_, dy_grid_;
     Index sums_row_, sums_stride_;
 };

@@ -17,29 +17,31 @@ void with_tile(Index tile, const Body& body) {
     }
 }
 
-/// A strip of one map with its border: pixels whose channels lie side by side.
+/// A strip of one map, with a border of pixels around its tiles or without: pixels whose channels lie side by side, zeros
+/// outside the map.
 template <class T>
 class WinogradGrid {
   public:
-    WinogradGrid(const WinogradTiling& tiling, Index channels) : tiling_(tiling), channels_(channels) {}
+    WinogradGrid(const WinogradTiling& tiling, Index channels, Index border)
+        : tiling_(tiling), channels_(channels), border_(border) {}
 
-    Index size() const { return tiling_.grid_height() * row(); }
-    Index row() const { return tiling_.grid_width() * channels_; }
+    Index size() const { return height() * row(); }
+    Index row() const { return (tiling_.columns * tiling_.tile + 2 * border_) * channels_; }
 
     /// Zeros for the columns outside the map.
     void clear_border(T* grid) const {
-        for (Index r = 0; r < tiling_.grid_height(); ++r, grid += row()) {
-            std::fill_n(grid, channels_, T(0));
-            std::fill(grid + (tiling_.width + 1) * channels_, grid + row(), T(0));
+        for (Index r = 0; r < height(); ++r, grid += row()) {
+            std::fill_n(grid, border_ * channels_, T(0));
+            std::fill(grid + (tiling_.width + border_) * channels_, grid + row(), T(0));
         }
     }
 
     /// Fills the rest, in a grid with a clear border, with a strip.
     void fill(Index strip_number, const MapRows<T>& rows, T* grid) const {
         const WinogradStrip strip(tiling_, strip_number);
-        for (Index r = 0; r < tiling_.grid_height(); ++r) {
-            const Index map_row = strip.first_row + r - 1;
-            T* to = grid + r * row() + channels_;
+        for (Index r = 0; r < height(); ++r) {
+            const Index map_row = strip.first_row + r - border_;
+            T* to = grid + r * row() + border_ * channels_;
             if (map_row >= 0 && map_row < tiling_.height) {
                 rows(strip.image, map_row, to);
             } else {
@@ -49,8 +51,17 @@ class WinogradGrid {
     }
 
   private:
+    Index height() const { return tiling_.strip_rows * tiling_.tile + 2 * border_; }
+
     WinogradTiling tiling_;
-    Index channels_;
+    Index channels_, border_;
+};
+
+/// Tiles as columns of a product that sums over their channels: those of full panels, then those of a part of one.
+template <class T>
+struct TileColumns {
+    Columns<T> full, part;
+    Sum full_sum, part_sum;
 };
 
 /// Transformed tiles of a block, [point][tile][channel].
@@ -68,18 +79,27 @@ class WinogradTiles {
     Index row() const { return row_; }
     T* at(T* tiles, Index k) const { return tiles + k * stride_; }
 
-    /// Tiles as columns of a product that sums over their channels.
-    Columns<T> tiles(const T* tiles, Index k) const { return {tiles + k * stride_, row_, 0, 1}; }
+    TileColumns<T> tiles(const T* tiles, Index k) const {
+        return {{tiles + k * stride_, row_, 0, 1}, {}, {1, channels_}, {0, 0}};
+    }
     /// Channels as columns of a product that sums over the tiles.
     Columns<T> channels(const T* tiles, Index k) const { return {tiles + k * stride_, 1, 0, row_}; }
 
-    /// The tiles of the block's strip s out of its grid.
-    void input(const T* grid, Index s, T* tiles) const {
-        const Index grid_row = tiling_.grid_width() * channels_;
+    /// The windows of the block's strip s, out of a grid with a border.
+    void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
         with_tile(tiling_.tile, [&](auto m) {
-            for_each_tile(s, [&](Index row, Index column, Index tile) {
-                winograd::input<m>(grid + m * (row * grid_row + column * channels_), grid_row, channels_,
-                                   tiles + tile * row_, stride_);
+            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
+                winograd::window<m>(grid + m * (row * layout.row() + column * channels_), layout.row(),
+                                    channels_, tiles + tile * row_, stride_, all_channels());
+            });
+        });
+    }
+    /// The patches of the strip, which share no pixels, out of a grid without a border.
+    void patches(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
+        with_tile(tiling_.tile, [&](auto m) {
+            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
+                winograd::patch<m>(grid + m * (row * layout.row() + column * channels_), layout.row(),
+                                   channels_, tiles + tile * row_, stride_, all_channels());
             });
         });
     }
@@ -91,7 +111,7 @@ class WinogradTiles {
         T* corner = maps + (strip.image * tiling_.height + strip.first_row) * map_row;
         const bool past_caches = finish.past_caches && channels_ % lanes<T> == 0 && takes_far_stores(maps);
         with_tile(tiling_.tile, [&](auto m) {
-            for_each_tile(s, [&](Index row, Index column, Index tile) {
+            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
                 const winograd::OutputTile<T> to{corner + m * (row * map_row + column * channels_),
                                                  map_row,
                                                  std::min<Index>(m, strip.pixel_rows - m * row),
@@ -113,21 +133,15 @@ class WinogradTiles {
     }
 
   private:
-    template <class Body>
-    void for_each_tile(Index s, const Body& body) const {
-        Index tile = s * tiling_.strip_tiles();
-        for (Index row = 0; row < tiling_.strip_rows; ++row) {
-            for (Index column = 0; column < tiling_.columns; ++column) body(row, column, tile++);
-        }
-    }
+    winograd::Panels all_channels() const { return {channels_, 0, 0}; }
 
     WinogradTiling tiling_;
     Index channels_;
     Index row_, stride_;
 };
 
-/// Transformed gradients of a block's outputs, packed as the side of a product that the SIMD lanes run over:
-/// [point][panel][tile][channel of the panel].
+/// Transformed windows of a block, in panels: [point][panel][tile][channel of the panel]. So they are both sides of a product: the
+/// one that the SIMD lanes run over, and the columns of one that sums over their channels.
 template <class T>
 class WinogradPackedTiles {
   public:
@@ -139,29 +153,33 @@ class WinogradPackedTiles {
           stride_(spread_point<T>(panels() * panel_)) {}
 
     Index size() const { return tiling_.points() * stride_; }
+    Index panels() const { return (channels_ + width_ - 1) / width_; }
+    Index width() const { return width_; }
 
-    /// The tiles of the block's strip s out of the grid of dy.
-    void output_gradient(const T* grid, Index s, T* packed) const {
-        const Index grid_row = tiling_.grid_width() * channels_;
-        Index tile = s * tiling_.strip_tiles();
+    /// The windows of the block's strip s, out of a grid with a border.
+    void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* packed) const {
         with_tile(tiling_.tile, [&](auto m) {
-            for (Index row = 0; row < tiling_.strip_rows; ++row) {
-                for (Index column = 0; column < tiling_.columns; ++column, ++tile) {
-                    winograd::output_gradient<m>(
-                        grid + (m * row + 1) * grid_row + (m * column + 1) * channels_, grid_row, channels_,
-                        packed, stride_, winograd::Panels{width_, panel_, tile});
-                }
-            }
+            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
+                winograd::window<m>(grid + m * (row * layout.row() + column * channels_), layout.row(),
+                                    channels_, packed, stride_, winograd::Panels{width_, panel_, tile});
+            });
         });
     }
 
-    Index panels() const { return (channels_ + width_ - 1) / width_; }
-    Index width() const { return width_; }
-    /// sums (+)= V[k]^T packed[k] over the first `tiles` tiles, for the channels of one panel.
-    void multiply(const T* packed, Index k, Index panel, const Columns<T>& v, Index in, Index tiles, T* sums,
-                  Index sums_row, bool accumulate) const {
-        multiply_panel(width_ / lanes<T>, Sum{1, tiles}, packed + k * stride_ + panel * panel_, v, in, sums,
-                       sums_row, width_, accumulate);
+    /// sums (+)= columns^T packed[k] over the first `tiles` tiles, for the channels of one panel.
+    void multiply(const T* packed, Index k, Index panel, const Columns<T>& columns, Index in, Index tiles,
+                  T* sums, Index sums_row, bool accumulate) const {
+        multiply_panel(width_ / lanes<T>, Sum{1, tiles}, packed + k * stride_ + panel * panel_, columns, in,
+                       sums, sums_row, width_, accumulate);
+    }
+
+    TileColumns<T> tiles(const T* packed, Index k) const {
+        const Index full = channels_ / width_;
+        const T* from = packed + k * stride_;
+        return {{from, width_, panel_, 1},
+                {from + full * panel_, width_, 0, 1},
+                {full, width_},
+                {1, channels_ % width_}};
     }
 
   private:
@@ -240,19 +258,30 @@ class WinogradWeights {
     }
 
     /// out = tiles U[k], `out` being the k-th point's.
-    void multiply(const T* transformed, Index k, const Columns<T>& tiles, Index count, T* out,
+    void multiply(const T* transformed, Index k, const TileColumns<T>& tiles, Index count, T* out,
                   Index out_row) const {
-        daf::cpu::multiply(panels() * width_, width_ / lanes<T>, Sum{1, in_}, transformed + k * stride_,
-                           tiles, count, out, out_row, false);
+        for (Index panel = 0; panel < panels(); ++panel)
+            multiply_panel(transformed + k * stride_ + panel * panel_, tiles, count, out + panel * width_,
+                           out_row);
     }
     /// The same for the channels of a piece's panel; its row's at-th point is the k-th of all.
-    void multiply_piece(const T* piece, Index at, Index panel, const Columns<T>& tiles, Index count, T* out,
-                        Index out_row) const {
-        multiply_panel(width_ / lanes<T>, Sum{1, in_}, piece + at * piece_stride_, tiles, count,
-                       out + panel * width_, out_row, width_, false);
+    void multiply_piece(const T* piece, Index at, Index panel, const TileColumns<T>& tiles, Index count,
+                        T* out, Index out_row) const {
+        multiply_panel(piece + at * piece_stride_, tiles, count, out + panel * width_, out_row);
     }
 
   private:
+    void multiply_panel(const T* panel, const TileColumns<T>& tiles, Index count, T* out,
+                        Index out_row) const {
+        const Index packets = width_ / lanes<T>, full = tiles.full_sum.size();
+        if (full > 0)
+            cpu::multiply_panel(packets, tiles.full_sum, panel, tiles.full, count, out, out_row, width_,
+                                false);
+        if (tiles.part_sum.size() > 0)
+            cpu::multiply_panel(packets, tiles.part_sum, panel + full * width_, tiles.part, count, out,
+                                out_row, width_, full > 0);
+    }
+
     Index in_, out_, side_, tile_;
     Index width_, panel_, stride_, piece_stride_;
 };

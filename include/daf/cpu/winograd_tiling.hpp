@@ -46,9 +46,15 @@ struct WinogradTiling {
     constexpr Index strip_tiles() const { return strip_rows * columns; }
     constexpr Index block_tiles() const { return block_strips * strip_tiles(); }
     constexpr Index blocks() const { return (strips() + block_strips - 1) / block_strips; }
-    /// Of a strip with a border of one pixel, and of zeros where the last tiles reach over the map.
-    constexpr Index grid_width() const { return columns * tile + 2; }
-    constexpr Index grid_height() const { return strip_rows * tile + 2; }
+
+    /// body(row, column, tile) for every tile of a block's strip s: its place in the strip, and its number in the block.
+    template <class Body>
+    void for_each_tile(Index s, const Body& body) const {
+        Index number = s * strip_tiles();
+        for (Index row = 0; row < strip_rows; ++row) {
+            for (Index column = 0; column < columns; ++column) body(row, column, number++);
+        }
+    }
 
     /// body(panel, row, worker) for each of a tile's rows of points and each panel of channels. A thread takes some rows of one
     /// panel one after another, so that the panel's weights stay in its own cache.
@@ -96,7 +102,8 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     const Index most_tiles = std::max<Index>(std::clamp(2 * weight_bytes, smallest, largest) / tile_bytes, 1);
     t.strip_rows = 1;
     for (Index rows = 2; rows <= t.rows; ++rows) {
-        const Index grid = (rows * t.tile + 2) * t.grid_width() * traffic.map_channels * traffic.element;
+        const Index grid =
+            (rows * t.tile + 2) * (t.columns * t.tile + 2) * traffic.map_channels * traffic.element;
         if (t.rows % rows == 0 && rows * t.columns <= most_tiles && grid <= grid_bytes) t.strip_rows = rows;
     }
     const Index strips = std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());

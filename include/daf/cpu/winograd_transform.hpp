@@ -72,7 +72,7 @@ inline void store_ahead(T* at, Index, Index, const P& value) {
     packet::pstoreu(at, value);
 }
 
-/// Where a transformed tile goes when it is the packed side of a product: channel c in panel c / width.
+/// Where the channels of a transformed tile go: channel c in panel c / width. Panels of all channels are one row of them.
 struct Panels {
     Index width;   // channels in a panel
     Index stride;  // from panel to panel
@@ -86,24 +86,28 @@ constexpr Square<T> square_of_points(T* data, Index stride) {
     return {data, points<M> * stride, stride};
 }
 
-/// v = B^T x B. x: M+2 x M+2 pixels of a grid whose rows are `grid_row` elements long.
-template <int M, class T>
-[[gnu::noinline, gnu::flatten]] void input(const T* x, Index grid_row, Index channels, T* v, Index stride) {
+/// Mat pixels Mat^T for each channel. pixels: of a grid whose rows are `grid_row` elements long.
+template <class Mat, int M, class T>
+inline void spread(const T* pixels, Index grid_row, Index channels, T* to, Index stride,
+                   const Panels& panels) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        transform<matrix::Input<M>, P, T>({x + c, grid_row, channels}, square_of_points<M>(v + c, stride),
-                                          load_packet<P, T>, store_ahead<P, T>);
+        transform<Mat, P, T>({pixels + c, grid_row, channels}, square_of_points<M>(to + panels.at(c), stride),
+                             load_packet<P, T>, store_ahead<P, T>);
     });
 }
 
-/// w = A dy A^T. dy: M x M pixels of a grid.
+/// v = B^T x B of a window of M+2 x M+2 pixels: what a tile of outputs is a convolution of.
 template <int M, class T>
-[[gnu::noinline, gnu::flatten]] void output_gradient(const T* dy, Index grid_row, Index channels, T* w,
-                                                     Index stride, const Panels& panels) {
-    for_each_packet<T>(channels, [&]<class P>(Index c) {
-        transform<matrix::Transposed<matrix::Output<M>>, P, T>({dy + c, grid_row, channels},
-                                                               square_of_points<M>(w + panels.at(c), stride),
-                                                               load_packet<P, T>, store_ahead<P, T>);
-    });
+[[gnu::noinline, gnu::flatten]] void window(const T* pixels, Index grid_row, Index channels, T* v,
+                                            Index stride, const Panels& panels) {
+    spread<matrix::Input<M>, M>(pixels, grid_row, channels, v, stride, panels);
+}
+
+/// w = A x A^T of a patch of M x M pixels: what multiplies a window in the gradient by the weights.
+template <int M, class T>
+[[gnu::noinline, gnu::flatten]] void patch(const T* pixels, Index grid_row, Index channels, T* w,
+                                           Index stride, const Panels& panels) {
+    spread<matrix::Transposed<matrix::Output<M>>, M>(pixels, grid_row, channels, w, stride, panels);
 }
 
 /// Where the tile's outputs go: rows x columns of them, the rest lies outside the map.
