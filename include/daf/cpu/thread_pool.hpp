@@ -3,6 +3,7 @@
 // threads there are; which thread takes which chunk does, and must not matter.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <daf/core/error.hpp>
@@ -159,11 +160,13 @@ class ThreadPool {
             if (done()) return true;
             relax();
         }
-        for (int i = 0; i < 200; ++i) {
+        // Where other programs want the core, giving way once can take milliseconds; whoever sleeps is woken at once.
+        const auto enough = std::chrono::steady_clock::now() + std::chrono::microseconds(100);
+        do {
             if (done()) return true;
             std::this_thread::yield();
-        }
-        return false;
+        } while (std::chrono::steady_clock::now() < enough);
+        return done();
     }
     static void relax() {
 #if defined(__x86_64__) || defined(__i386__)
