@@ -63,7 +63,7 @@ Pass<T> one_by_one(HostGpu& gpu, const Given<T>& given) {
         maps.emplace_back(static_cast<std::size_t>(given.count * Op::Output::size));
         saved.emplace_back(daf::saved_bytes<Op, T>(given.count));
         daf::forward<daf::train>(gpu, Op{}, daf::batch_of<typename Op::Input>(maps[i]),
-                                 daf::batch_of<typename Op::Output>(maps[i + 1]), std::get<i>(parameters),
+                                 daf::batch_of<typename Op::Output>(maps[i + 1]), daf::get<i>(parameters),
                                  daf::bind_saved<Op, T>(saved[i].data(), given.count));
     });
     pass.y = maps.back();
@@ -74,8 +74,8 @@ Pass<T> one_by_one(HostGpu& gpu, const Given<T>& given) {
         std::vector<T> dx(maps[i].size());
         daf::backward(gpu, Op{}, daf::batch_of<typename Op::Input>(maps[i]),
                       daf::batch_of<typename Op::Output>(maps[i + 1]), daf::batch_of<typename Op::Output>(dy),
-                      daf::overwrite(daf::batch_of<typename Op::Input>(dx)), std::get<i>(parameters),
-                      std::get<i>(gradients), daf::bind_saved<Op, T>(saved[i].data(), given.count));
+                      daf::overwrite(daf::batch_of<typename Op::Input>(dx)), daf::get<i>(parameters),
+                      daf::get<i>(gradients), daf::bind_saved<Op, T>(saved[i].data(), given.count));
         dy = dx;
     });
     pass.dx = dy;

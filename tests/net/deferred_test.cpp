@@ -81,7 +81,7 @@ Pass<T> one_by_one(daf::Cpu& cpu, const Given<T>& given, std::vector<std::vector
         outputs.emplace_back(given.count * Op::Output::size);
         saved.emplace_back(daf::saved_bytes<Op, T>(given.count));
         daf::forward<daf::train>(cpu, Op{}, input(i), daf::batch_of<typename Op::Output>(outputs[i]),
-                                 std::get<i>(parameters), kept(i));
+                                 daf::get<i>(parameters), kept(i));
     });
     pass.y = outputs.back();
     std::vector<T> dy = given.dy;
@@ -92,8 +92,8 @@ Pass<T> one_by_one(daf::Cpu& cpu, const Given<T>& given, std::vector<std::vector
         constexpr std::integral_constant<std::size_t, i> at;
         daf::backward(cpu, Op{}, input(at), daf::batch_of<typename Op::Output>(outputs[i]),
                       daf::batch_of<typename Op::Output>(dy),
-                      daf::overwrite(daf::batch_of<typename Op::Input>(dx)), std::get<i>(parameters),
-                      std::get<i>(gradients), kept(at));
+                      daf::overwrite(daf::batch_of<typename Op::Input>(dx)), daf::get<i>(parameters),
+                      daf::get<i>(gradients), kept(at));
         dy = dx;
     });
     pass.dx = dy;

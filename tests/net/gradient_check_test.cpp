@@ -63,8 +63,8 @@ namespace {
 
 double error_of(double believed_for_x, double believed_for_factor, double first_pixel = 0.5) {
     Net net;
-    std::get<1>(net.operators).believed_for_x = believed_for_x;
-    std::get<1>(net.operators).believed_for_factor = believed_for_factor;
+    daf::get<1>(net.operators).believed_for_x = believed_for_x;
+    daf::get<1>(net.operators).believed_for_factor = believed_for_factor;
     daf::Cpu cpu(daf::Threads{1});
     daf::Model<Net, daf::Cpu, double> model(cpu, daf::max_batch(2), daf::Seed{1}, net);
     model.template parameters_of<1>().factor[0] = 3;

@@ -124,7 +124,7 @@ TEST_CASE("every figure of the objective acts") {
     net.metric.centre_update = daf::CentreUpdate::exact_gradient;
     CHECK(parameters_after<double>(1, 5, net) != plain);
     net = {};
-    std::get<4>(net.trunk.operators).rate = 0.25;
+    daf::get<4>(net.trunk.operators).rate = 0.25;
     CHECK(parameters_after<double>(1, 5, net) != plain);
     CHECK(parameters_after<double>(1, 5, {}, {.lambda = 0.1}) != plain);
     CHECK(parameters_after<double>(1, 5, {}, {.metric_reduction = daf::Reduction::mean}) != plain);
@@ -183,8 +183,8 @@ TEST_CASE("the first operator that puts out a number which is not finite is foun
 TEST_CASE("Eq 13: the gradient of the whole objective is that of finite differences") {
     // No dropout; the gradient by the trunk's and the head's parameters and, by choice, the centres'.
     TinyNetwork net;
-    std::get<4>(net.trunk.operators).rate = 0;
-    std::get<0>(net.head.operators).rate = 0;
+    daf::get<4>(net.trunk.operators).rate = 0;
+    daf::get<0>(net.head.operators).rate = 0;
     net.metric.centre_update = daf::CentreUpdate::exact_gradient;
     net.metric.margin = 2;
     const daf::JointObjective objective{.lambda = 0.3};

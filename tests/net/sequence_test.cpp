@@ -102,15 +102,15 @@ TEST_CASE("first values follow each parameter's description and the seed alone")
         CHECK(std::abs(sum / n) < 4 * std::sqrt(square / n / n));
         return std::pair{std::sqrt(square / n), largest};
     };
-    CHECK(spread(std::get<0>(bound).weight).first ==
+    CHECK(spread(daf::get<0>(bound).weight).first ==
           doctest::Approx(std::sqrt(2.0 / (9 * 16))).epsilon(0.03));
     const double bound_of_glorot = std::sqrt(6.0 / (4 * 4 * 64 + 32));
-    const auto [deviation, largest] = spread(std::get<1>(bound).weight);
+    const auto [deviation, largest] = spread(daf::get<1>(bound).weight);
     CHECK(deviation == doctest::Approx(bound_of_glorot / std::sqrt(3.0)).epsilon(0.02));
     CHECK(largest <= bound_of_glorot);
-    CHECK(std::get<0>(bound).gamma[5] == 1);
-    CHECK(std::get<0>(bound).running_var[5] == 1);
-    CHECK(std::get<0>(bound).beta[5] == 0);
+    CHECK(daf::get<0>(bound).gamma[5] == 1);
+    CHECK(daf::get<0>(bound).running_var[5] == 1);
+    CHECK(daf::get<0>(bound).beta[5] == 0);
 }
 
 TEST_CASE("a model is its operators one after another, forward and backward") {

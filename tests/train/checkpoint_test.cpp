@@ -81,10 +81,10 @@ TEST_CASE("a checkpoint has PyTorch's shapes and layouts") {
     CHECK(file.tensor("trunk.5.num_batches_tracked").shape.empty());
 
     const auto bound = daf::bind_all_parameters<TinyNetwork>(learner.parameters().data());
-    const auto ours = std::get<2>(bound).weight;  // (3,3,4,8)
+    const auto ours = daf::get<2>(bound).weight;  // (3,3,4,8)
     CHECK(file.values<float>("trunk.4.weight")[((5 * 4 + 2) * 3 + 1) * 3 + 2] ==
           ours[((1 * 3 + 2) * 4 + 2) * 8 + 5]);
-    const auto map = std::get<5>(bound).weight;  // (4,4,8,6)
+    const auto map = daf::get<5>(bound).weight;  // (4,4,8,6)
     CHECK(file.values<float>("fc1.weight")[3 * 128 + (7 * 4 + 1) * 4 + 2] ==
           map[((1 * 4 + 2) * 8 + 7) * 6 + 3]);
 }

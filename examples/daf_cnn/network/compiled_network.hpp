@@ -15,7 +15,7 @@ namespace daf_cnn::detail {
 template <class Sequence>
 void set_dropout(Sequence& sequence, double rate) {
     daf::static_for<Sequence::length>([&](auto i) {
-        auto& op = std::get<i>(sequence.operators);
+        auto& op = daf::get<i>(sequence.operators);
         if constexpr (daf::draws_numbers<std::remove_reference_t<decltype(op)>>) op.rate = rate;
     });
 }
@@ -24,8 +24,8 @@ void set_dropout(Sequence& sequence, double rate) {
 template <class Net, class T, class Backend>
 Index scratch_of(const Backend& ctx, Index batch) {
     Index most = 0;
-    daf::static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
-        using Op = std::tuple_element_t<i, typename Net::Operators>;
+    daf::static_for<Net::Operators::size>([&](auto i) {
+        using Op = daf::element_t<i, typename Net::Operators>;
         most = std::max(most, daf::scratch_bytes<Op, T>(ctx, batch));
     });
     return most;

@@ -1,6 +1,7 @@
 #pragma once
 // How an operator describes its tensors: a struct of views, and a list that names each of them. From the list
 // follow the sizes, the slabs, the initial values and the names in a checkpoint; nobody writes those twice.
+#include <daf/core/tuple.hpp>
 #include <daf/core/view.hpp>
 #include <tuple>
 
@@ -93,7 +94,9 @@ struct Nothing {
 /// Calls visit(field, fields_struct.*member) for every field.
 template <class Fields, class Visit>
 constexpr void for_each_field(Fields& fields, Visit&& visit) {
-    std::apply([&](const auto&... field) { (visit(field, fields.*field.member), ...); }, Fields::fields());
+    constexpr auto list = Fields::fields();
+    static_for<std::tuple_size_v<decltype(list)>>(
+        [&](auto i) { visit(std::get<i>(list), fields.*std::get<i>(list).member); });
 }
 
 /// The same with the members of two structs of the same fields: parameters and their gradients, say.

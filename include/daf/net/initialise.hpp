@@ -10,9 +10,9 @@ namespace daf {
 template <OperatorList Net, class T>
 void initialise(T* slab, Seed seed) {
     auto bound = bind_all_parameters<Net, T>(slab);
-    static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
+    static_for<Net::Operators::size>([&](auto i) {
         std::uint32_t tensor = 0;
-        for_each_field(std::get<i>(bound), [&](const auto& field, const auto& view) {
+        for_each_field(get<i>(bound), [&](const auto& field, const auto& view) {
             RandomSequence random(Stream{seed, 0, static_cast<std::uint32_t>(i)}, tensor++);
             for (Index k = 0; k < view.size(); ++k) {
                 switch (field.init.kind) {

@@ -67,7 +67,7 @@ struct Flatten {
     using On = daf::Flatten<In>;
 };
 
-/// Its rate is a figure of the operator, 0.5 unless set: std::get<I>(sequence.operators).rate.
+/// Its rate is a figure of the operator, 0.5 unless set: daf::get<I>(sequence.operators).rate.
 struct Dropout {
     template <class In>
     using On = daf::Dropout<In>;

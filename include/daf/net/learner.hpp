@@ -173,10 +173,10 @@ class Learner {
     /// The views of operator I's parameters, as Net::Operators counts them.
     template <std::size_t I>
     auto parameters_of() const {
-        return std::get<I>(bound_);
+        return get<I>(bound_);
     }
     /// The centres of the metric loss, (classes, embedding).
-    auto centres() const { return std::get<Net::metric_at>(bound_).centres; }
+    auto centres() const { return get<Net::metric_at>(bound_).centres; }
 
     /// Bytes that a Learner for batches up to `largest` allocates, its context's scratch left out.
     static Index bytes(Index largest, const Optimizer& optimizer) {
@@ -276,8 +276,8 @@ class Learner {
         ctx.zero(gradients_.template as<Number>(), gradient_count<Net>);
         const Draw trunk_draw{.seed = seed_, .layer = 0, .place = &numbers->draw};
         const Draw head_draw{.seed = seed_, .layer = Net::head_begin, .place = &numbers->draw};
-        const auto metric_parameters = std::get<Net::metric_at>(bound_);
-        const auto metric_gradients = std::get<Net::metric_at>(bound_gradients_);
+        const auto metric_parameters = get<Net::metric_at>(bound_);
+        const auto metric_gradients = get<Net::metric_at>(bound_gradients_);
 
         const Embeddings e = trunk_.forward(ctx, net_.trunk, trunk_parameters(), x, trunk_draw);
         const LogitsBatch logits = head_.forward(ctx, net_.head, head_parameters(), e, head_draw);

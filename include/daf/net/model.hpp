@@ -72,11 +72,11 @@ class Model {
     /// The views of operator I's parameters.
     template <std::size_t I>
     auto parameters_of() const {
-        return std::get<I>(bound_parameters_);
+        return get<I>(bound_parameters_);
     }
     template <std::size_t I>
     auto gradients_of() const {
-        return std::get<I>(bound_gradients_);
+        return get<I>(bound_gradients_);
     }
 
     const Seq& net() const { return net_; }
@@ -141,9 +141,9 @@ class Inference {
                         std::index_sequence<I...>) {
         detail::check_count("Inference: parameters", parameter_count<Seq>, parameters.size());
         const auto bound = bind_all_parameters<Seq, const Number, Space>(parameters.data());
-        return std::tuple<Prepared<typename Seq::template Operator<I>, T, Backend>...>{
-            Prepared<typename Seq::template Operator<I>, T, Backend>(ctx, std::get<I>(net.operators),
-                                                                     std::get<I>(bound), usual)...};
+        return Tuple<Prepared<typename Seq::template Operator<I>, T, Backend>...>{
+            Prepared<typename Seq::template Operator<I>, T, Backend>(ctx, get<I>(net.operators),
+                                                                     get<I>(bound), usual)...};
     }
 
     decltype(prepare(std::declval<Backend&>(), {}, 1, std::declval<const Seq&>(),

@@ -36,9 +36,8 @@ template <class Seq>
 std::vector<OperatorName> operator_names(const std::string& prefix = "") requires(is_sequence<Seq>) {
     std::vector<OperatorName> names;
     int number = 0;
-    static_for<Seq::length>([&](auto i) {
-        detail::name_layer<std::tuple_element_t<i, typename Seq::LayerTypes>>(prefix, number, names);
-    });
+    static_for<Seq::length>(
+        [&](auto i) { detail::name_layer<element_t<i, typename Seq::LayerTypes>>(prefix, number, names); });
     return names;
 }
 
@@ -62,8 +61,8 @@ inline std::string layer_name(const OperatorName& of) {
 /// visit(name, field, view) for every parameter of a list of operators.
 template <class Parameters, class Visit>
 void for_each_parameter(const std::vector<OperatorName>& names, Parameters& parameters, Visit&& visit) {
-    static_for<std::tuple_size_v<std::remove_const_t<Parameters>>>([&](auto i) {
-        for_each_field(std::get<i>(parameters), [&](const auto& field, auto& view) {
+    static_for<Parameters::size>([&](auto i) {
+        for_each_field(get<i>(parameters), [&](const auto& field, auto& view) {
             visit(parameter_name(names[i], field.name), field, view);
         });
     });

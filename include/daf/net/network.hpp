@@ -14,6 +14,13 @@ struct check_joins {
         std::is_same_v<First, Second>,
         "daf: the head and the metric loss must take the shape that the trunk makes: Second must be First");
 };
+
+template <class... Lists>
+struct joined;
+template <class... A, class... B, class... C>
+struct joined<Tuple<A...>, Tuple<B...>, Tuple<C...>> {
+    using type = Tuple<A..., B..., C...>;
+};
 }  // namespace detail
 
 /// x -> trunk -> e -> head -> logits;  e -> metric loss.
@@ -33,9 +40,8 @@ struct Network {
                   "daf: the head and the metric loss must know equally many classes");
 
     /// All that have parameters, in the order of the slab.
-    using Operators = decltype(std::tuple_cat(std::declval<typename Trunk::Operators>(),
-                                              std::declval<typename Head::Operators>(),
-                                              std::declval<std::tuple<Metric>>()));
+    using Operators =
+        typename detail::joined<typename Trunk::Operators, typename Head::Operators, Tuple<Metric>>::type;
     static constexpr std::size_t head_begin = Trunk::length;
     static constexpr std::size_t metric_at = Trunk::length + Head::length;
 
@@ -56,11 +62,11 @@ std::vector<OperatorName> operator_names() requires requires {
     return names;
 }
 
-/// The first `Count` members of a tuple from `First` on.
-template <std::size_t First, std::size_t Count, class Tuple>
-constexpr auto part_of_tuple(const Tuple& tuple) {
+/// `Count` elements of a tuple from `First` on.
+template <std::size_t First, std::size_t Count, class List>
+constexpr auto part_of_tuple(const List& list) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return std::tuple{std::get<First + I>(tuple)...};
+        return Tuple<element_t<First + I, List>...>(get<First + I>(list)...);
     }
     (std::make_index_sequence<Count>{});
 }

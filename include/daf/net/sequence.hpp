@@ -1,8 +1,7 @@
 #pragma once
 // A chain of operators, and what a list of operators needs together: sizes, bound parameters.
 #include <daf/core/entry.hpp>
-#include <tuple>
-#include <utility>
+#include <daf/core/tuple.hpp>
 
 namespace daf {
 
@@ -14,28 +13,28 @@ struct chain {
     using output = In;
 };
 template <class In, class... Operators, class First, class... Rest>
-struct chain<In, std::tuple<Operators...>, First, Rest...>
-    : chain<typename First::template On<In>::Output,
-            std::tuple<Operators..., typename First::template On<In>>, Rest...> {};
+struct chain<In, Tuple<Operators...>, First, Rest...>
+    : chain<typename First::template On<In>::Output, Tuple<Operators..., typename First::template On<In>>,
+            Rest...> {};
 
-template <class Tuple, class T, class Space>
+template <class List, class T, class Space>
 struct tuples_of;
 template <class... Op, class T, class Space>
-struct tuples_of<std::tuple<Op...>, T, Space> {
-    using parameters = std::tuple<ParametersOf<Op, T, Space>...>;
-    using gradients = std::tuple<GradientsOf<Op, T, Space>...>;
+struct tuples_of<Tuple<Op...>, T, Space> {
+    using parameters = Tuple<ParametersOf<Op, T, Space>...>;
+    using gradients = Tuple<GradientsOf<Op, T, Space>...>;
 };
 
-template <class Tuple>
-inline constexpr SegmentSizes tuple_parameter_segments{};
+template <class List>
+inline constexpr SegmentSizes list_parameter_segments{};
 template <class... Op>
-inline constexpr SegmentSizes tuple_parameter_segments<std::tuple<Op...>> = (SegmentSizes{} + ... +
-                                                                             parameter_segments<Op>);
-template <class Tuple>
-inline constexpr SegmentSizes tuple_gradient_segments{};
+inline constexpr SegmentSizes list_parameter_segments<Tuple<Op...>> = (SegmentSizes{} + ... +
+                                                                       parameter_segments<Op>);
+template <class List>
+inline constexpr SegmentSizes list_gradient_segments{};
 template <class... Op>
-inline constexpr SegmentSizes tuple_gradient_segments<std::tuple<Op...>> = (SegmentSizes{} + ... +
-                                                                            gradient_segments<Op>);
+inline constexpr SegmentSizes list_gradient_segments<Tuple<Op...>> = (SegmentSizes{} + ... +
+                                                                      gradient_segments<Op>);
 
 }  // namespace detail
 
@@ -44,12 +43,12 @@ template <AnyShape In, class... Layers>
 struct Sequence {
     static_assert(sizeof...(Layers) > 0, "daf: a Sequence needs at least one layer");
     using Input = In;
-    using Operators = typename detail::chain<In, std::tuple<>, Layers...>::operators;
-    using Output = typename detail::chain<In, std::tuple<>, Layers...>::output;
-    using LayerTypes = std::tuple<Layers...>;
+    using Operators = typename detail::chain<In, Tuple<>, Layers...>::operators;
+    using Output = typename detail::chain<In, Tuple<>, Layers...>::output;
+    using LayerTypes = Tuple<Layers...>;
     static constexpr std::size_t length = sizeof...(Layers);
     template <std::size_t I>
-    using Operator = std::tuple_element_t<I, Operators>;
+    using Operator = element_t<I, Operators>;
 
     Operators operators{};
 };
@@ -72,28 +71,18 @@ using GradientTuple = typename detail::tuples_of<typename Net::Operators, T, Spa
 
 template <OperatorList Net>
 inline constexpr SegmentSizes parameter_segments<Net> =
-    detail::tuple_parameter_segments<typename Net::Operators>;
+    detail::list_parameter_segments<typename Net::Operators>;
 template <OperatorList Net>
 inline constexpr SegmentSizes gradient_segments<Net> =
-    detail::tuple_gradient_segments<typename Net::Operators>;
-
-/// body(integral_constant I) for I = 0 .. N-1.
-template <std::size_t N, class Body>
-constexpr void static_for(Body&& body) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (body(std::integral_constant<std::size_t, I>{}), ...);
-    }
-    (std::make_index_sequence<N>{});
-}
+    detail::list_gradient_segments<typename Net::Operators>;
 
 /// Views of a slab for every operator of a list, in its order.
 template <OperatorList Net, class T, class Space = Host>
 ParameterTuple<Net, T, Space> bind_all_parameters(T* slab) {
     ParameterTuple<Net, T, Space> bound;
     SegmentCursor<T> cursor(slab, parameter_segments<Net>);
-    static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
-        std::get<i>(bound) =
-            bind_parameters<std::tuple_element_t<i, typename Net::Operators>, T, Space>(cursor);
+    static_for<Net::Operators::size>([&](auto i) {
+        get<i>(bound) = bind_parameters<element_t<i, typename Net::Operators>, T, Space>(cursor);
     });
     return bound;
 }
@@ -101,9 +90,8 @@ template <OperatorList Net, class T, class Space = Host>
 GradientTuple<Net, T, Space> bind_all_gradients(T* slab) {
     GradientTuple<Net, T, Space> bound;
     SegmentCursor<T> cursor(slab, gradient_segments<Net>);
-    static_for<std::tuple_size_v<typename Net::Operators>>([&](auto i) {
-        std::get<i>(bound) =
-            bind_gradients<std::tuple_element_t<i, typename Net::Operators>, T, Space>(cursor);
+    static_for<Net::Operators::size>([&](auto i) {
+        get<i>(bound) = bind_gradients<element_t<i, typename Net::Operators>, T, Space>(cursor);
     });
     return bound;
 }

@@ -62,12 +62,12 @@ class Workspace {
         static_for<length>([&](auto i) {
             const auto in = input<i>(x, parameters);
             const auto out = output<i>(x.count(), parameters);
-            const auto& op = std::get<i>(net.operators);
+            const auto& op = get<i>(net.operators);
             if constexpr (M == Mode::train) {
-                daf::forward<train>(ctx, op, in, out, std::get<i>(parameters), saved<i>(x.count()),
+                daf::forward<train>(ctx, op, in, out, get<i>(parameters), saved<i>(x.count()),
                                     side_of(i, draw));
             } else {
-                daf::forward<eval>(ctx, op, in, out, std::get<i>(parameters));
+                daf::forward<eval>(ctx, op, in, out, get<i>(parameters));
             }
             observe(i, op, in, out);
         });
@@ -82,7 +82,7 @@ class Workspace {
                                                                                                  Mode::eval) {
         check(x.count());
         static_for<length>(
-            [&](auto i) { std::get<i>(prepared).forward(ctx, input<i>(x, prepared), stored<i>(x.count())); });
+            [&](auto i) { get<i>(prepared).forward(ctx, input<i>(x, prepared), stored<i>(x.count())); });
         return stored<length - 1>(x.count());
     }
 
@@ -122,9 +122,9 @@ class Workspace {
             constexpr std::size_t i = length - 1 - reversed;
             if constexpr (defers_gradient<i>) return;
             const auto run = [&](auto incoming, auto outgoing) {
-                daf::backward(ctx, std::get<i>(net.operators), input<i>(x, parameters),
-                              output<i>(count, parameters), incoming, outgoing, std::get<i>(parameters),
-                              std::get<i>(gradients), saved<i>(count), side_of(i, draw));
+                daf::backward(ctx, get<i>(net.operators), input<i>(x, parameters),
+                              output<i>(count, parameters), incoming, outgoing, get<i>(parameters),
+                              get<i>(gradients), saved<i>(count), side_of(i, draw));
             };
             const auto from_behind = [&](auto outgoing) {
                 if constexpr (defers_gradient<i + 1>) {
@@ -226,7 +226,7 @@ class Workspace {
     template <std::size_t I, class Parameters>
     auto output(Index count, const Parameters& parameters) const {
         if constexpr (defers<I>) {
-            return Deferred<Op<I>, T, Space>{read_only<Op<I>, Wide<T>, Space>(std::get<I>(parameters)),
+            return Deferred<Op<I>, T, Space>{read_only<Op<I>, Wide<T>, Space>(get<I>(parameters)),
                                              saved<I>(count), count};
         } else {
             return stored<I>(count);

@@ -26,8 +26,8 @@ template <class Preset>
 Layers layers_of() {
     using Operators = typename daf_cnn::NetworkOf<Preset, daf_cnn::Attention::full>::Operators;
     Layers layers;
-    daf::static_for<std::tuple_size_v<Operators>>([&](auto i) {
-        using Op = std::tuple_element_t<i, Operators>;
+    daf::static_for<Operators::size>([&](auto i) {
+        using Op = daf::element_t<i, Operators>;
         using Header = typename Op::Header;
         if constexpr (std::is_same_v<Header, daf::header::conv_bn_relu>) {
             layers.convolutions.insert(daf::Kernel<Op, HostGpu>::size);
