@@ -162,18 +162,25 @@ template <class Op, class T, class Space, class DY>
 using SlopesOf = std::conditional_t<is_deferred_gradient<DY>, DY,
                                     Batch<typename Op::Output, const OutputElement<Op, T>, Space>>;
 
-/// That a deferred x meets a kernel that reads it, and a deferred y one that can make it again.
-template <class Op, class Backend, Mode M, class T, class X, class Y>
+/// Whether a deferred x or dy meets a kernel that reads it, and a deferred y one that can make it again.
+template <class Op, class Backend, Mode M, class X>
+inline constexpr bool x_fits = !is_deferred<X> || (M == Mode::train && reads_deferred<Op, Backend>);
+template <class Op, class Backend, Mode M, class T, class Y>
+inline constexpr bool y_fits =
+    !is_deferred<Y> || (M == Mode::train && output_can_be_deferred<Op, Backend, T>);
+template <class Op, class Backend, class DY>
+inline constexpr bool dy_fits = !is_deferred_gradient<DY> || reads_deferred_gradient<Op, Backend>;
+
+template <class Op, class Backend, Mode M, class T, class X, class Y, class DY = Y>
 constexpr void check_deferred() {
-    if constexpr (is_deferred<X>) {
-        static_assert(M == Mode::train && reads_deferred<Op, Backend>,
-                      "daf: x is deferred, but this kernel reads x in memory: write_out it first");
-    }
-    if constexpr (is_deferred<Y>) {
-        static_assert(
-            M == Mode::train && output_can_be_deferred<Op, Backend, T>,
-            "daf: y is deferred, but this kernel cannot make its output from what it saved: give y memory");
-    }
+    static_assert(x_fits<Op, Backend, M, X>,
+                  "daf: x is deferred, but this kernel reads x in memory: write_out it first");
+    static_assert(
+        y_fits<Op, Backend, M, T, Y>,
+        "daf: y is deferred, but this kernel cannot make its output from what it saved: give y memory");
+    static_assert(
+        dy_fits<Op, Backend, DY>,
+        "daf: dy is deferred, but this kernel reads dy in memory: run the backward pass that makes it");
 }
 
 /// Parameters as a kernel's call wants them: the caller's, or a read-only look at them.
@@ -219,6 +226,7 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
     if constexpr (detail::kernel_takes<Op, Backend, T>) {
         detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
         detail::check_argument<arg::y, typename Op::Output, Out, Space, Y>();
+        detail::check_deferred<Op, Backend, M, T, X, Y>();
         using Bound = ParametersOf<Op, Wide<T>, Space>;
         using Kept = SavedOf<Op, T, Space>;
         constexpr bool params_fit =
@@ -227,8 +235,8 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
         detail::check_bound<arg::params, Bound, params_fit, Params>();
         detail::check_bound<arg::saved, Kept, saved_fits, Saved>();
         if constexpr (params_fit && saved_fits && detail::argument_fits<typename Op::Input, T, Space, X> &&
-                      detail::argument_fits<typename Op::Output, Out, Space, Y>) {
-            detail::check_deferred<Op, Backend, M, T, X, Y>();
+                      detail::argument_fits<typename Op::Output, Out, Space, Y> &&
+                      detail::x_fits<Op, Backend, M, X> && detail::y_fits<Op, Backend, M, T, Y>) {
             using Call = ForwardCall<Op, M, T, Space, detail::InputOf<Op, T, Space, true, X>>;
             const char* name = Op::Header::name;
             if (x.count() < 1)
@@ -273,6 +281,7 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
         detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
         detail::check_argument<arg::y, typename Op::Output, Out, Space, Y>();
         detail::check_argument<arg::dy, typename Op::Output, Out, Space, DY>();
+        detail::check_deferred<Op, Backend, Mode::train, T, X, Y, DY>();
         using Bound = ParametersOf<Op, Wide<T>, Space>;
         using Slopes = GradientsOf<Op, Wide<T>, Space>;
         using Kept = SavedOf<Op, T, Space>;
@@ -284,10 +293,9 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
         if constexpr (params_fit && std::is_same_v<Gradients, Slopes> && std::is_same_v<Saved, Kept> &&
                       detail::argument_fits<typename Op::Input, T, Space, X> &&
                       detail::argument_fits<typename Op::Output, Out, Space, Y> &&
-                      detail::argument_fits<typename Op::Output, Out, Space, DY>) {
-            detail::check_deferred<Op, Backend, Mode::train, T, X, Y>();
-            static_assert(!is_deferred_gradient<DY> || reads_deferred_gradient<Op, Backend>,
-                          "daf: dy is deferred, but this kernel reads dy in memory");
+                      detail::argument_fits<typename Op::Output, Out, Space, DY> &&
+                      detail::x_fits<Op, Backend, Mode::train, X> &&
+                      detail::y_fits<Op, Backend, Mode::train, T, Y> && detail::dy_fits<Op, Backend, DY>) {
             using Call = BackwardCall<Op, T, Space, detail::InputOf<Op, T, Space, Op::backward_reads_x, X>,
                                       detail::SlopesOf<Op, T, Space, DY>>;
             const char* name = Op::Header::name;
