@@ -33,6 +33,26 @@ std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
                                                            : made_on_gpu<P, A, float>(settings);
 }
 
+/// Throws where the GPU's memory is too small for what a bench of the whole network allocates.
+template <class P, class T>
+void require_bench_memory(const daf::Gpu& gpu, BenchMode mode, Index batch) {
+    using Net = NetworkOf<P, Attention::full>;
+    const std::string images = " " + std::string(P::name) + " in batches of " + std::to_string(batch);
+    const Index scratch = scratch_of<Net, T>(gpu, batch);
+    if (mode == BenchMode::train) {
+        gpu.require_free(daf::Learner<Net, daf::Gpu, T>::bytes(batch, daf::Adam{}) + scratch,
+                         "training" + images);
+    } else if (mode == BenchMode::infer) {
+        using Trunk = daf::Workspace<TrunkOf<P, Attention::full>, T, daf::Gpu, daf::eval>;
+        gpu.require_free(Trunk::bytes(batch) + scratch, "inference of" + images);
+    }
+}
+template <class P, class T>
+std::function<void()> made_bench_on_gpu(std::shared_ptr<daf::Gpu> gpu, BenchMode mode, Index batch) {
+    require_bench_memory<P, T>(*gpu, mode, batch);
+    return make_bench_on<P, T>(std::move(gpu), mode, batch);
+}
+
 }  // namespace detail
 
 template <class P>
@@ -43,8 +63,8 @@ std::unique_ptr<FaceNetwork> make_gpu_network(const NetworkSettings& settings) {
 template <class P>
 std::function<void()> make_gpu_bench(Precision precision, BenchMode mode, Index batch) {
     auto gpu = detail::gpu_for(precision);
-    return precision == Precision::bf16 ? detail::make_bench_on<P, daf::bf16>(std::move(gpu), mode, batch)
-                                        : detail::make_bench_on<P, float>(std::move(gpu), mode, batch);
+    return precision == Precision::bf16 ? detail::made_bench_on_gpu<P, daf::bf16>(std::move(gpu), mode, batch)
+                                        : detail::made_bench_on_gpu<P, float>(std::move(gpu), mode, batch);
 }
 
 }  // namespace daf_cnn

@@ -192,6 +192,13 @@ TEST_CASE("a GPU with too little memory is refused before anything is taken, in 
     machine.memory = 20'000;
     const auto message = daf_test::message_of<daf::CudaError>(
         [] { static_cast<void>(daf_cnn::detail::made_on_gpu<Small, Attention::full>(settings())); });
+    const auto of_bench = [](daf_cnn::BenchMode mode) {
+        return daf_test::message_of<daf::CudaError>(
+            [&] { daf_cnn::make_gpu_bench<Small>(daf_cnn::Precision::single, mode, 400); });
+    };
+    CHECK(of_bench(daf_cnn::BenchMode::train).starts_with("CUDA: training small in batches of 400 needs "));
+    CHECK(
+        of_bench(daf_cnn::BenchMode::infer).starts_with("CUDA: inference of small in batches of 400 needs "));
     machine = whole;
     INFO(message);
     CHECK(message.starts_with("CUDA: the network daf-cnn small attention=full for batches of 4 needs "));
@@ -220,5 +227,10 @@ TEST_CASE("what bench times runs on Gpu at each precision, in bf16 with less mem
         const auto wide = bytes_taken(Precision::single);
         CHECK(bytes_taken(Precision::tf32) > 0);
         CHECK(bytes_taken(Precision::bf16) < wide);
+        auto& machine = daf_test::machine();
+        const auto whole = machine;
+        machine.memory -= daf_test::free_memory() - wide;  // just enough is not refused
+        CHECK(bytes_taken(Precision::single) == wide);
+        machine = whole;
     }
 }
