@@ -61,7 +61,7 @@ target_link_options(daf_development INTERFACE ${sanitizer_flags})
 set(inlines_less $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>)
 # For programs that take longer to compile than to run.
 set(compile_quickly -O1 ${inlines_less})
-# For tests: a third less to wait for than by -O3, which what they link and the application are compiled by.
+# Tests compile a third faster at -O2. What they link, and the application, is compiled at -O3.
 set(compile_tests $<$<CONFIG:Release>:-O2> ${inlines_less})
 
 # What takes longest to compile, once for all of our programs that convolve: inner_loops.hpp says what. They link

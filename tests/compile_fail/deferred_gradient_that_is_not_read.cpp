@@ -1,4 +1,4 @@
-// expect: daf: dy is deferred, but this kernel reads dy in memory
+// expect: daf: dy is deferred, but this kernel reads dy in memory: run the backward pass that makes it
 // errors: 1
 #include <daf/cpu/max_pool.hpp>
 #include <daf/cpu/relu.hpp>

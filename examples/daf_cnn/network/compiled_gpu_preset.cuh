@@ -1,6 +1,6 @@
 #pragma once
-// A preset's type on a GPU. Included by its own unit alone: nvcc's time grows with the square of what a unit instantiates, so three
-// presets in one took 460 s, though their kernels are the same.
+// A preset's type on a GPU. Included by gpu_NAME.cu, one preset each though their kernels are the same: nvcc's time grows with
+// the square of what a unit instantiates (docs/performance.md).
 #include <daf/daf.cuh>
 
 #include "network/compiled_bench.hpp"
@@ -33,18 +33,18 @@ std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
                                                            : made_on_gpu<P, A, float>(settings);
 }
 
-/// Throws where the GPU's memory is too small for what a bench of the whole network allocates.
+/// Throws where the GPU's memory cannot hold what a bench of the whole network allocates, as far as the plans say it.
 template <class P, class T>
 void require_bench_memory(const daf::Gpu& gpu, BenchMode mode, Index batch) {
     using Net = NetworkOf<P, Attention::full>;
     const std::string images = " " + std::string(P::name) + " in batches of " + std::to_string(batch);
-    const Index scratch = scratch_of<Net, T>(gpu, batch);
     if (mode == BenchMode::train) {
-        gpu.require_free(daf::Learner<Net, daf::Gpu, T>::bytes(batch, daf::Adam{}) + scratch,
-                         "training" + images);
+        gpu.require_free(
+            daf::Learner<Net, daf::Gpu, T>::bytes(batch, daf::Adam{}) + scratch_of<Net, T>(gpu, batch),
+            "training" + images);
     } else if (mode == BenchMode::infer) {
         using Trunk = daf::Workspace<TrunkOf<P, Attention::full>, T, daf::Gpu, daf::eval>;
-        gpu.require_free(Trunk::bytes(batch) + scratch, "inference of" + images);
+        gpu.require_free(Trunk::bytes(batch), "inference of" + images);
     }
 }
 template <class P, class T>

@@ -25,7 +25,7 @@ template <class Net, class T, class Backend>
 Index scratch_of(const Backend& ctx, Index batch) {
     Index most = 0;
     daf::static_for<Net::Operators::size>([&](auto i) {
-        using Op = daf::element_t<i, typename Net::Operators>;
+        using Op = daf::TypeAt<i, typename Net::Operators>;
         most = std::max(most, daf::scratch_bytes<Op, T>(ctx, batch));
     });
     return most;

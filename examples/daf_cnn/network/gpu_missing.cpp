@@ -1,4 +1,4 @@
-// In place of gpu_found.cu and the presets (gpu_paper.cu, ...) where the program is built without CUDA.
+// In place of gpu_found.cu and gpu_NAME.cu where the program is built without CUDA.
 #include <daf/core/error.hpp>
 
 #include "network/gpu_preset.hpp"

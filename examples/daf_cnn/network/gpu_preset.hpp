@@ -1,5 +1,5 @@
 #pragma once
-// Networks on a GPU: compiled in gpu_paper.cu and its like where CUDA is at hand, refused in words by gpu_missing.cpp where it is
+// Networks on a GPU: compiled in gpu_NAME.cu where CUDA is at hand, refused in words by gpu_missing.cpp where it is
 // not. Each has a context of its own.
 #include "network/face_network.hpp"
 

@@ -171,13 +171,17 @@ inline constexpr bool y_fits =
 template <class Op, class Backend, class DY>
 inline constexpr bool dy_fits = !is_deferred_gradient<DY> || reads_deferred_gradient<Op, Backend>;
 
-template <class Op, class Backend, Mode M, class T, class X, class Y, class DY = Y>
+/// Stops the compiler where one does not.
+template <class Op, class Backend, Mode M, class T, class X, class Y>
 constexpr void check_deferred() {
     static_assert(x_fits<Op, Backend, M, X>,
                   "daf: x is deferred, but this kernel reads x in memory: write_out it first");
     static_assert(
         y_fits<Op, Backend, M, T, Y>,
         "daf: y is deferred, but this kernel cannot make its output from what it saved: give y memory");
+}
+template <class Op, class Backend, class DY>
+constexpr void check_deferred_gradient() {
     static_assert(
         dy_fits<Op, Backend, DY>,
         "daf: dy is deferred, but this kernel reads dy in memory: run the backward pass that makes it");
@@ -281,7 +285,8 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
         detail::check_argument<arg::x, typename Op::Input, T, Space, X>();
         detail::check_argument<arg::y, typename Op::Output, Out, Space, Y>();
         detail::check_argument<arg::dy, typename Op::Output, Out, Space, DY>();
-        detail::check_deferred<Op, Backend, Mode::train, T, X, Y, DY>();
+        detail::check_deferred<Op, Backend, Mode::train, T, X, Y>();
+        detail::check_deferred_gradient<Op, Backend, DY>();
         using Bound = ParametersOf<Op, Wide<T>, Space>;
         using Slopes = GradientsOf<Op, Wide<T>, Space>;
         using Kept = SavedOf<Op, T, Space>;

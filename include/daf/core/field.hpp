@@ -1,7 +1,7 @@
 #pragma once
 // How an operator describes its tensors: a struct of views, and a list that names each of them. From the list
 // follow the sizes, the slabs, the initial values and the names in a checkpoint; nobody writes those twice.
-#include <daf/core/tuple.hpp>
+#include <daf/core/static_for.hpp>
 #include <daf/core/view.hpp>
 #include <tuple>
 
@@ -94,7 +94,7 @@ struct Nothing {
 /// Calls visit(field, fields_struct.*member) for every field.
 template <class Fields, class Visit>
 constexpr void for_each_field(Fields& fields, Visit&& visit) {
-    constexpr auto list = Fields::fields();
+    const auto list = Fields::fields();
     static_for<std::tuple_size_v<decltype(list)>>(
         [&](auto i) { visit(std::get<i>(list), fields.*std::get<i>(list).member); });
 }
@@ -102,12 +102,10 @@ constexpr void for_each_field(Fields& fields, Visit&& visit) {
 /// The same with the members of two structs of the same fields: parameters and their gradients, say.
 template <class First, class Second, class Visit>
 constexpr void for_each_pair(First& first, Second& second, Visit&& visit) {
-    std::apply(
-        [&](const auto&... a) {
-            std::apply([&](const auto&... b) { (visit(a, first.*a.member, second.*b.member), ...); },
-                       Second::fields());
-        },
-        First::fields());
+    const auto a = First::fields();
+    const auto b = Second::fields();
+    static_for<std::tuple_size_v<decltype(a)>>(
+        [&](auto i) { visit(std::get<i>(a), first.*std::get<i>(a).member, second.*std::get<i>(b).member); });
 }
 
 }  // namespace daf

@@ -160,7 +160,8 @@ class ThreadPool {
             if (done()) return true;
             relax();
         }
-        // Where other programs want the core, giving way once can take milliseconds; whoever sleeps is woken at once.
+        // By the clock, not by turns: where other programs want the core, one yield can take milliseconds, and whoever sleeps
+        // is woken at once.
         const auto enough = std::chrono::steady_clock::now() + std::chrono::microseconds(100);
         do {
             if (done()) return true;

@@ -57,11 +57,11 @@ class WinogradGrid {
     Index channels_, border_;
 };
 
-/// Tiles as columns of a product that sums over their channels: those of full panels, then those of a part of one.
+/// Tiles as columns of a product that sums over their channels, in at most two pieces.
 template <class T>
 struct TileColumns {
-    Columns<T> full, part;
-    Sum full_sum, part_sum;
+    Columns<T> first, rest;
+    Sum first_sum, rest_sum;
 };
 
 /// Transformed tiles of a block, [point][tile][channel].
@@ -140,8 +140,8 @@ class WinogradTiles {
     Index row_, stride_;
 };
 
-/// Transformed windows of a block, in panels: [point][panel][tile][channel of the panel]. So they are both sides of a product: the
-/// one that the SIMD lanes run over, and the columns of one that sums over their channels.
+/// Transformed windows of a block, in panels: [point][panel][tile][channel of the panel]. So they are both sides of a product:
+/// the one that the SIMD lanes run over, and the columns of one that sums over their channels.
 template <class T>
 class WinogradPackedTiles {
   public:
@@ -273,13 +273,13 @@ class WinogradWeights {
   private:
     void multiply_panel(const T* panel, const TileColumns<T>& tiles, Index count, T* out,
                         Index out_row) const {
-        const Index packets = width_ / lanes<T>, full = tiles.full_sum.size();
-        if (full > 0)
-            cpu::multiply_panel(packets, tiles.full_sum, panel, tiles.full, count, out, out_row, width_,
+        const Index packets = width_ / lanes<T>, first = tiles.first_sum.size();
+        if (first > 0)
+            cpu::multiply_panel(packets, tiles.first_sum, panel, tiles.first, count, out, out_row, width_,
                                 false);
-        if (tiles.part_sum.size() > 0)
-            cpu::multiply_panel(packets, tiles.part_sum, panel + full * width_, tiles.part, count, out,
-                                out_row, width_, full > 0);
+        if (tiles.rest_sum.size() > 0)
+            cpu::multiply_panel(packets, tiles.rest_sum, panel + first * width_, tiles.rest, count, out,
+                                out_row, width_, first > 0);
     }
 
     Index in_, out_, side_, tile_;

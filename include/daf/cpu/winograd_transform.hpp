@@ -72,12 +72,22 @@ inline void store_ahead(T* at, Index, Index, const P& value) {
     packet::pstoreu(at, value);
 }
 
-/// Where the channels of a transformed tile go: channel c in panel c / width. Panels of all channels are one row of them.
+/// Where the channels of a transformed tile go: `width` of them side by side in each panel. {channels, 0, 0}: all side by side.
 struct Panels {
-    Index width;   // channels in a panel
+    Index width;   // channels in a panel: whole packets, or all
     Index stride;  // from panel to panel
     Index row;     // of the tile in its panel
-    constexpr Index at(Index c) const { return c / width * stride + row * width + c % width; }
+
+    /// body<P>(c, at) for every packet of channels: channel c goes to `at`.
+    template <class T, class Body>
+    void for_each_packet(Index channels, const Body& body) const {
+        Index start = row * width;
+        for (Index first = 0; first < channels; first += width, start += stride) {
+            cpu::for_each_packet<T>(std::min(width, channels - first), [&]<class P>(Index c) {
+                body.template operator()<P>(first + c, start + c);
+            });
+        }
+    }
 };
 
 /// The M+2 x M+2 points of a transformed tile.
@@ -88,10 +98,10 @@ constexpr Square<T> square_of_points(T* data, Index stride) {
 
 /// Mat pixels Mat^T for each channel. pixels: of a grid whose rows are `grid_row` elements long.
 template <class Mat, int M, class T>
-inline void spread(const T* pixels, Index grid_row, Index channels, T* to, Index stride,
+inline void to_points(const T* pixels, Index grid_row, Index channels, T* to, Index stride,
                    const Panels& panels) {
-    for_each_packet<T>(channels, [&]<class P>(Index c) {
-        transform<Mat, P, T>({pixels + c, grid_row, channels}, square_of_points<M>(to + panels.at(c), stride),
+    panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
+        transform<Mat, P, T>({pixels + c, grid_row, channels}, square_of_points<M>(to + at, stride),
                              load_packet<P, T>, store_ahead<P, T>);
     });
 }
@@ -100,14 +110,14 @@ inline void spread(const T* pixels, Index grid_row, Index channels, T* to, Index
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void window(const T* pixels, Index grid_row, Index channels, T* v,
                                             Index stride, const Panels& panels) {
-    spread<matrix::Input<M>, M>(pixels, grid_row, channels, v, stride, panels);
+    to_points<matrix::Input<M>, M>(pixels, grid_row, channels, v, stride, panels);
 }
 
-/// w = A x A^T of a patch of M x M pixels: what multiplies a window in the gradient by the weights.
+/// w = A x A^T of a patch of M x M pixels: times a window's v, point by point, the weights' gradient.
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void patch(const T* pixels, Index grid_row, Index channels, T* w,
                                            Index stride, const Panels& panels) {
-    spread<matrix::Transposed<matrix::Output<M>>, M>(pixels, grid_row, channels, w, stride, panels);
+    to_points<matrix::Transposed<matrix::Output<M>>, M>(pixels, grid_row, channels, w, stride, panels);
 }
 
 /// Where the tile's outputs go: rows x columns of them, the rest lies outside the map.
@@ -163,10 +173,10 @@ template <int M, class T>
                                             Index stride, const Panels& panels) {
     using cpu::detail::unroll;
     using G = matrix::Weight<M>;
-    for_each_packet<T>(channels, [&]<class P>(Index c) {
+    panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
         P taps[3][3];
         unroll<9>([&](auto i) { taps[i / 3][i % 3] = packet::ploadu<P>(w + c + i * tap); });
-        T* to = u + panels.at(c);
+        T* to = u + at;
         for (Index row = rows.first; row < rows.last; ++row, to += points<M> * stride) {
             P across[3], results[points<M>];
             unroll<3>([&](auto column) {

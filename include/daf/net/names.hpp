@@ -37,7 +37,7 @@ std::vector<OperatorName> operator_names(const std::string& prefix = "") require
     std::vector<OperatorName> names;
     int number = 0;
     static_for<Seq::length>(
-        [&](auto i) { detail::name_layer<element_t<i, typename Seq::LayerTypes>>(prefix, number, names); });
+        [&](auto i) { detail::name_layer<TypeAt<i, typename Seq::LayerTypes>>(prefix, number, names); });
     return names;
 }
 

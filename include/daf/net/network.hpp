@@ -66,7 +66,7 @@ std::vector<OperatorName> operator_names() requires requires {
 template <std::size_t First, std::size_t Count, class List>
 constexpr auto part_of_tuple(const List& list) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return Tuple<element_t<First + I, List>...>(get<First + I>(list)...);
+        return Tuple<TypeAt<First + I, List>...>(get<First + I>(list)...);
     }
     (std::make_index_sequence<Count>{});
 }

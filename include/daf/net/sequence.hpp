@@ -1,6 +1,7 @@
 #pragma once
 // A chain of operators, and what a list of operators needs together: sizes, bound parameters.
 #include <daf/core/entry.hpp>
+#include <daf/core/static_for.hpp>
 #include <daf/core/tuple.hpp>
 
 namespace daf {
@@ -48,7 +49,7 @@ struct Sequence {
     using LayerTypes = Tuple<Layers...>;
     static constexpr std::size_t length = sizeof...(Layers);
     template <std::size_t I>
-    using Operator = element_t<I, Operators>;
+    using Operator = TypeAt<I, Operators>;
 
     Operators operators{};
 };
@@ -82,7 +83,7 @@ ParameterTuple<Net, T, Space> bind_all_parameters(T* slab) {
     ParameterTuple<Net, T, Space> bound;
     SegmentCursor<T> cursor(slab, parameter_segments<Net>);
     static_for<Net::Operators::size>([&](auto i) {
-        get<i>(bound) = bind_parameters<element_t<i, typename Net::Operators>, T, Space>(cursor);
+        get<i>(bound) = bind_parameters<TypeAt<i, typename Net::Operators>, T, Space>(cursor);
     });
     return bound;
 }
@@ -91,7 +92,7 @@ GradientTuple<Net, T, Space> bind_all_gradients(T* slab) {
     GradientTuple<Net, T, Space> bound;
     SegmentCursor<T> cursor(slab, gradient_segments<Net>);
     static_for<Net::Operators::size>([&](auto i) {
-        get<i>(bound) = bind_gradients<element_t<i, typename Net::Operators>, T, Space>(cursor);
+        get<i>(bound) = bind_gradients<TypeAt<i, typename Net::Operators>, T, Space>(cursor);
     });
     return bound;
 }

@@ -27,7 +27,7 @@ Layers layers_of() {
     using Operators = typename daf_cnn::NetworkOf<Preset, daf_cnn::Attention::full>::Operators;
     Layers layers;
     daf::static_for<Operators::size>([&](auto i) {
-        using Op = daf::element_t<i, Operators>;
+        using Op = daf::TypeAt<i, Operators>;
         using Header = typename Op::Header;
         if constexpr (std::is_same_v<Header, daf::header::conv_bn_relu>) {
             layers.convolutions.insert(daf::Kernel<Op, HostGpu>::size);
