@@ -99,7 +99,7 @@ constexpr Square<T> square_of_points(T* data, Index stride) {
 /// Mat pixels Mat^T for each channel. pixels: of a grid whose rows are `grid_row` elements long.
 template <class Mat, int M, class T>
 inline void to_points(const T* pixels, Index grid_row, Index channels, T* to, Index stride,
-                   const Panels& panels) {
+                      const Panels& panels) {
     panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
         transform<Mat, P, T>({pixels + c, grid_row, channels}, square_of_points<M>(to + at, stride),
                              load_packet<P, T>, store_ahead<P, T>);
