@@ -50,6 +50,16 @@ class WinogradGrid {
         }
     }
 
+    /// body(M, pixels, tile) for every tile of a block's strip s, whose pixels (with the border) begin at `pixels` of the grid.
+    template <class Body>
+    void for_each_tile(const T* grid, Index s, const Body& body) const {
+        with_tile(tiling_.tile, [&](auto m) {
+            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
+                body(m, grid + m * (row * this->row() + column * channels_), tile);
+            });
+        });
+    }
+
   private:
     Index height() const { return tiling_.strip_rows * tiling_.tile + 2 * border_; }
 
@@ -87,20 +97,15 @@ class WinogradTiles {
 
     /// The windows of the block's strip s, out of a grid with a border.
     void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
-        with_tile(tiling_.tile, [&](auto m) {
-            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
-                winograd::window<m>(grid + m * (row * layout.row() + column * channels_), layout.row(),
-                                    channels_, tiles + tile * row_, stride_, all_channels());
-            });
+        layout.for_each_tile(grid, s, [&](auto m, const T* pixels, Index tile) {
+            winograd::window<m>(pixels, layout.row(), channels_, tiles + tile * row_, stride_,
+                                all_channels());
         });
     }
     /// The patches of the strip, which share no pixels, out of a grid without a border.
     void patches(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
-        with_tile(tiling_.tile, [&](auto m) {
-            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
-                winograd::patch<m>(grid + m * (row * layout.row() + column * channels_), layout.row(),
-                                   channels_, tiles + tile * row_, stride_, all_channels());
-            });
+        layout.for_each_tile(grid, s, [&](auto m, const T* pixels, Index tile) {
+            winograd::patch<m>(pixels, layout.row(), channels_, tiles + tile * row_, stride_, all_channels());
         });
     }
 
@@ -158,11 +163,9 @@ class WinogradPackedTiles {
 
     /// The windows of the block's strip s, out of a grid with a border.
     void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* packed) const {
-        with_tile(tiling_.tile, [&](auto m) {
-            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
-                winograd::window<m>(grid + m * (row * layout.row() + column * channels_), layout.row(),
-                                    channels_, packed, stride_, winograd::Panels{width_, panel_, tile});
-            });
+        layout.for_each_tile(grid, s, [&](auto m, const T* pixels, Index tile) {
+            winograd::window<m>(pixels, layout.row(), channels_, packed, stride_,
+                                winograd::Panels{width_, panel_, tile});
         });
     }
 
