@@ -56,6 +56,36 @@ TEST_CASE("rounds may follow one another at once") {
     }
 }
 
+TEST_CASE("a worker begins with chunks of its own, that lie side by side, in every round the same") {
+    constexpr int threads = 3;
+    daf::Cpu cpu(daf::Threads{threads});
+    for (int round = 0; round < 100; ++round) {
+        std::array<int, 2 * threads> ran_by{};
+        std::atomic<int> begun{0};
+        cpu.parallel(2 * threads, [&](Index chunk, int worker) {
+            ran_by[static_cast<std::size_t>(chunk)] = worker;
+            ++begun;  // nobody goes on before all have begun: so each has one chunk, its first
+            while (begun < threads) std::this_thread::yield();
+        });
+        CHECK(ran_by[0] == 0);
+        CHECK(ran_by[2] == 1);
+        CHECK(ran_by[4] == 2);
+    }
+}
+
+TEST_CASE("what a slow worker has not come to, others run") {
+    daf::Cpu cpu(daf::Threads{2});
+    std::atomic<int> others{0};
+    cpu.parallel(10, [&](Index chunk) {
+        if (chunk > 0) {
+            ++others;
+        } else {
+            while (others < 9) std::this_thread::yield();  // chunks 1 to 4 are of the same share
+        }
+    });
+    CHECK(others == 9);
+}
+
 TEST_CASE(
     "where other programs want every core, contexts come and go without waiting their turn again and again") {
     // Whoever gives way on such a machine may be out for milliseconds: twenty pools that did so some 200 times took 11 s.

@@ -68,14 +68,6 @@ class Cpu : public HostContext {
     bool matrix_tiles_;
 };
 
-/// [first, last) of the chunk-th of `chunks` nearly equal parts of `count`.
-struct Range {
-    Index first, last;
-    constexpr Index size() const { return last - first; }
-};
-constexpr Range part_of(Index count, Index chunks, Index chunk) {
-    return {count * chunk / chunks, count * (chunk + 1) / chunks};
-}
 /// Into how many parts work over `count` images is split. It decides the order of sums, so it is a function of the
 /// count alone, never of the threads.
 constexpr Index chunks_for(Index count) {

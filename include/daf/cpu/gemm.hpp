@@ -105,11 +105,17 @@ inline void unroll(const Body& body) {
     (std::make_integer_sequence<int, N>{});
 }
 
-/// One register block: Packets x Count of C. `rows` of the panel's rows are stored.
+/// One register block: Packets x Count of C, with `after` columns after it. `rows` of the panel's rows are stored.
 template <class T, int Packets, int Count>
-[[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, T* c, Index c_column,
-                                          Index rows, bool accumulate) {
-    constexpr Index width = Packets * lanes<T>, ahead = 8;
+[[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, Index after, T* c,
+                                          Index c_column, Index rows, bool accumulate) {
+    constexpr Index width = Packets * lanes<T>, ahead = 8, line = 64 / static_cast<Index>(sizeof(T));
+    // What the next blocks read of B, a line a step: of the columns after these, or where columns lie side by side, of
+    // this row's elements after theirs. Nothing beyond B: it may be what another core is about to write.
+    const bool columns_are_long = b.inner == 1, are_left = after >= line;
+    const T* next_blocks = b.data + (are_left ? (columns_are_long ? Count * b.column : line) : 0);
+    const Index step = columns_are_long ? (are_left ? b.column : 0) : b.inner;
+    const Index step_to_line = columns_are_long ? line - (line - 1) * step : b.inner;
     // Three columns share a pointer: one index register times 0, 1 or 2 reaches them all.
     constexpr int groups = (Count + 2) / 3;
     Packet<T> acc[Count][Packets];
@@ -117,11 +123,14 @@ template <class T, int Packets, int Count>
         [&](auto j) { unroll<Packets>([&](auto p) { acc[j][p] = packet::pset1<Packet<T>>(T(0)); }); });
     for (Index o = 0; o < sum.outer; ++o) {
         const T* group[groups];
+        const T* later = next_blocks + o * b.outer;
         unroll<groups>([&](auto g) { group[g] = b.data + o * b.outer + 3 * g * b.column; });
         for (Index i = 0; i < sum.inner; ++i, a += width) {
             // What the caches would fetch too late: the panel streams past, and B's rows may be far apart.
             unroll<Packets>([&](auto p) { __builtin_prefetch(a + ahead * width + p * lanes<T>); });
             unroll<groups>([&](auto g) { __builtin_prefetch(group[g] + ahead * b.inner); });
+            __builtin_prefetch(later);
+            later += (i + 1) % line == 0 ? step_to_line : step;
             Packet<T> rows_of_a[Packets];
             unroll<Packets>(
                 [&](auto p) { rows_of_a[p] = in_register(packet::ploadu<Packet<T>>(a + p * lanes<T>)); });
@@ -157,10 +166,10 @@ void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_co
                     bool accumulate) {
     constexpr int widest = std::min(12, accumulators / Packets);
     const auto run = [&](auto count) {
-        tile<T, Packets, count>(sum, a, b, c, c_column, rows, accumulate);
+        n -= count;
+        tile<T, Packets, count>(sum, a, b, n, c, c_column, rows, accumulate);
         b.data += count * b.column;
         c += count * c_column;
-        n -= count;
     };
     while (n >= widest) run(std::integral_constant<int, widest>{});
     const auto run_if_fits = [&](auto count) {

@@ -17,6 +17,15 @@
 
 namespace daf {
 
+/// [first, last) of the chunk-th of `chunks` nearly equal parts of `count`.
+struct Range {
+    Index first, last;
+    constexpr Index size() const { return last - first; }
+};
+constexpr Range part_of(Index count, Index chunks, Index chunk) {
+    return {count * chunk / chunks, count * (chunk + 1) / chunks};
+}
+
 class ThreadPool {
   public:
     /// Work for the time in which a pool's threads have nothing better to do: start() begins it, finish() ends it.
@@ -46,7 +55,7 @@ class ThreadPool {
     };
 
     /// threads: how many work at once, the caller among them. Throws Error where the system has no more to give.
-    explicit ThreadPool(int threads) {
+    explicit ThreadPool(int threads) : shares_(static_cast<std::size_t>(std::max(threads, 1))) {
         // Where threads share a core, whoever waits gives way at once.
         if (static_cast<unsigned>(threads) > std::thread::hardware_concurrency()) pauses_ = 0;
         try {
@@ -78,8 +87,7 @@ class ThreadPool {
             call(*static_cast<const Body*>(b), chunk, worker);
         };
         body_ = &body;
-        chunks_ = chunks;
-        next_.store(0, std::memory_order_relaxed);
+        for (Index i = 0; i < shares(); ++i) share(i).hand_out(part_of(chunks, shares(), i));
         caller_ = std::this_thread::get_id();
         {
             const std::lock_guard lock(mutex_);
@@ -189,12 +197,35 @@ class ThreadPool {
         if (members_.fetch_sub(1, std::memory_order_acq_rel) == 1) members_.notify_one();
     }
 
-    void take_chunks(int worker) {
-        for (;;) {
-            const Index chunk = next_.fetch_add(1, std::memory_order_relaxed);
-            if (chunk >= chunks_) return;
-            call_(body_, chunk, worker);
+    /// A worker's share of a round: chunks that lie side by side, the same in every round of as many chunks. So a thread mostly
+    /// works on what it worked on before, and what is in its core's caches need not go to another's.
+    struct alignas(64) Share {
+        std::atomic<Index> next{0};
+        Index last = 0;
+
+        void hand_out(Range chunks) {
+            next.store(chunks.first, std::memory_order_relaxed);
+            last = chunks.last;
         }
+        /// The next chunk, or `last` where none is left.
+        Index take() {
+            if (next.load(std::memory_order_relaxed) >= last) return last;
+            return std::min(next.fetch_add(1, std::memory_order_relaxed), last);
+        }
+    };
+
+    /// Runs the worker's own share, then what others have not come to.
+    void take_chunks(int worker) {
+        for (Index i = 0; i < shares(); ++i) {
+            Share& from = share((worker + i) % shares());
+            for (Index chunk; (chunk = from.take()) != from.last;) call_(body_, chunk, worker);
+        }
+    }
+    Index shares() const {
+        return static_cast<Index>(shares_.size());
+    }
+    Share& share(Index i) {
+        return shares_[static_cast<std::size_t>(i)];
     }
 
     /// Hands out the next chunk of `work`, which has one. Under the mutex.
@@ -271,8 +302,7 @@ class ThreadPool {
     std::condition_variable done_;  // of the background work
     void (*call_)(const void*, Index, int) = nullptr;
     const void* body_ = nullptr;
-    Index chunks_ = 0;
-    std::atomic<Index> next_{0};
+    std::vector<Share> shares_;
     std::atomic<std::uint64_t> round_{0};  // changed under the mutex
     // Of the round: how many workers take part, and whether more may join.
     static constexpr std::uint32_t open = std::uint32_t{1} << 31;
