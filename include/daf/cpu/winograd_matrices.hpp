@@ -171,4 +171,52 @@ inline void apply(P (&in)[Mat::columns], P (&out)[Mat::rows]) {
     });
 }
 
+template <class Mat>
+inline constexpr bool columns_mirror_each_other = [] {
+    bool any = false;
+    for (int column = 0; column < Mat::columns; ++column) any = any || matrix::columns_mirror<Mat>(column);
+    return any;
+}();
+
+/// The rows of Mat by twos: mirrored ones, which share their sums, and the others as they come.
+template <class Mat>
+struct RowPairs {
+    static constexpr int count = (Mat::rows + 1) / 2;
+    struct Pair {
+        int first = -1, second = -1;
+    };
+    static constexpr std::array<Pair, count> pairs = [] {
+        std::array<Pair, count> all{};
+        std::size_t at = 0;
+        int single = -1;
+        for (int row = 0; row < Mat::rows; ++row) {
+            if (detail::rows_mirror<Mat>(row)) {
+                all[at++] = {row, row + 1};
+                ++row;
+            } else if (single < 0) {
+                single = row;
+            } else {
+                all[at++] = {single, row};
+                single = -1;
+            }
+        }
+        if (single >= 0) all[at] = {single, -1};
+        return all;
+    }();
+};
+
+/// Two rows of Mat in, of a Mat whose columns do not mirror each other.
+template <class Mat, int Pair, class P>
+inline void apply_pair(const P (&in)[Mat::columns], P& first, P& second) {
+    constexpr auto pair = RowPairs<Mat>::pairs[Pair];
+    if constexpr (detail::rows_mirror<Mat>(pair.first)) {
+        const P even = detail::combine<Mat, pair.first, 0>(in), odd = detail::combine<Mat, pair.first, 1>(in);
+        first = packet::padd(even, odd);
+        second = packet::psub(even, odd);
+    } else {
+        first = detail::combine<Mat, pair.first, 2>(in);
+        if constexpr (pair.second >= 0) second = detail::combine<Mat, pair.second, 2>(in);
+    }
+}
+
 }  // namespace daf::cpu::winograd

@@ -26,7 +26,7 @@ class WinogradGrid {
         : tiling_(tiling), channels_(channels), border_(border) {}
 
     Index size() const { return height() * row(); }
-    Index row() const { return (tiling_.columns * tiling_.tile + 2 * border_) * channels_; }
+    Index row() const { return spread_row<T>((tiling_.columns * tiling_.tile + 2 * border_) * channels_); }
 
     /// Zeros for the columns outside the map.
     void clear_border(T* grid) const {

@@ -5,11 +5,11 @@
 
 namespace daf::cpu {
 
-/// Elements from a row of `channels` to the next: an odd number of cache lines, so that rows spread over a cache's sets.
+/// Elements from a row of so many to the next: an odd number of cache lines, so that rows spread over a cache's sets.
 template <class T>
-constexpr Index spread_row(Index channels) {
+constexpr Index spread_row(Index elements) {
     constexpr Index line = 64 / static_cast<Index>(sizeof(T));
-    return ((channels + line - 1) / line | 1) * line;
+    return ((elements + line - 1) / line | 1) * line;
 }
 
 /// Elements from a point's values to the next point's: a cache line more than whole pages, for the same reason.

@@ -15,31 +15,84 @@ struct Square {
     Index rows, columns;
 };
 
-/// Mat in Mat^T of one packet of channels. load(pointer) gives a packet of `in`; store(pointer, row, column, packet) takes
-/// one of `out`. Pointers advance by one step at a time: few registers, whatever the number of elements.
+/// Elements `step` apart. Three share a pointer: one index register times 0, 1 or 2 reaches them all. The compiler does not learn
+/// what the pointers have to do with each other, or it makes one for each element, of which it has no registers for most.
+template <int Count, class T>
+class Line {
+  public:
+    Line(T* first, Index step) : step_(step) {
+        cpu::detail::unroll<groups>([&](auto g) { group_[g] = unrelated(first + 3 * g * step); });
+    }
+    T* operator[](int i) const { return group_[i / 3] + (i % 3) * step_; }
+    void advance(Index by) {
+        cpu::detail::unroll<groups>([&](auto g) { group_[g] = unrelated(group_[g] + by); });
+    }
+
+  private:
+    static constexpr int groups = (Count + 2) / 3;
+    static T* unrelated(T* pointer) {
+        asm("" : "+r"(pointer));
+        return pointer;
+    }
+
+    T* group_[groups];
+    Index step_;
+};
+
+namespace detail {
+
+/// First the rows of `in`, then the columns of what comes of them.
 template <class Mat, class P, class T, class Load, class Store>
-inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
+inline void transform_in_two_steps(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     using cpu::detail::unroll;
     P middle[Mat::columns][Mat::rows];
+    Line<Mat::columns, const T> from(in.data, in.columns);
     unroll<Mat::columns>([&](auto row) {
         P values[Mat::columns];
-        unroll<Mat::columns>([&](auto column) { values[column] = load(in.data + column * in.columns); });
+        unroll<Mat::columns>([&](auto column) { values[column] = load(from[column]); });
         apply<Mat>(values, middle[row]);
-        in.data += in.rows;
+        from.advance(in.rows);
     });
+    Line<Mat::rows, T> to(out.data, out.rows);
     unroll<Mat::rows>([&](auto column) {
         P values[Mat::columns], results[Mat::rows];
         unroll<Mat::columns>([&](auto row) { values[row] = middle[row][column]; });
         apply<Mat>(values, results);
-        unroll<Mat::rows>([&](auto row) { store(out.data + row * out.rows, row, column, results[row]); });
-        out.data += out.columns;
+        unroll<Mat::rows>([&](auto row) { store(to[row], row, column, results[row]); });
+        to.advance(out.columns);
+    });
+}
+
+/// The same for two columns of the result at a time, to the same bits: what is between the steps stays in registers. Loads are
+/// cheaper than the stores that this spares.
+template <class Mat, class P, class T, class Load, class Store>
+inline void transform_by_pairs(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
+    using cpu::detail::unroll;
+    unroll<RowPairs<Mat>::count>([&](auto pair) {
+        constexpr int columns[] = {RowPairs<Mat>::pairs[pair].first, RowPairs<Mat>::pairs[pair].second};
+        P middle[2][Mat::columns];
+        Line<Mat::columns, const T> from(in.data, in.columns);
+        unroll<Mat::columns>([&](auto row) {
+            P values[Mat::columns];
+            unroll<Mat::columns>([&](auto column) { values[column] = load(from[column]); });
+            apply_pair<Mat, pair>(values, middle[0][row], middle[1][row]);
+            from.advance(in.rows);
+        });
+        unroll<2>([&](auto i) {
+            constexpr int column = columns[i];
+            if constexpr (column >= 0) {
+                P results[Mat::rows];
+                apply<Mat>(middle[i], results);
+                const Line<Mat::rows, T> to(out.data + column * out.columns, out.rows);
+                unroll<Mat::rows>([&](auto row) { store(to[row], row, column, results[row]); });
+            }
+        });
     });
 }
 
 /// The same of one channel, for those that fill no packet: loops, which compilers have less work with.
-template <class Mat, class P, class T, class Load, class Store>
-requires std::is_same_v<P, T>
-inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
+template <class Mat, class T, class Load, class Store>
+inline void transform_channel(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     const auto add_product = [](T& sum, Index row, Index column, T value) {
         const T factor = coefficient<Mat, T>(row, column);
         if (factor != 0) sum += factor * value;
@@ -60,16 +113,19 @@ inline void transform(Square<const T> in, Square<T> out, const Load& load, const
     }
 }
 
-template <class P, class T>
-inline P load_packet(const T* at) {
-    return packet::ploadu<P>(at);
-}
-/// Stores to the points of a tile, which lie far apart. A store that misses the caches waits for its line, so a later one's is
-/// asked for now.
-template <class P, class T>
-inline void store_ahead(T* at, Index, Index, const P& value) {
-    __builtin_prefetch(at + 4 * lanes<T>, 1);
-    packet::pstoreu(at, value);
+}  // namespace detail
+
+/// Mat in Mat^T of one packet of channels, or one channel. load(pointer) gives a packet of `in`; store(pointer, row, column,
+/// packet) takes one of `out`. Both are objects, not functions: those g++ calls.
+template <class Mat, class P, class T, class Load, class Store>
+inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
+    if constexpr (std::is_same_v<P, T>) {
+        detail::transform_channel<Mat>(in, out, load, store);
+    } else if constexpr (columns_mirror_each_other<Mat>) {
+        detail::transform_in_two_steps<Mat, P>(in, out, load, store);
+    } else {
+        detail::transform_by_pairs<Mat, P>(in, out, load, store);
+    }
 }
 
 /// Where the channels of a transformed tile go: `width` of them side by side in each panel. {channels, 0, 0}: all side by side.
@@ -101,8 +157,14 @@ template <class Mat, int M, class T>
 inline void to_points(const T* pixels, Index grid_row, Index channels, T* to, Index stride,
                       const Panels& panels) {
     panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
-        transform<Mat, P, T>({pixels + c, grid_row, channels}, square_of_points<M>(to + at, stride),
-                             load_packet<P, T>, store_ahead<P, T>);
+        transform<Mat, P, T>(
+            {pixels + c, grid_row, channels}, square_of_points<M>(to + at, stride),
+            [](const T* from) { return packet::ploadu<P>(from); },
+            [](T* point, Index, Index, const P& value) {
+                // A store that misses the caches waits for its line: ask for a later packet's now.
+                __builtin_prefetch(point + 4 * lanes<T>, 1);
+                packet::pstoreu(point, value);
+            });
     });
 }
 
