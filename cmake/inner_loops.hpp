@@ -15,10 +15,10 @@ namespace daf::cpu {
     DAF_OUTPUT_LOOPS(PREFIX, T, M, bias_relu)                                                                \
     PREFIX template void winograd::window<M, T>(const T*, Index, Index, T*, Index, const winograd::Panels&); \
     PREFIX template void winograd::patch<M, T>(const T*, Index, Index, T*, Index, const winograd::Panels&);  \
-    PREFIX template void winograd::weight<M, T>(const T*, Index, Index, Range, T*, Index,                    \
-                                                const winograd::Panels&);                                    \
-    PREFIX template void winograd::weight_gradient<M, T>(const T*, Index, Index, Index, Index, Range, T*,    \
-                                                         Index);
+    PREFIX template void winograd::weights<M, T>(const T*, Index, Index, Index, Index, Range, T*, Index,     \
+                                                 winograd::Panels);                                          \
+    PREFIX template void winograd::weight_gradients<M, T>(const T*, Index, Index, Index, Index, Index,       \
+                                                          Index, Range, T*, Index, Index);
 #define DAF_LOOPS(PREFIX, T)                                                                                 \
     PREFIX template void multiply_panel<T>(Index, Sum, const T*, const Columns<T>&, Index, T*, Index, Index, \
                                            bool);                                                            \

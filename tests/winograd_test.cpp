@@ -3,6 +3,7 @@
 #include <daf/reference/conv2d.hpp>
 #include <daf/reference/conv_bn_relu.hpp>
 #include <limits>
+#include <numeric>
 
 #include "support/convolution_passes.hpp"
 
@@ -68,8 +69,7 @@ TEST_CASE("blocks of tiles that are spread over the threads give the same bits a
 }
 
 TEST_CASE(
-    "a gradient too large for the caches is the same whether its place is aligned for stores past them or "
-    "not") {
+    "maps too large for the caches are the same whether their place is aligned for stores past them or not") {
     const daf::cpu::ConvolutionSize size{47, 45, 16, 16, 3, 1};  // the last tiles reach over the map
     const Index count = daf::cpu::far_map_bytes / (size.x_size() * Index{sizeof(float)}) + 1;
     const auto as_floats = [](const std::vector<double>& v) {
@@ -78,21 +78,52 @@ TEST_CASE(
     const auto x = as_floats(daf_test::noise(count * size.x_size(), 1, 1));
     const auto dy = as_floats(daf_test::noise(count * size.y_size(), 2, 1));
     const auto weight = as_floats(daf_test::noise(size.weights(), 3, 0.1));
+    const daf::cpu::ConvolutionChoice choice{Convolution::winograd, 6};
+    const daf::cpu::ConvolutionForward<float> forward(choice, size, count);
+    daf::cpu::ConvolutionBackward<float> backward(choice, size, count);
     daf::Cpu cpu(daf::Threads{2});
-    daf::cpu::ConvolutionBackward<float> backward({Convolution::winograd, 6}, size, count);
-    cpu.reserve(backward.scratch(2));
-    const auto dx_at = [&](Index offset) {
-        const daf::HostMemory memory((count * size.x_size() + offset) * Index{sizeof(float)});
-        auto* dx = memory.as<float>() + offset;
-        CHECK(daf::cpu::takes_far_stores(dx) == (offset == 0 && daf::cpu::lanes<float> == 16));
-        std::fill_n(dx, count * size.x_size(), std::numeric_limits<float>::quiet_NaN());
-        std::vector<float> dweight(weight.size());
+    cpu.reserve(std::max(forward.whole_scratch(2), backward.scratch(2)));
+    /// What `run` makes of a map that begins so many elements after an aligned place.
+    const auto made_at = [&](Index offset, Index elements, const auto& run) {
+        const daf::HostMemory memory((elements + offset) * Index{sizeof(float)});
+        auto* map = memory.as<float>() + offset;
+        CHECK(daf::cpu::takes_far_stores(map) == (offset == 0 && daf::cpu::lanes<float> == 16));
+        std::fill_n(map, elements, std::numeric_limits<float>::quiet_NaN());
         auto frame = cpu.scratch();
-        backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx, false,
-                     dweight.data());
-        return std::vector<float>(dx, dx + count * size.x_size());
+        run(frame, map);
+        return std::vector<float>(map, map + elements);
+    };
+
+    const auto dx_at = [&](Index offset) {
+        std::vector<float> dweight(weight.size());
+        return made_at(offset, count * size.x_size(), [&](daf::ScratchFrame& frame, float* dx) {
+            backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx, false,
+                         dweight.data());
+        });
     };
     CHECK(dx_at(0) == dx_at(1));
+
+    // Who comes after the convolution sees each pixel once, and what it makes of them stays.
+    const auto y_at = [&](Index offset) {
+        std::vector<Index> pixels_of(static_cast<std::size_t>(forward.slots()));
+        auto y = made_at(offset, count * size.y_size(), [&](daf::ScratchFrame& frame, float* place) {
+            forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), place,
+                                      [&](float* pixels, Index n, Index slot) {
+                                          pixels_of[static_cast<std::size_t>(slot)] += n;
+                                          for (Index i = 0; i < n * size.features; ++i) pixels[i] *= 2;
+                                      });
+        });
+        CHECK(std::accumulate(pixels_of.begin(), pixels_of.end(), Index{0}) == count * size.out_area());
+        return y;
+    };
+    const auto y = y_at(0);
+    CHECK(y == y_at(1));
+    auto once = made_at(1, count * size.y_size(), [&](daf::ScratchFrame& frame, float* place) {
+        forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), place,
+                                  [](float*, Index, Index) {});
+    });
+    for (float& value : once) value *= 2;
+    CHECK(y == once);
 }
 
 TEST_CASE("Winograd in float stays close to the direct convolution in double on the presets' layers") {

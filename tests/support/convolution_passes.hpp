@@ -36,7 +36,7 @@ struct Passes {
         {
             auto frame = cpu.scratch();
             forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), y.data(),
-                                      [](daf::Index, daf::Index, daf::Index) {});
+                                      [](T*, daf::Index, daf::Index) {});
         }
         auto frame = cpu.scratch();
         backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx.data(),

@@ -20,12 +20,11 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
         auto frame = ctx.scratch();
         cpu::ConvolutionForward<T>(ctx, size, call.count())
             .transform_and_run(ctx, frame, call.params.weight.data(), size.x_rows(call.x.data()),
-                               call.y.data(), [&](Index first, Index pixels, Index) {
+                               call.y.data(), [&](T* pixels, Index count, Index) {
                                    if constexpr (Op::with_bias) {
                                        const T* bias = call.params.bias.data();
-                                       T* y = call.y.data() + first * Features;
-                                       for (Index pixel = 0; pixel < pixels; ++pixel, y += Features) {
-                                           for (Index o = 0; o < Features; ++o) y[o] += bias[o];
+                                       for (; count > 0; --count, pixels += Features) {
+                                           for (Index o = 0; o < Features; ++o) pixels[o] += bias[o];
                                        }
                                    }
                                });

@@ -34,7 +34,7 @@ class FoldedConvolution {
     void forward(Cpu& ctx, const T* x, T* y, Index count) const {
         auto frame = ctx.scratch();
         pass(count).run(ctx, frame, weights(), size_.x_rows(x), y, {Finish::bias_relu, bias()},
-                        [](Index, Index, Index) {});
+                        [](T*, Index, Index) {});
     }
 
   private:
@@ -104,11 +104,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
             require_variance(Op::Header::name, call.count() * area);
             cpu::BatchMoments<T> moments(Features, convolution.slots());
             moments.take(frame);
-            T* z = saved.z.data();
-            convolution.transform_and_run(ctx, frame, p.weight.data(), cpu::rows_of(call.x), z,
-                                          [&](Index first, Index pixels, Index slot) {
-                                              moments.add(z + first * Features, pixels, slot);
-                                          });
+            convolution.transform_and_run(
+                ctx, frame, p.weight.data(), cpu::rows_of(call.x), saved.z.data(),
+                [&](const T* pixels, Index count, Index slot) { moments.add(pixels, count, slot); });
             moments.join();
             moments.finish(Bn::eps, Bn::momentum, saved.mean.data(), saved.inverse_std.data(),
                            p.running_mean.data(), p.running_var.data());
@@ -123,12 +121,11 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
             const auto affine =
                 cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
                                               p.gamma.data(), p.beta.data(), slope);
-            T* y = call.y.data();
-            convolution.transform_and_run(ctx, frame, p.weight.data(), cpu::rows_of(call.x), y,
-                                          [&](Index first, Index pixels, Index) {
-                                              T* at = y + first * Features;
-                                              cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(at),
-                                                                                pixels, Features, affine, at);
+            convolution.transform_and_run(ctx, frame, p.weight.data(), cpu::rows_of(call.x), call.y.data(),
+                                          [&](T* pixels, Index count, Index) {
+                                              cpu::normalise<cpu::Rectify::yes>(static_cast<const T*>(pixels),
+                                                                                count, Features, affine,
+                                                                                pixels);
                                           });
         }
     }

@@ -132,7 +132,7 @@ class ConvolutionForward {
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
     }
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
-             const OutputFinish<T>& finish, const AfterPixels& after) const {
+             const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
         std::visit([&](const auto& pass) { pass.run(ctx, frame, transformed, x, y, finish, after); }, pass_);
     }
 
@@ -141,7 +141,7 @@ class ConvolutionForward {
         return std::visit([&](const auto& pass) { return pass.whole_scratch(threads); }, pass_);
     }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
-                           const AfterPixels& after) const {
+                           const AfterPixels<T>& after) const {
         std::visit([&](const auto& pass) { pass.transform_and_run(ctx, frame, weight, x, y, after); }, pass_);
     }
 

@@ -50,14 +50,15 @@ struct OutputFinish {
     bool past_caches = false;
 };
 
-/// What a pass does with its output, besides writing it: called with pixels [first, first + pixels) of the batch when
-/// they are complete and in the cache. Calls of one slot come one after another, in an order that the shapes fix.
-using AfterPixels = FunctionRef<void(Index first, Index pixels, Index slot)>;
+/// What becomes of an output beside: called with `count` pixels that lie side by side when they are complete and in the cache,
+/// and may change them. Calls of one slot come one after another, in an order that the shapes fix.
+template <class T>
+using AfterPixels = FunctionRef<void(T* pixels, Index count, Index slot)>;
 
 /// pass.run on weights as they stand, all of which are transformed before it begins.
 template <class T, class Pass>
 void transform_then_run(const Pass& pass, Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x,
-                        T* y, const AfterPixels& after) {
+                        T* y, const AfterPixels<T>& after) {
     T* transformed = frame.take<T>(pass.transformed());
     pass.transform(ctx, weight, transformed);
     pass.run(ctx, frame, transformed, x, y, {}, after);

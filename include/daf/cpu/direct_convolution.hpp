@@ -219,12 +219,12 @@ class DirectForward {
 
     Index whole_scratch(int threads) const { return scratch_size<T>(transformed()) + scratch(threads); }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
-                           const AfterPixels& after) const {
+                           const AfterPixels<T>& after) const {
         transform_then_run(*this, ctx, frame, weight, x, y, after);
     }
 
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
-             const OutputFinish<T>& finish, const AfterPixels& after) const {
+             const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
         PerThread<T> grids(frame, ctx.threads(), grid_.grid_size());
         for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), grid_.grid_size(), T(0));
         if (shared()) {
@@ -238,7 +238,7 @@ class DirectForward {
                 grid_.image(transformed, x, n, grids.of(worker), y + n * size_.y_size(),
                             finish.kind == Finish::accumulate);
                 finish_pixels(y, n * size_.out_area(), size_.out_area(), finish);
-                after(n * size_.out_area(), size_.out_area(), slot);
+                after(y + n * size_.y_size(), size_.out_area(), slot);
             }
         });
     }
@@ -248,7 +248,7 @@ class DirectForward {
     bool shared() const { return count_ < 8; }
 
     void share_image(Cpu& ctx, const T* transformed, const MapRows<T>& x, T* grid, T* y, Index n,
-                     const OutputFinish<T>& finish, const AfterPixels& after) const {
+                     const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
         const Index groups = slots(), copies = chunks_for(grid_.source_rows());
         ctx.parallel(
             copies, [&](Index part) { grid_.place(x, n, part_of(grid_.source_rows(), copies, part), grid); });
@@ -264,7 +264,7 @@ class DirectForward {
             const Index pixel = n * size_.out_area() + first * size_.out_width();
             const Index pixels = (last - first) * size_.out_width();
             finish_pixels(y, pixel, pixels, finish);
-            after(pixel, pixels, group);
+            after(y + pixel * size_.features, pixels, group);
         });
     }
 

@@ -42,4 +42,11 @@ inline void finish_far_stores() {
 #endif
 }
 
+/// to[i] = from[i] of whole packets, where takes_far_stores(to).
+template <class T>
+void copy_far(const T* from, Index count, T* to) {
+    for (Index i = 0; i < count; i += lanes<T>) store_far(to + i, packet::ploadu<Packet<T>>(from + i));
+    finish_far_stores();
+}
+
 }  // namespace daf::cpu

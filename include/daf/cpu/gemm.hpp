@@ -40,6 +40,15 @@ inline P in_register(P value) {
     return value;
 }
 
+/// to[j][i] = from[i][j] of a square of as many rows and columns as a register has lanes.
+template <class T, class P = Packet<T>>
+inline void transpose_square(const T* from, Index from_row, T* to, Index to_row) {
+    packet::PacketBlock<P, static_cast<int>(lanes<T>)> rows;
+    for (Index i = 0; i < lanes<T>; ++i) rows.packet[i] = packet::ploadu<P>(from + i * from_row);
+    packet::ptranspose(rows);
+    for (Index i = 0; i < lanes<T>; ++i) packet::pstoreu(to + i * to_row, rows.packet[i]);
+}
+
 /// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner.
 template <class T>
 struct Columns {

@@ -124,12 +124,12 @@ class SplitForward {
 
     Index whole_scratch(int threads) const { return scratch_size<float>(transformed()) + scratch(threads); }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const float* weight, const MapRows<float>& x,
-                           float* y, const AfterPixels& after) const {
+                           float* y, const AfterPixels<float>& after) const {
         transform_then_run(*this, ctx, frame, weight, x, y, after);
     }
 
     void run(Cpu& ctx, ScratchFrame& frame, const float* transformed, const MapRows<float>& x, float* y,
-             const OutputFinish<float>& finish, const AfterPixels& after) const {
+             const OutputFinish<float>& finish, const AfterPixels<float>& after) const {
         PerThread<Bf16> grids(frame, owners(ctx.threads()), product_.grid().size());
         PerThread<float> rows(frame, ctx.threads(), product_.grid().row_size());
         const Index chunks = spread() ? slots() : 1;
@@ -147,7 +147,7 @@ class SplitForward {
                 ctx.parallel(product_.pieces(),
                              [&](Index piece) { product_.run(transformed, grid, strips, piece, y, finish); });
                 ctx.parallel(groups(), [&](Index group) {
-                    finish_group(strips, group, spread() ? chunk : group, after);
+                    finish_group(strips, group, spread() ? chunk : group, y, after);
                 });
             }
         });
@@ -162,20 +162,22 @@ class SplitForward {
         return spread() ? 1 : tiling_.across ? tile_side : chunks_for(tiling_.unit_strips);
     }
 
-    void finish_group(Range strips, Index group, Index slot, const AfterPixels& after) const {
+    void finish_group(Range strips, Index group, Index slot, float* y,
+                      const AfterPixels<float>& after) const {
         const Index area = size_.height * size_.width;
+        const auto pixel = [&](Index n) { return y + n * size_.features; };
         if (tiling_.across) {
             for (Index strip = strips.first; strip < strips.last; ++strip) {
                 const SplitStrip at(tiling_, strip);
                 const auto [first, last] = part_of(at.images, groups(), group);
-                if (last > first) after((at.image + first) * area, (last - first) * area, slot);
+                if (last > first) after(pixel((at.image + first) * area), (last - first) * area, slot);
             }
             return;
         }
         const auto [first, last] = part_of(strips.size(), groups(), group);
         for (Index s = first; s < last; ++s) {
             const SplitStrip at(tiling_, strips.first + s);
-            after(at.image * area + at.first_row * size_.width, at.rows * size_.width, slot);
+            after(pixel(at.image * area + at.first_row * size_.width), at.rows * size_.width, slot);
         }
     }
 

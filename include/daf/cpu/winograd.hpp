@@ -31,10 +31,11 @@ class WinogradForward {
 
     /// Without the transformed weights.
     Index scratch(int threads) const {
-        return owners(threads) * scratch_size<T>(block_size()) + threads * scratch_size<T>(grids_.size());
+        return owners(threads) * scratch_size<T>(block_size()) +
+               threads * (scratch_size<T>(grids_.size()) + scratch_size<T>(near_outputs()));
     }
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
-             const OutputFinish<T>& finish, const AfterPixels& after) const {
+             const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
         const auto multiply_block = [&](const T* v, T* m, Index tiles) {
             ctx.parallel(tiling_.points(), [&](Index k) {
                 weights_.multiply(transformed, k, v_.tiles(v, k), tiles, m_.at(m, k), m_.row());
@@ -48,7 +49,7 @@ class WinogradForward {
                                                      : scratch_size<T>(weights_.size()));
     }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
-                           const AfterPixels& after) const {
+                           const AfterPixels<T>& after) const {
         if (!tiling_.by_panels) {
             T* transformed = frame.take<T>(weights_.size());
             transform(ctx, weight, transformed);
@@ -72,10 +73,13 @@ class WinogradForward {
     /// multiply_block(v, m, tiles): M[k] = V[k] U[k] for every point k of the first `tiles` tiles.
     template <class Multiply>
     void run_blocks(Cpu& ctx, ScratchFrame& frame, const Multiply& multiply_block, const MapRows<T>& x, T* y,
-                    const OutputFinish<T>& finish, const AfterPixels& after) const {
+                    const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
         PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
+        // An output that leaves the caches before it is read goes straight to memory, once `after` has had it.
+        const bool far = near_outputs() > 0 && takes_far_stores(y);
+        PerThread<T> near(frame, far ? ctx.threads() : 0, near_outputs());
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* v = blocks.of(owner);
             T* m = v + v_.size();
@@ -89,17 +93,27 @@ class WinogradForward {
                 });
                 multiply_block(v, m, strips.size() * tiling_.strip_tiles());
                 const Index groups = chunks_for(strips.size());
-                ctx.parallel(groups, [&](Index group) {
+                ctx.parallel(groups, [&](Index group, int worker) {
                     const auto [from, to] = part_of(strips.size(), groups, group);
                     for (Index s = from; s < to; ++s) {
                         const WinogradStrip strip(tiling_, strips.first + s);
-                        m_.output(m, s, strip, finish, y);
-                        after((strip.image * size_.height + strip.first_row) * size_.width,
-                              strip.pixel_rows * size_.width, tiling_.chunks > 1 ? chunk : group);
+                        const Index pixels = strip.pixel_rows * size_.width;
+                        T* place = y + strip.first_pixel(tiling_) * size_.features;
+                        T* made = far ? near.of(worker) : place;
+                        m_.output(m, s, strip, finish, made);
+                        after(made, pixels, tiling_.chunks > 1 ? chunk : group);
+                        if (far) copy_far(made, pixels * size_.features, place);
                     }
                 });
             }
         });
+    }
+
+    /// Elements of a strip of y, where y is far.
+    Index near_outputs() const {
+        const Index bytes = tiling_.count * size_.y_size() * static_cast<Index>(sizeof(T));
+        const bool far = bytes > far_map_bytes && size_.features % lanes<T> == 0;
+        return far ? tiling_.strip_rows * tiling_.tile * size_.width * size_.features : 0;
     }
 
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }

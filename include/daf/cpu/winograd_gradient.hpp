@@ -77,7 +77,8 @@ class WinogradBackward {
                 }
                 if (dx == nullptr) continue;
                 ctx.parallel(strips.size(), [&](Index s) {
-                    x_.output(x_tiles, s, WinogradStrip(tiling_, strips.first + s), finish, dx);
+                    const WinogradStrip strip(tiling_, strips.first + s);
+                    x_.output(x_tiles, s, strip, finish, dx + strip.first_pixel(tiling_) * size_.in);
                 });
             }
         });
@@ -101,21 +102,21 @@ class WinogradBackward {
     void multiply_by_panels(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* dy_tiles, Index tiles,
                             const T* turned, T* dweight) const {
         const Index side = tiling_.side();
-        // A thread takes some channels of x and one panel of features: that part of dweight is its own.
-        const Index parts = std::min<Index>(size_.in, 4);
-        ctx.parallel(dy_.panels() * parts, [&](Index i, int worker) {
-            const Index panel = i / parts;
-            const Range in = part_of(size_.in, parts, i % parts);
+        // A thread takes some channels of x and one panel of features: that part of dweight is its own. Each time it adds to
+        // it, it reads and writes it whole, so it does so for some rows of points at once.
+        ctx.parallel(dy_.panels() * sums_parts(), [&](Index i, int worker) {
+            const Index panel = i / sums_parts();
+            const Range in = part_of(size_.in, sums_parts(), i % sums_parts());
             T* sums = pieces.of(worker);
-            for (Index row = 0; row < side; ++row) {
-                for (Index at = 0; at < side; ++at) {
-                    const Index k = row * side + at;
+            for (Index row = 0; row < side; row += sums_rows) {
+                const Range rows{row, std::min(row + sums_rows, side)};
+                for (Index k = rows.first * side; k < rows.last * side; ++k) {
                     Columns<T> channels = x_.channels(x_tiles, k);
                     channels.data += in.first * channels.column;
                     dy_.multiply(dy_tiles, k, panel, channels, in.size(), tiles,
-                                 sums + at * sums_piece_stride(), dy_.width(), false);
+                                 sums + (k - rows.first * side) * sums_piece_stride(), dy_.width(), false);
                 }
-                add_piece(in, row, panel, sums, dweight);
+                add_piece(in, rows, panel, sums, dweight);
             }
         });
         if (turned == nullptr) return;
@@ -135,24 +136,21 @@ class WinogradBackward {
         const Index parts = chunks_for(size_.in);
         with_tile(tiling_.tile, [&](auto m) {
             ctx.parallel(parts, [&](Index part) {
-                const auto [first, last] = part_of(size_.in, parts, part);
-                for (Index i = first; i < last; ++i) {
-                    winograd::weight_gradient<m>(sums + i * sums_row_, sums_stride_, tiling_.chunks,
-                                                 sums_size(), size_.features, {0, tiling_.side()},
-                                                 dweight + last_tap() + i * size_.features, -tap());
-                }
+                const Range in = part_of(size_.in, parts, part);
+                winograd::weight_gradients<m>(
+                    sums + in.first * sums_row_, sums_stride_, sums_row_, tiling_.chunks, sums_size(),
+                    in.size(), size_.features, {0, tiling_.side()},
+                    dweight + last_tap() + in.first * size_.features, -tap(), size_.features);
             });
         });
     }
-    /// The same of some channels of x, a row of points and a panel of features.
-    void add_piece(Range in, Index row, Index panel, const T* sums, T* dweight) const {
+    /// The same of some channels of x, some rows of points and a panel of features.
+    void add_piece(Range in, Range rows, Index panel, const T* sums, T* dweight) const {
         const Index width = dy_.width(), features = std::min(width, size_.features - panel * width);
         with_tile(tiling_.tile, [&](auto m) {
-            for (Index i = in.first; i < in.last; ++i, sums += width) {
-                winograd::weight_gradient<m>(sums, sums_piece_stride(), 1, 0, features, {row, row + 1},
-                                             dweight + last_tap() + i * size_.features + panel * width,
-                                             -tap());
-            }
+            winograd::weight_gradients<m>(sums, sums_piece_stride(), width, 1, 0, in.size(), features, rows,
+                                          dweight + last_tap() + in.first * size_.features + panel * width,
+                                          -tap(), size_.features);
         });
     }
 
@@ -163,9 +161,15 @@ class WinogradBackward {
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
     Index block_size() const { return x_.size() + dy_.size(); }
     Index sums_size() const { return tiling_.points() * sums_stride_; }
-    Index sums_piece_stride() const { return spread_point<T>(size_.in * dy_.width()); }
+    static constexpr Index sums_rows = 2;
+    Index sums_parts() const { return std::min<Index>(size_.in, 4); }
+    Index sums_piece_stride() const {
+        return spread_point<T>((size_.in + sums_parts() - 1) / sums_parts() * dy_.width());
+    }
     /// What a thread holds by panels: a piece of the weights, or of the sums.
-    Index piece_size() const { return std::max(weights_.piece_size(), tiling_.side() * sums_piece_stride()); }
+    Index piece_size() const {
+        return std::max(weights_.piece_size(), sums_rows * tiling_.side() * sums_piece_stride());
+    }
 
     ConvolutionSize size_;
     WinogradTiling tiling_;

@@ -109,12 +109,11 @@ class WinogradTiles {
         });
     }
 
-    /// Transforms the block's strip s back into its place in the maps.
+    /// Transforms the block's strip s back; its pixels begin at `corner`.
     void output(const T* tiles, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
-                T* maps) const {
+                T* corner) const {
         const Index map_row = tiling_.width * channels_;
-        T* corner = maps + (strip.image * tiling_.height + strip.first_row) * map_row;
-        const bool past_caches = finish.past_caches && channels_ % lanes<T> == 0 && takes_far_stores(maps);
+        const bool past_caches = finish.past_caches && channels_ % lanes<T> == 0 && takes_far_stores(corner);
         with_tile(tiling_.tile, [&](auto m) {
             tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
                 const winograd::OutputTile<T> to{corner + m * (row * map_row + column * channels_),
@@ -194,14 +193,17 @@ class WinogradPackedTiles {
 /// to (3,3,features,in) = weight (3,3,in,features) turned round: of the convolution that takes dy to dx.
 template <class T>
 void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
-    constexpr Index run = 16;
-    ctx.parallel((in + run - 1) / run, [&](Index piece) {
-        const Index first = piece * run, inputs = std::min(run, in - first);
+    constexpr Index side = lanes<T>;
+    ctx.parallel((in + side - 1) / side, [&](Index piece) {
+        const Index first = piece * side, inputs = std::min(side, in - first);
+        const Index in_squares = inputs == side ? features / side * side : 0;
         for (Index tap = 0; tap < 9; ++tap) {
             const T* from = weight + (tap * in + first) * features;
             T* turned = to + (8 - tap) * features * in + first;
-            for (Index o = 0; o < features; ++o, ++from, turned += in) {
-                for (Index i = 0; i < inputs; ++i) turned[i] = from[i * features];
+            for (Index o = 0; o < in_squares; o += side)
+                transpose_square(from + o, features, turned + o * in, in);
+            for (Index o = in_squares; o < features; ++o) {
+                for (Index i = 0; i < inputs; ++i) turned[o * in + i] = from[i * features + o];
             }
         }
     });
@@ -235,28 +237,18 @@ class WinogradWeights {
         const Index parts = chunks_for(in_);
         with_tile(tile_, [&](auto m) {
             ctx.parallel(parts, [&](Index part) {
-                const auto [first, last] = part_of(in_, parts, part);
-                for (Index i = first; i < last; ++i) {
-                    winograd::weight<m>(weight + i * out_, in_ * out_, out_, {0, side_}, transformed, stride_,
-                                        winograd::Panels{width_, panel_, i});
-                }
+                const Range in = part_of(in_, parts, part);
+                winograd::weights<m>(weight + in.first * out_, in_ * out_, out_, in.size(), out_, {0, side_},
+                                     transformed, stride_, {width_, panel_, in.first});
             });
         });
     }
     void transform_piece(const T* weight, Index row, Index panel, T* piece) const {
-        constexpr Index ahead = 4, line = 64 / static_cast<Index>(sizeof(T));
         const Index channels = std::min(width_, out_ - panel * width_);
         if (channels < width_) std::fill_n(piece, piece_size(), T(0));
         with_tile(tile_, [&](auto m) {
-            for (Index i = 0; i < in_; ++i) {
-                // Few of a tap's channels lie side by side, so nobody else asks for the next ones ahead.
-                const T* later = weight + std::min(i + ahead, in_ - 1) * out_ + panel * width_;
-                for (Index tap = 0; tap < 9; ++tap, later += in_ * out_) {
-                    for (Index c = 0; c < channels; c += line) __builtin_prefetch(later + c);
-                }
-                winograd::weight<m>(weight + i * out_ + panel * width_, in_ * out_, channels, {row, row + 1},
-                                    piece, piece_stride_, winograd::Panels{width_, panel_, i});
-            }
+            winograd::weights<m>(weight + panel * width_, in_ * out_, out_, in_, channels, {row, row + 1},
+                                 piece, piece_stride_, {width_, panel_, 0});
         });
     }
 

@@ -82,6 +82,11 @@ struct WinogradStrip {
         : image(strip / tiling.strips_of_image()),
           first_row(strip % tiling.strips_of_image() * tiling.strip_rows * tiling.tile),
           pixel_rows(std::min(tiling.strip_rows * tiling.tile, tiling.height - first_row)) {}
+
+    /// The first of its pixels in the batch.
+    constexpr Index first_pixel(const WinogradTiling& tiling) const {
+        return (image * tiling.height + first_row) * tiling.width;
+    }
 };
 
 constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, Index tile,

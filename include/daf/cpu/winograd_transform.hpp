@@ -229,58 +229,75 @@ void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile)
     }
 }
 
-/// Some rows of the points of u = G w G^T, whose first goes to `u`. w: 3 x 3 taps, tap by tap `tap` elements apart.
+/// Some rows of the points of u = G w G^T for `inputs` channels of x, `in_row` elements apart in w; the first such row's first
+/// point goes to `u`. w: 3 x 3 taps, tap by tap `tap` elements apart. panels.row: the first input's row.
 template <int M, class T>
-[[gnu::noinline, gnu::flatten]] void weight(const T* w, Index tap, Index channels, Range rows, T* u,
-                                            Index stride, const Panels& panels) {
+[[gnu::noinline, gnu::flatten]] void weights(const T* w, Index tap, Index in_row, Index inputs,
+                                             Index channels, Range rows, T* u, Index stride, Panels panels) {
     using cpu::detail::unroll;
     using G = matrix::Weight<M>;
-    panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
-        P taps[3][3];
-        unroll<9>([&](auto i) { taps[i / 3][i % 3] = packet::ploadu<P>(w + c + i * tap); });
-        T* to = u + at;
-        for (Index row = rows.first; row < rows.last; ++row, to += points<M> * stride) {
-            P across[3], results[points<M>];
-            unroll<3>([&](auto column) {
-                across[column] = packet::pmul(packet::pset1<P>(coefficient<G, T>(row, 0)), taps[0][column]);
-                for (int r = 1; r < 3; ++r) {
-                    across[column] = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, r)),
-                                                   taps[r][column], across[column]);
-                }
-            });
-            apply<G>(across, results);
-            unroll<points<M>>([&](auto k) { packet::pstoreu(to + k * stride, results[k]); });
+    constexpr Index ahead = 4, line = 64 / static_cast<Index>(sizeof(T));
+    for (Index i = 0; i < inputs; ++i, w += in_row, ++panels.row) {
+        if (channels < in_row) {  // an input's channels end where nobody would ask for the next one's ahead
+            const T* later = w + std::min(ahead, inputs - 1 - i) * in_row;
+            for (Index t = 0; t < 9; ++t, later += tap) {
+                for (Index c = 0; c < channels; c += line) __builtin_prefetch(later + c);
+            }
         }
-    });
+        panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
+            P taps[3][3];
+            const Line<9, const T> from(w + c, tap);
+            unroll<9>([&](auto t) { taps[t / 3][t % 3] = packet::ploadu<P>(from[t]); });
+            Line<points<M>, T> to(u + at, stride);
+            for (Index row = rows.first; row < rows.last; ++row) {
+                P across[3], results[points<M>];
+                unroll<3>([&](auto column) {
+                    across[column] =
+                        packet::pmul(packet::pset1<P>(coefficient<G, T>(row, 0)), taps[0][column]);
+                    unroll<2>([&](auto r) {
+                        across[column] = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, r + 1)),
+                                                       taps[r + 1][column], across[column]);
+                    });
+                });
+                apply<G>(across, results);
+                unroll<points<M>>([&](auto k) { packet::pstoreu(to[k], results[k]); });
+                to.advance(points<M> * stride);
+            }
+        });
+    }
 }
 
-/// dw += what some rows of the points of du give to G^T du G. du, from its first such row on, is summed over `copies`,
-/// `copy` elements apart, in their order.
+/// dw += what some rows of the points of du give to G^T du G, for `inputs` channels of x. du, from its first such row on, is
+/// summed over `copies`, `copy` elements apart, in their order; from an input to the next du and dw go on by du_row and dw_row.
 template <int M, class T>
-[[gnu::noinline, gnu::flatten]] void weight_gradient(const T* du, Index stride, Index copies, Index copy,
-                                                     Index channels, Range rows, T* dw, Index tap) {
+[[gnu::noinline, gnu::flatten]] void weight_gradients(const T* du, Index stride, Index du_row, Index copies,
+                                                      Index copy, Index inputs, Index channels, Range rows,
+                                                      T* dw, Index tap, Index dw_row) {
     using cpu::detail::unroll;
     using G = matrix::Weight<M>;
-    for_each_packet<T>(channels, [&]<class P>(Index c) {
-        P taps[3][3];
-        unroll<9>([&](auto i) { taps[i / 3][i % 3] = packet::ploadu<P>(dw + c + i * tap); });
-        const T* from = du + c;
-        for (Index row = rows.first; row < rows.last; ++row) {
-            P values[points<M>], across[3];
-            unroll<points<M>>([&](auto k) {
-                values[k] = packet::ploadu<P>(from + k * stride);
-                for (Index i = 1; i < copies; ++i)
-                    values[k] = packet::padd(values[k], packet::ploadu<P>(from + k * stride + i * copy));
-            });
-            apply<matrix::Transposed<G>>(values, across);
-            unroll<9>([&](auto i) {
-                P& sum = taps[i / 3][i % 3];
-                sum = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, i / 3)), across[i % 3], sum);
-            });
-            from += points<M> * stride;
-        }
-        unroll<9>([&](auto i) { packet::pstoreu(dw + c + i * tap, taps[i / 3][i % 3]); });
-    });
+    for (Index i = 0; i < inputs; ++i, du += du_row, dw += dw_row) {
+        for_each_packet<T>(channels, [&]<class P>(Index c) {
+            P taps[3][3];
+            const Line<9, T> sums(dw + c, tap);
+            unroll<9>([&](auto t) { taps[t / 3][t % 3] = packet::ploadu<P>(sums[t]); });
+            Line<points<M>, const T> from(du + c, stride);
+            for (Index row = rows.first; row < rows.last; ++row) {
+                P values[points<M>], across[3];
+                unroll<points<M>>([&](auto k) {
+                    values[k] = packet::ploadu<P>(from[k]);
+                    for (Index n = 1; n < copies; ++n)
+                        values[k] = packet::padd(values[k], packet::ploadu<P>(from[k] + n * copy));
+                });
+                apply<matrix::Transposed<G>>(values, across);
+                unroll<9>([&](auto t) {
+                    P& sum = taps[t / 3][t % 3];
+                    sum = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, t / 3)), across[t % 3], sum);
+                });
+                from.advance(points<M> * stride);
+            }
+            unroll<9>([&](auto t) { packet::pstoreu(sums[t], taps[t / 3][t % 3]); });
+        });
+    }
 }
 
 }  // namespace daf::cpu::winograd
