@@ -1,10 +1,12 @@
 #pragma once
 // What this machine can do at most, measured here and now: the yardsticks for the operators' figures.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <daf/cpu/gemm.hpp>
 #include <daf/daf.hpp>
+#include <thread>
 #include <vector>
 
 namespace daf_bench {
@@ -63,6 +65,25 @@ inline double copy_bandwidth(int threads, double bytes) {
         });
     });
     return 2.0 * static_cast<double>(half) / seconds * 1e-9;
+}
+
+/// Nanoseconds in which a cache line goes from one thread's core to another's: some 30 where the two share a last cache,
+/// 100 and more where they do not. 0 on a machine with one core.
+inline double handover_nanoseconds() {
+    if (std::thread::hardware_concurrency() < 2) return 0;
+    constexpr int rounds = 5000;
+    std::atomic<int> turn{0};
+    const auto take_turns = [&](int first) {
+        for (int i = first; i < 2 * rounds; i += 2) {
+            while (turn.load(std::memory_order_acquire) != i) {
+            }
+            turn.store(i + 1, std::memory_order_release);
+        }
+    };
+    std::thread other([&] { take_turns(1); });
+    const double seconds = fastest(1, [&] { take_turns(0); });
+    other.join();
+    return seconds * 1e9 / (2 * rounds);
 }
 
 }  // namespace daf_bench

@@ -15,6 +15,7 @@ namespace daf_bench {
 class Table : public benchmark::BenchmarkReporter {
   public:
     bool ReportContext(const Context&) override {
+        std::printf("a cache line goes from one thread to another in %.0f ns\n\n", handover_nanoseconds());
         std::printf("%-36s | %-9s | threads | %9s | %14s | of the machine's own\n", "operator", "pass", "ms",
                     "rate");
         std::printf("%s\n",

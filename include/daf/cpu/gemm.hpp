@@ -40,15 +40,6 @@ inline P in_register(P value) {
     return value;
 }
 
-/// to[j][i] = from[i][j] of a square of as many rows and columns as a register has lanes.
-template <class T, class P = Packet<T>>
-inline void transpose_square(const T* from, Index from_row, T* to, Index to_row) {
-    packet::PacketBlock<P, static_cast<int>(lanes<T>)> rows;
-    for (Index i = 0; i < lanes<T>; ++i) rows.packet[i] = packet::ploadu<P>(from + i * from_row);
-    packet::ptranspose(rows);
-    for (Index i = 0; i < lanes<T>; ++i) packet::pstoreu(to + i * to_row, rows.packet[i]);
-}
-
 /// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner.
 template <class T>
 struct Columns {
@@ -112,6 +103,26 @@ inline void unroll(const Body& body) {
         (body(std::integral_constant<int, I>{}), ...);
     }
     (std::make_integer_sequence<int, N>{});
+}
+
+/// Rows a and b of a matrix, whose lanes with and without `Bit` in their number are the corners of squares: b's corner without
+/// it takes the place of a's with it, and the other way round.
+template <int Bit, class P, int... Lane>
+inline void exchange_corners(P& a, P& b, std::integer_sequence<int, Lane...>) {
+    constexpr int lanes = sizeof...(Lane);
+    const P upper = __builtin_shufflevector(a, b, ((Lane & Bit) == 0 ? Lane : lanes + Lane - Bit)...);
+    b = __builtin_shufflevector(a, b, ((Lane & Bit) == 0 ? Lane + Bit : lanes + Lane)...);
+    a = upper;
+}
+template <int Bit, class P, int Lanes>
+inline void transpose(P (&rows)[Lanes]) {
+    if constexpr (Bit < Lanes) {
+        unroll<Lanes>([&](auto i) {
+            if constexpr ((i & Bit) == 0)
+                exchange_corners<Bit>(rows[i], rows[i + Bit], std::make_integer_sequence<int, Lanes>{});
+        });
+        transpose<2 * Bit>(rows);
+    }
 }
 
 /// One register block: Packets x Count of C, with `after` columns after it. `rows` of the panel's rows are stored.
@@ -195,6 +206,15 @@ void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_co
 }
 
 }  // namespace detail
+
+/// to[j][i] = from[i][j] of a square of as many rows and columns as a register has lanes.
+template <class T>
+inline void transpose_square(const T* from, Index from_row, T* to, Index to_row) {
+    Packet<T> rows[lanes<T>];
+    for (Index i = 0; i < lanes<T>; ++i) rows[i] = packet::ploadu<Packet<T>>(from + i * from_row);
+    detail::transpose<1>(rows);
+    for (Index i = 0; i < lanes<T>; ++i) packet::pstoreu(to + i * to_row, rows[i]);
+}
 
 /// C = or += A B with panel `a` of A alone: rows first_row .. first_row + packets * lanes of C.
 template <class T>
