@@ -80,7 +80,13 @@ inline double handover_nanoseconds() {
             turn.store(i + 1, std::memory_order_release);
         }
     };
-    std::thread other([&] { take_turns(1); });
+    std::atomic<bool> ready{false};
+    std::thread other([&] {
+        ready = true;
+        take_turns(1);
+    });
+    while (!ready) {
+    }
     const double seconds = fastest(1, [&] { take_turns(0); });
     other.join();
     return seconds * 1e9 / (2 * rounds);

@@ -81,22 +81,23 @@ TEST_CASE(
     const daf::cpu::ConvolutionChoice choice{Convolution::winograd, 6};
     const daf::cpu::ConvolutionForward<float> forward(choice, size, count);
     daf::cpu::ConvolutionBackward<float> backward(choice, size, count);
-    daf::Cpu cpu(daf::Threads{2});
+    daf::Cpu cpu(daf::Threads{2}), one(daf::Threads{1});
     cpu.reserve(std::max(forward.whole_scratch(2), backward.scratch(2)));
+    one.reserve(forward.whole_scratch(1));
     /// What `run` makes of a map that begins so many elements after an aligned place.
-    const auto made_at = [&](Index offset, Index elements, const auto& run) {
+    const auto made_at = [](daf::Cpu& ctx, Index offset, Index elements, const auto& run) {
         const daf::HostMemory memory((elements + offset) * Index{sizeof(float)});
         auto* map = memory.as<float>() + offset;
         CHECK(daf::cpu::takes_far_stores(map) == (offset == 0 && daf::cpu::lanes<float> == 16));
         std::fill_n(map, elements, std::numeric_limits<float>::quiet_NaN());
-        auto frame = cpu.scratch();
+        auto frame = ctx.scratch();
         run(frame, map);
         return std::vector<float>(map, map + elements);
     };
 
     const auto dx_at = [&](Index offset) {
         std::vector<float> dweight(weight.size());
-        return made_at(offset, count * size.x_size(), [&](daf::ScratchFrame& frame, float* dx) {
+        return made_at(cpu, offset, count * size.x_size(), [&](daf::ScratchFrame& frame, float* dx) {
             backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx, false,
                          dweight.data());
         });
@@ -104,10 +105,10 @@ TEST_CASE(
     CHECK(dx_at(0) == dx_at(1));
 
     // Who comes after the convolution sees each pixel once, and what it makes of them stays.
-    const auto y_at = [&](Index offset) {
+    const auto y_at = [&](daf::Cpu& ctx, Index offset) {
         std::vector<Index> pixels_of(static_cast<std::size_t>(forward.slots()));
-        auto y = made_at(offset, count * size.y_size(), [&](daf::ScratchFrame& frame, float* place) {
-            forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), place,
+        auto y = made_at(ctx, offset, count * size.y_size(), [&](daf::ScratchFrame& frame, float* place) {
+            forward.transform_and_run(ctx, frame, weight.data(), size.x_rows(x.data()), place,
                                       [&](float* pixels, Index n, Index slot) {
                                           pixels_of[static_cast<std::size_t>(slot)] += n;
                                           for (Index i = 0; i < n * size.features; ++i) pixels[i] *= 2;
@@ -116,14 +117,43 @@ TEST_CASE(
         CHECK(std::accumulate(pixels_of.begin(), pixels_of.end(), Index{0}) == count * size.out_area());
         return y;
     };
-    const auto y = y_at(0);
-    CHECK(y == y_at(1));
-    auto once = made_at(1, count * size.y_size(), [&](daf::ScratchFrame& frame, float* place) {
+    const auto y = y_at(cpu, 0);
+    CHECK(y == y_at(cpu, 1));
+    CHECK(y == y_at(one, 0));
+    auto once = made_at(cpu, 1, count * size.y_size(), [&](daf::ScratchFrame& frame, float* place) {
         forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), place,
                                   [](float*, Index, Index) {});
     });
     for (float& value : once) value *= 2;
     CHECK(y == once);
+}
+
+TEST_CASE("a tile is transformed to the same bits by pairs of columns as in two steps") {
+    namespace winograd = daf::cpu::winograd;
+    using P = daf::cpu::Packet<float>;
+    constexpr Index lanes = daf::cpu::lanes<float>;
+    const auto check = [&]<class Mat>(Mat) {
+        constexpr Index in_points = Mat::columns * Mat::columns, out_points = Mat::rows * Mat::rows;
+        const auto noise = daf_test::noise(in_points * lanes, 7, 1);
+        const std::vector<float> in(noise.begin(), noise.end());
+        const auto made_by = [&](const auto& transform) {
+            std::vector<float> out(static_cast<std::size_t>(out_points * lanes));
+            transform(
+                winograd::Square<const float>{in.data(), Mat::columns * lanes, lanes},
+                winograd::Square<float>{out.data(), Mat::rows * lanes, lanes},
+                [](const float* at) { return daf::cpu::packet::ploadu<P>(at); },
+                [](float* at, Index, Index, const P& value) { daf::cpu::packet::pstoreu(at, value); });
+            return out;
+        };
+        CHECK(made_by([](const auto&... a) { winograd::detail::transform_by_pairs<Mat, P>(a...); }) ==
+              made_by([](const auto&... a) { winograd::detail::transform_in_two_steps<Mat, P>(a...); }));
+    };
+    check(winograd::matrix::Input<2>{});
+    check(winograd::matrix::Input<3>{});
+    check(winograd::matrix::Input<4>{});
+    check(winograd::matrix::Input<6>{});
+    check(winograd::matrix::Transposed<winograd::matrix::Output<3>>{});
+    check(winograd::matrix::Transposed<winograd::matrix::Output<6>>{});
 }
 
 TEST_CASE("Winograd in float stays close to the direct convolution in double on the presets' layers") {

@@ -50,8 +50,9 @@ struct OutputFinish {
     bool past_caches = false;
 };
 
-/// What becomes of an output beside: called with `count` pixels that lie side by side when they are complete and in the cache,
-/// and may change them. Calls of one slot come one after another, in an order that the shapes fix.
+/// Called once for each run of an output's pixels, when they are complete and in the cache, but perhaps not yet in their place:
+/// it reads and changes them through `pixels`, and keeps no pointer. Calls of one slot come one after another, in an order that
+/// the shapes fix.
 template <class T>
 using AfterPixels = FunctionRef<void(T* pixels, Index count, Index slot)>;
 

@@ -13,14 +13,24 @@ namespace daf::cpu {
 /// Bytes from which on a tensor is taken to leave the caches before the next pass reads it.
 inline constexpr Index far_map_bytes = Index{16} << 20;
 
+template <class T>
+constexpr bool leaves_caches(Index elements) {
+    return elements * static_cast<Index>(sizeof(T)) > far_map_bytes;
+}
+
+/// Whether there are packets that store_far helps with.
+template <class T>
+inline constexpr bool has_far_stores =
+#if defined(__AVX512F__)
+    sizeof(Packet<T>) == 64;
+#else
+    false;
+#endif
+
 /// Whether store_far helps with packets from `at` on, and may be used there.
 template <class T>
-bool takes_far_stores([[maybe_unused]] const T* at) {
-#if defined(__AVX512F__)
-    return reinterpret_cast<std::uintptr_t>(at) % 64 == 0 && sizeof(Packet<T>) == 64;
-#else
-    return false;
-#endif
+bool takes_far_stores(const T* at) {
+    return has_far_stores<T> && reinterpret_cast<std::uintptr_t>(at) % 64 == 0;
 }
 
 #if defined(__AVX512F__)

@@ -109,9 +109,9 @@ inline void unroll(const Body& body) {
 /// it takes the place of a's with it, and the other way round.
 template <int Bit, class P, int... Lane>
 inline void exchange_corners(P& a, P& b, std::integer_sequence<int, Lane...>) {
-    constexpr int lanes = sizeof...(Lane);
-    const P upper = __builtin_shufflevector(a, b, ((Lane & Bit) == 0 ? Lane : lanes + Lane - Bit)...);
-    b = __builtin_shufflevector(a, b, ((Lane & Bit) == 0 ? Lane + Bit : lanes + Lane)...);
+    constexpr int count = sizeof...(Lane);
+    const P upper = __builtin_shufflevector(a, b, ((Lane & Bit) == 0 ? Lane : count + Lane - Bit)...);
+    b = __builtin_shufflevector(a, b, ((Lane & Bit) == 0 ? Lane + Bit : count + Lane)...);
     a = upper;
 }
 template <int Bit, class P, int Lanes>

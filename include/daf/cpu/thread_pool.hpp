@@ -87,7 +87,8 @@ class ThreadPool {
             call(*static_cast<const Body*>(b), chunk, worker);
         };
         body_ = &body;
-        for (Index i = 0; i < shares(); ++i) share(i).hand_out(part_of(chunks, shares(), i));
+        open_shares_ = std::min(chunks, static_cast<Index>(shares_.size()));
+        for (Index i = 0; i < open_shares_; ++i) share(i).hand_out(part_of(chunks, open_shares_, i));
         caller_ = std::this_thread::get_id();
         {
             const std::lock_guard lock(mutex_);
@@ -216,13 +217,10 @@ class ThreadPool {
 
     /// Runs the worker's own share, then what others have not come to.
     void take_chunks(int worker) {
-        for (Index i = 0; i < shares(); ++i) {
-            Share& from = share((worker + i) % shares());
+        for (Index i = 0; i < open_shares_; ++i) {
+            Share& from = share((worker + i) % open_shares_);
             for (Index chunk; (chunk = from.take()) != from.last;) call_(body_, chunk, worker);
         }
-    }
-    Index shares() const {
-        return static_cast<Index>(shares_.size());
     }
     Share& share(Index i) {
         return shares_[static_cast<std::size_t>(i)];
@@ -302,7 +300,8 @@ class ThreadPool {
     std::condition_variable done_;  // of the background work
     void (*call_)(const void*, Index, int) = nullptr;
     const void* body_ = nullptr;
-    std::vector<Share> shares_;
+    std::vector<Share> shares_;            // one for each thread
+    Index open_shares_ = 0;                // of the round
     std::atomic<std::uint64_t> round_{0};  // changed under the mutex
     // Of the round: how many workers take part, and whether more may join.
     static constexpr std::uint32_t open = std::uint32_t{1} << 31;

@@ -78,7 +78,8 @@ class WinogradForward {
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
         // An output that leaves the caches before it is read goes straight to memory, once `after` has had it.
-        const bool far = near_outputs() > 0 && takes_far_stores(y);
+        const bool far = near_outputs() > 0 && takes_far_stores(y) && finish.kind != Finish::accumulate;
+        const OutputFinish<T> as_made{finish.kind, finish.bias};
         PerThread<T> near(frame, far ? ctx.threads() : 0, near_outputs());
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* v = blocks.of(owner);
@@ -100,7 +101,7 @@ class WinogradForward {
                         const Index pixels = strip.pixel_rows * size_.width;
                         T* place = y + strip.first_pixel(tiling_) * size_.features;
                         T* made = far ? near.of(worker) : place;
-                        m_.output(m, s, strip, finish, made);
+                        m_.output(m, s, strip, as_made, made);
                         after(made, pixels, tiling_.chunks > 1 ? chunk : group);
                         if (far) copy_far(made, pixels * size_.features, place);
                     }
@@ -109,11 +110,11 @@ class WinogradForward {
         });
     }
 
-    /// Elements of a strip of y, where y is far.
+    /// Elements of a strip of y where y goes past the caches, with what its last tile asks for ahead.
     Index near_outputs() const {
-        const Index bytes = tiling_.count * size_.y_size() * static_cast<Index>(sizeof(T));
-        const bool far = bytes > far_map_bytes && size_.features % lanes<T> == 0;
-        return far ? tiling_.strip_rows * tiling_.tile * size_.width * size_.features : 0;
+        const bool far = has_far_stores<T> && size_.features % lanes<T> == 0 &&
+                         leaves_caches<T>(tiling_.count * size_.y_size());
+        return far ? (tiling_.strip_rows * size_.width + 4) * tiling_.tile * size_.features : 0;
     }
 
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }

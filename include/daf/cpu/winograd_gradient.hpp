@@ -51,8 +51,7 @@ class WinogradBackward {
             turn_weights(ctx, weight, size_.in, size_.features, turned);
             if (!tiling_.by_panels) weights_.transform(ctx, turned, transformed);
         }
-        const bool past_caches =
-            !accumulate && size_.x_size() * tiling_.count * static_cast<Index>(sizeof(T)) > far_map_bytes;
+        const bool past_caches = !accumulate && leaves_caches<T>(size_.x_size() * tiling_.count);
         const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr,
                                      past_caches};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {

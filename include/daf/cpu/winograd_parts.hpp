@@ -193,17 +193,22 @@ class WinogradPackedTiles {
 /// to (3,3,features,in) = weight (3,3,in,features) turned round: of the convolution that takes dy to dx.
 template <class T>
 void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
-    constexpr Index side = lanes<T>;
-    ctx.parallel((in + side - 1) / side, [&](Index piece) {
-        const Index first = piece * side, inputs = std::min(side, in - first);
-        const Index in_squares = inputs == side ? features / side * side : 0;
+    // Two threads do not write the same cache line.
+    constexpr Index side = lanes<T>, run = std::max(side, 64 / static_cast<Index>(sizeof(T)));
+    ctx.parallel((in + run - 1) / run, [&](Index piece) {
+        const Index first = piece * run, last = std::min(first + run, in);
+        const Index square_features = features / side * side;
         for (Index tap = 0; tap < 9; ++tap) {
-            const T* from = weight + (tap * in + first) * features;
-            T* turned = to + (8 - tap) * features * in + first;
-            for (Index o = 0; o < in_squares; o += side)
-                transpose_square(from + o, features, turned + o * in, in);
-            for (Index o = in_squares; o < features; ++o) {
-                for (Index i = 0; i < inputs; ++i) turned[o * in + i] = from[i * features + o];
+            const T* from = weight + tap * in * features;
+            T* turned = to + (8 - tap) * features * in;
+            for (Index i = first; i < last; i += side) {
+                const bool squares = i + side <= last;
+                for (Index o = 0; squares && o < square_features; o += side)
+                    transpose_square(from + i * features + o, features, turned + o * in + i, in);
+                for (Index o = squares ? square_features : 0; o < features; ++o) {
+                    for (Index c = i; c < std::min(i + side, last); ++c)
+                        turned[o * in + c] = from[c * features + o];
+                }
             }
         }
     });
