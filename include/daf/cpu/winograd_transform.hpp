@@ -121,7 +121,8 @@ template <class Mat, class P, class T, class Load, class Store>
 inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     if constexpr (std::is_same_v<P, T>) {
         detail::transform_channel<Mat>(in, out, load, store);
-    } else if constexpr (columns_mirror_each_other<Mat>) {
+    } else if constexpr (columns_mirror_each_other<Mat> || Mat::rows * Mat::columns <= 36) {
+        // The second: few values between the steps, and compilers take longer for pairs.
         detail::transform_in_two_steps<Mat, P>(in, out, load, store);
     } else {
         detail::transform_by_pairs<Mat, P>(in, out, load, store);
