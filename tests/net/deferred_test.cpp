@@ -163,6 +163,13 @@ TEST_CASE("what a kernel declares decides which outputs are stored") {
     static_assert(!daf::output_can_be_deferred<Conv, daf::Reference, float>);
     static_assert(!daf::reads_deferred<Conv, daf::Reference>);
 
+    // A pool's gradient is made where the convolution before it reads dy.
+    using Pool = Net::Operator<3>;
+    static_assert(daf::gradient_can_be_deferred<Pool, daf::Cpu, float>);
+    static_assert(daf::reads_deferred_gradient<Conv, daf::Cpu>);
+    static_assert(!daf::reads_deferred_gradient<Net::Operator<6>, daf::Cpu>);
+    static_assert(!daf::gradient_can_be_deferred<Pool, daf::Reference, float>);
+
     // Maps of equal convolutions: of six, the last has an output; gradients lie in the place of z.
     using C = layer::ConvBnRelu<64>;
     using Six = daf::Sequence<Shape<32, 32, 64>, C, C, C, C, C, C>;
@@ -224,5 +231,23 @@ TEST_CASE("a deferred batch is checked as any other") {
     auto nothing = of(3);
     nothing.saved.z = {};
     CHECK_THROWS_WITH_AS(pool_of(nothing), "conv_bn_relu: saved tensor `z` is null: bind it to memory",
+                         daf::ArgumentError);
+
+    // So is a deferred gradient.
+    const auto conv_of = [&](const auto& slopes) {
+        daf::backward(cpu, Conv{}, conv.x_batch(), of(3), slopes, daf::overwrite(conv.dx_batch()),
+                      conv.parameters(), conv.gradients(), conv.saved());
+        return conv.dx.copy();
+    };
+    const daf::Batch<Pool::Output, const float> dy{pool.dy.data(), 3};
+    daf::backward(cpu, Pool{}, pool.x_batch(), pool.y_batch(), dy, daf::overwrite(pool.dx_batch()),
+                  daf::Nothing{}, daf::Nothing{}, pool.saved());
+    daf::DeferredGradient<Pool, float> gradient{dy, pool.saved()};
+    CHECK(conv_of(gradient) == conv_of(pool.dx_batch()));
+    gradient.saved.winner = {};
+    CHECK_THROWS_WITH_AS(conv_of(gradient), "max_pool: saved tensor `winner` is null: bind it to memory",
+                         daf::ArgumentError);
+    gradient.dy = {};
+    CHECK_THROWS_WITH_AS(conv_of(gradient), doctest::Contains("conv_bn_relu: the batch is empty"),
                          daf::ArgumentError);
 }

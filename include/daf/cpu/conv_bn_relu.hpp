@@ -54,7 +54,10 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
     using Op = ConvBnRelu<In, Features, K>;
     using Bn = typename Op::Normalisation;
     static constexpr cpu::ConvolutionSize size = cpu::convolution_size<Op>();
-    static constexpr Index area = Op::Output::area;
+    static constexpr Index height = Op::Output::height, width = Op::Output::width, area = Op::Output::area;
+    static constexpr Index row_size = width * Features;
+    /// Rows of dy that are made at once for the sums of its gradients.
+    static constexpr Index strip_rows = std::clamp<Index>(cpu::pixels_per_sum / width, 1, height);
     template <class T>
     using Gradient = cpu::NormalisationGradient<T, cpu::Rectify::yes>;
 
@@ -72,8 +75,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         OutputRows& operator=(const OutputRows&) = delete;
 
         void operator()(Index n, Index row, T* to) const {
-            constexpr Index width = Op::Output::width;
-            const T* z = z_ + (n * Op::Output::height + row) * width * Features;
+            const T* z = z_ + (n * height + row) * row_size;
             cpu::normalise<cpu::Rectify::yes>(z, width, Features, affine_, to);
         }
 
@@ -90,7 +92,8 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         const Index forward = convolution.whole_scratch(threads) +
                               cpu::BatchMoments<T>(Features, convolution.slots()).scratch();
         const Index backward = Gradient<T>(Features, chunks_for(count)).scratch() +
-                               cpu::ConvolutionBackward<T>(ctx, size, count).scratch(threads);
+                               std::max(threads * scratch_size<T>(strip_rows * row_size),
+                                        cpu::ConvolutionBackward<T>(ctx, size, count).scratch(threads));
         return scratch_size<T>(Features) + std::max(forward, backward);
     }
 
@@ -113,8 +116,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
             if (call.y.data() == nullptr) return;
             const OutputRows<T> rows(p, saved);
             ctx.parallel(call.count(), [&](Index n) {
-                for (Index row = 0; row < Op::Output::height; ++row)
-                    rows(n, row, call.y[n].data() + row * Op::Output::width * Features);
+                for (Index row = 0; row < height; ++row) rows(n, row, call.y[n].data() + row * row_size);
             });
         } else {
             T* slope = frame.take<T>(Features);
@@ -130,32 +132,41 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         }
     }
 
-    template <class T, class Space, class X>
-    static void backward(Cpu& ctx, const BackwardCall<Op, T, Space, X>& call) {
+    static constexpr bool reads_slopes = true;
+
+    template <class T, class Space, class X, class DY>
+    static void backward(Cpu& ctx, const BackwardCall<Op, T, Space, X, DY>& call) {
         const auto& p = call.params;
         const auto& saved = call.saved;
         const Index count = call.count(), chunks = chunks_for(count);
+        const auto dy = cpu::slopes_of(call.dy);
+        const auto z = [&](Index n, Index row) { return saved.z[n].data() + row * row_size; };
         auto frame = ctx.scratch();
         T* slope = frame.take<T>(Features);
         Gradient<T> to_z(Features, chunks);
         to_z.take(frame, cpu::normalisation<T>(Features, saved.mean.data(), saved.inverse_std.data(),
                                                p.gamma.data(), p.beta.data(), slope));
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(count, chunks, chunk);
-            to_z.add(saved.z[first].data(), call.dy[first].data(), (last - first) * area, chunk);
-        });
+        {
+            auto strips_frame = ctx.scratch();
+            const cpu::PerThread<T> strips(strips_frame, ctx.threads(), strip_rows * row_size);
+            ctx.parallel(chunks, [&](Index chunk, int worker) {
+                const Range images = part_of(count, chunks, chunk);
+                for (Index n = images.first; n < images.last; ++n) {
+                    for (Index row = 0; row < height; row += strip_rows) {
+                        const Index rows = std::min(strip_rows, height - row);
+                        to_z.add(z(n, row), dy(n, row, rows, strips.of(worker)), rows * width, chunk);
+                    }
+                }
+            });
+        }
         to_z.finish(count * area, saved.inverse_std.data(), call.dparams.gamma.data(),
                     call.dparams.beta.data());
         // dz is made where it is read, a few rows at a time.
-        constexpr Index width = Op::Output::width, row_size = width * Features;
-        const T* z = saved.z.data();
-        const T* dy = call.dy.data();
         cpu::ConvolutionBackward<T>(ctx, size, count)
             .run(
                 ctx, frame, p.weight.data(), cpu::rows_of(call.x),
                 [&](Index n, Index row, T* dz) {
-                    const Index at = (n * Op::Output::height + row) * row_size;
-                    to_z.apply(z + at, dy + at, width, dz, false);
+                    to_z.apply(z(n, row), dy(n, row, 1, dz), width, dz, false);
                 },
                 call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(), call.dparams.weight.data());
     }

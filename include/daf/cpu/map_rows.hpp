@@ -30,6 +30,27 @@ auto rows_of(const Deferred<Op, T, Host>& x) {
     return typename Kernel<Op, Cpu>::template OutputRows<T>(x.params, x.saved);
 }
 
+/// Rows of dy, one after another, that lie in memory: (n, first, count, room) points to `count` rows of image n from `first` on.
+/// Where they do not, those of a DeferredGradient are made in `room`.
+template <class T>
+struct PlainSlopes {
+    const T* maps;
+    Index row_size, rows;
+    const T* operator()(Index n, Index first, Index, T*) const {
+        return maps + (n * rows + first) * row_size;
+    }
+};
+
+/// The rows of a call's dy.
+template <class S, class T>
+PlainSlopes<T> slopes_of(const Batch<S, const T, Host>& dy) {
+    return {dy.data(), S::width * S::channels, S::height};
+}
+template <class Op, class T>
+auto slopes_of(const DeferredGradient<Op, T, Host>& dx) {
+    return typename Kernel<Op, Cpu>::template InputSlopes<T>(dx.dy, dx.saved);
+}
+
 /// Equal pieces of scratch, one a thread.
 template <class T>
 class PerThread {

@@ -48,30 +48,38 @@ void max_pool(const MaxPoolSize& size, const T* x, T* y, std::uint8_t* winner) {
     }
 }
 
-/// dx of one image (+)= dy where the winners stood.
+/// Row `row` of one image's dx (+)= dy where the winners stood.
 template <class T>
-void max_pool_gradient(const MaxPoolSize& size, const T* dy, const std::uint8_t* winner, T* dx,
+void max_pool_gradient(const MaxPoolSize& size, const T* dy, const std::uint8_t* winner, Index row, T* dx,
                        bool accumulate) {
-    const bool windows_cover = size.height % size.window == 0 && size.width % size.window == 0;
-    if (!accumulate && !windows_cover) std::fill_n(dx, size.height * size.width * size.channels, T(0));
-    for (Index row = 0; row < size.out_height(); ++row) {
-        for (Index column = 0; column < size.out_width(); ++column) {
-            T* corner = dx + size.start(row, column);
-            for_each_packet<T>(size.channels, [&]<class P>(Index c) {
-                T wide[packet_size<P>];
-                for (Index i = 0; i < packet_size<P>; ++i) wide[i] = winner[c + i];
-                const P place = packet::ploadu<P>(wide), slope = packet::ploadu<P>(dy + c);
-                size.for_each_place([&](Index k, Index offset) {
-                    T* at = corner + offset + c;
-                    P here = packet::pand(slope, packet::pcmp_eq(place, packet::pset1<P>(static_cast<T>(k))));
+    const Index window = size.window, windows = row / window, left_over = size.width % window;
+    if (windows == size.out_height()) {
+        if (!accumulate) std::fill_n(dx, size.width * size.channels, T(0));
+        return;
+    }
+    const Index first_place = (row - windows * window) * window;
+    dy += windows * size.out_width() * size.channels;
+    winner += windows * size.out_width() * size.channels;
+    for (Index column = 0; column < size.out_width(); ++column) {
+        for_each_channel_block(size.channels, [&](Index first, Index width) {
+            T places[channel_block];
+            load_places(winner + first, width, places);
+            for_each_packet<T>(width, [&]<class P>(Index c) {
+                const P place = packet::ploadu<P>(places + c), slope = packet::ploadu<P>(dy + first + c);
+                for (Index k = 0; k < window; ++k) {
+                    const P own = packet::pset1<P>(static_cast<T>(first_place + k));
+                    P here = packet::pand(slope, packet::pcmp_eq(place, own));
+                    T* at = dx + k * size.channels + first + c;
                     if (accumulate) here = packet::padd(here, packet::ploadu<P>(at));
                     packet::pstoreu(at, here);
-                });
+                }
             });
-            dy += size.channels;
-            winner += size.channels;
-        }
+        });
+        dy += size.channels;
+        winner += size.channels;
+        dx += window * size.channels;
     }
+    if (!accumulate) std::fill_n(dx, left_over * size.channels, T(0));
 }
 
 }  // namespace cpu
@@ -82,7 +90,8 @@ struct Kernel<MaxPool<In, K>, Cpu> {
     static constexpr cpu::MaxPoolSize size{In::height, In::width, In::channels, K};
     /// The rows of one row of windows.
     static constexpr cpu::MaxPoolSize strip{K, In::width, In::channels, K};
-    static constexpr Index strip_size = K * In::width * In::channels;
+    static constexpr Index row_size = In::width * In::channels;
+    static constexpr Index strip_size = K * row_size;
 
     static constexpr bool reads_rows =
         true;  // an x that is deferred is made a strip at a time, and pooled from there
@@ -105,7 +114,7 @@ struct Kernel<MaxPool<In, K>, Cpu> {
             each_image(ctx, call.count(), [&](Index n, int worker) {
                 T* x = strips.of(worker);
                 for (Index r = 0; r < size.out_height(); ++r) {
-                    for (Index k = 0; k < K; ++k) rows(n, r * K + k, x + k * In::width * In::channels);
+                    for (Index k = 0; k < K; ++k) rows(n, r * K + k, x + k * row_size);
                     const Index at = r * Op::Output::width * In::channels;
                     cpu::max_pool(strip, x, call.y[n].data() + at, winner_of(n) + at);
                 }
@@ -121,10 +130,32 @@ struct Kernel<MaxPool<In, K>, Cpu> {
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
         each_image(ctx, call.count(), [&](Index n, int) {
-            cpu::max_pool_gradient(size, call.dy[n].data(), call.saved.winner[n].data(),
-                                   call.dx.batch[n].data(), call.dx.accumulates());
+            for (Index row = 0; row < In::height; ++row) {
+                cpu::max_pool_gradient(size, call.dy[n].data(), call.saved.winner[n].data(), row,
+                                       call.dx.batch[n].data() + row * row_size, call.dx.accumulates());
+            }
         });
     }
+
+    // A dx need not be stored (core/deferred.hpp): a row of it is made of a row of dy.
+    template <class T>
+    class InputSlopes {
+      public:
+        InputSlopes(const Batch<typename Op::Output, const T>& dy, const SavedOf<Op, T>& saved)
+            : dy_(dy), winner_(saved.winner) {}
+        /// See cpu/map_rows.hpp.
+        const T* operator()(Index n, Index first, Index count, T* room) const {
+            for (Index r = 0; r < count; ++r) {
+                cpu::max_pool_gradient(size, dy_[n].data(), winner_[n].data(), first + r, room + r * row_size,
+                                       false);
+            }
+            return room;
+        }
+
+      private:
+        Batch<typename Op::Output, const T> dy_;
+        decltype(SavedOf<Op, T>::winner) winner_;
+    };
 
   private:
     template <class Body>
