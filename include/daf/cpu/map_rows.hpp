@@ -30,8 +30,11 @@ auto rows_of(const Deferred<Op, T, Host>& x) {
     return typename Kernel<Op, Cpu>::template OutputRows<T>(x.params, x.saved);
 }
 
-/// Rows of dy, one after another, that lie in memory: (n, first, count, room) points to `count` rows of image n from `first` on.
-/// Where they do not, those of a DeferredGradient are made in `room`.
+/// A pass's dy: points to `count` rows of image n from `first` on, which lie in memory or are made in `room`.
+template <class T>
+using SlopeRows = FunctionRef<const T*(Index n, Index first, Index count, T* room)>;
+
+/// Rows that lie in memory.
 template <class T>
 struct PlainSlopes {
     const T* maps;
