@@ -11,7 +11,8 @@
 // forward and backward (core/entry.hpp) take a Deferred as the y of the one and the x of the other.
 //
 // So with gradients: a pool's dx is its dy and zeros. Where the operator before it can read that from what the pool saved,
-//   Kernel<Op, Backend>::InputSlopes<T>     its dx may be deferred: InputSlopes<T>(dy, saved) makes it
+//   Kernel<Op, Backend>::InputSlopes<T>     its dx may be deferred: InputSlopes<T>(dy, saved) makes it. On a processor it is
+//                                           called as cpu/map_rows.hpp says, on a GPU a kernel reads its source()
 //   Kernel<Before, Backend>::reads_slopes   true: the dy of its backward calls may be a DeferredGradient
 // a network does not run the pool's backward pass, and there is no such dx.
 #include <daf/core/operator.hpp>

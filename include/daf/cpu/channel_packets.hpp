@@ -93,7 +93,7 @@ template <class T, class To>
 void store_places(const T* places, Index count, To* to) {
     for (Index i = 0; i < count; ++i) to[i] = static_cast<To>(static_cast<std::int32_t>(places[i]));
 }
-/// And back. The count must not be a constant: g++ 12 unrolls the loop before it thinks of vectors.
+/// And back. Slow where the count is a small constant: g++ 12 unrolls the loop before it thinks of vectors.
 template <class From, class T>
 void load_places(const From* places, Index count, T* to) {
     for (Index i = 0; i < count; ++i) to[i] = static_cast<T>(static_cast<std::int32_t>(places[i]));

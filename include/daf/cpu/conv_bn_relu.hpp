@@ -57,11 +57,11 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
 
     template <class T, class Space, class X, class DY>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space, X, DY>& call) {
-        const auto& slopes = call.dparams;
+        const auto& gradients = call.dparams;
         cpu::NormalisedConvolution<T>(ctx, size, call.count())
             .backward(ctx, tensors<T>(call.params, call.saved), cpu::rows_of(call.x), cpu::slopes_of(call.dy),
-                      call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(), slopes.weight.data(),
-                      slopes.gamma.data(), slopes.beta.data());
+                      call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(),
+                      gradients.weight.data(), gradients.gamma.data(), gradients.beta.data());
     }
 
     /// For inference: see core/prepared.hpp.

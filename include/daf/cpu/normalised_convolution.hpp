@@ -20,6 +20,7 @@ struct RunningFigures {
     double eps, momentum;
 };
 
+/// The passes themselves. z, mean and inverse_std are what training forward saves for backward.
 template <class T>
 class NormalisedConvolution {
   public:
@@ -27,6 +28,7 @@ class NormalisedConvolution {
     NormalisedConvolution(const Cpu& ctx, const ConvolutionSize& size, Index count)
         : size_(size), count_(count), forward_(ctx, size, count), backward_(ctx, size, count) {}
 
+    /// Of any of the passes.
     Index scratch(int threads) const {
         const Index forward =
             forward_.whole_scratch(threads) + BatchMoments<T>(size_.features, forward_.slots()).scratch();
@@ -80,7 +82,7 @@ class NormalisedConvolution {
     const T* z_row(const T* z, Index n, Index row) const {
         return z + (n * size_.out_height() + row) * row_size();
     }
-    /// Rows of dy that are added up at once.
+    /// Rows of dy that are added up at once: of one image, so that a made dy and a stored one give the same bits.
     Index strip_rows() const {
         return std::clamp<Index>(pixels_per_sum / size_.out_width(), 1, size_.out_height());
     }
