@@ -53,7 +53,7 @@ TEST_CASE("weights that are transformed a panel of channels at a time give what 
     const daf::cpu::ConvolutionSize large{12, 12, 128, 180, 3, 1};
     const daf::cpu::WinogradTraffic traffic{large.in + large.features, large.in, 1, sizeof(double)};
     const auto tiling = daf::cpu::WinogradTiling::of(large, 5, 6, traffic);
-    CHECK(tiling.by_panels);
+    CHECK(tiling.by_slices);
     const Passes<double> want(large, 5, {Convolution::direct});
     const Passes<double> got(large, 5, {Convolution::winograd, 6});
     CHECK(daf_test::error(got.y, want.y) <= 1e-12);

@@ -40,7 +40,7 @@ inline P in_register(P value) {
     return value;
 }
 
-/// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner.
+/// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner. inner or column is 1.
 template <class T>
 struct Columns {
     const T* data;
@@ -98,8 +98,8 @@ void pack_panels(T* to, Index m, Index sum, Index packets, Index row, const Elem
 namespace detail {
 
 template <int N, class Body>
-inline void unroll(const Body& body) {
-    [&]<int... I>(std::integer_sequence<int, I...>) {
+[[gnu::always_inline]] inline void unroll(const Body& body) {
+    [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
         (body(std::integral_constant<int, I>{}), ...);
     }
     (std::make_integer_sequence<int, N>{});
@@ -125,40 +125,112 @@ inline void transpose(P (&rows)[Lanes]) {
     }
 }
 
-/// One register block: Packets x Count of C, with `after` columns after it. `rows` of the panel's rows are stored.
+/// The first rows of `count` columns of a register block.
+template <class T>
+[[gnu::noinline]] void store_rows(const T* part, Index width, Index count, T* c, Index c_column, Index rows,
+                                  bool accumulate) {
+    for (Index j = 0; j < count; ++j) {
+        for (Index i = 0; i < rows; ++i) {
+            T& at = c[j * c_column + i];
+            at = accumulate ? at + part[j * width + i] : part[j * width + i];
+        }
+    }
+}
+
+/// What lies side by side in B: the elements of a column, or those of a row, which is a step of the sum.
+enum class Contiguous { column, row };
+
+/// A step of the sum: element(j) is B's of the j-th column.
+///
+/// It takes as few instructions as it can: where another thread shares the core, those and not the multiplications are scarce.
+/// Here alone lambdas are forced inline: else g++ 12 decides that the sums lie in memory before it has inlined them
+/// (tests/structure/registers_test.sh).
+template <class T, int Packets, int Count, class Element>
+[[gnu::always_inline]] inline void add_step(Packet<T> (&sums)[Count][Packets], const T* a,
+                                            const Element& element) {
+    constexpr Index width = Packets * lanes<T>, line = 64 / static_cast<Index>(sizeof(T)), ahead = 8;
+    Packet<T> rows_of_a[Packets];
+    // The panel streams past, and the caches would fetch it too late.
+    unroll<static_cast<int>(std::max(width / line, Index{1}))>([&](auto l) __attribute__((always_inline)) {
+        __builtin_prefetch(a + ahead * width + l * line);
+    });
+    unroll<Packets>([&](auto p) __attribute__((always_inline)) {
+        rows_of_a[p] = in_register(packet::ploadu<Packet<T>>(a + p * lanes<T>));
+    });
+    unroll<Count>([&](auto j) __attribute__((always_inline)) {
+        auto value = packet::pset1<Packet<T>>(element(j));
+        if constexpr (Packets > 1) value = in_register(value);
+        unroll<Packets>([&](auto p) __attribute__((always_inline)) {
+            sums[j][p] = packet::pmadd(rows_of_a[p], value, sums[j][p]);
+        });
+    });
+}
+
+/// sums += the inner sum, B's columns being contiguous.
 template <class T, int Packets, int Count>
-[[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, Index after, T* c,
-                                          Index c_column, Index rows, bool accumulate) {
-    constexpr Index width = Packets * lanes<T>, ahead = 8, line = 64 / static_cast<Index>(sizeof(T));
-    // What the next blocks read of B, a line a step: of the columns after these, or where columns lie side by side, of
-    // this row's elements after theirs. Nothing beyond B: it may be what another core is about to write.
-    const bool columns_are_long = b.inner == 1, are_left = after >= line;
-    const T* next_blocks = b.data + (are_left ? (columns_are_long ? Count * b.column : line) : 0);
-    const Index step = columns_are_long ? (are_left ? b.column : 0) : b.inner;
-    const Index step_to_line = columns_are_long ? line - (line - 1) * step : b.inner;
+[[gnu::always_inline]] inline void add_columns(Packet<T> (&sums)[Count][Packets], Index steps, const T* a,
+                                               const T* b, Index column, Index after) {
+    constexpr Index width = Packets * lanes<T>, line = 64 / static_cast<Index>(sizeof(T));
     // Three columns share a pointer: one index register times 0, 1 or 2 reaches them all.
     constexpr int groups = (Count + 2) / 3;
-    Packet<T> acc[Count][Packets];
+    const T* group[groups];
+    unroll<groups>([&](auto g) { group[g] = b + 3 * g * column; });
+    const auto add = [&](auto step) {
+        // Not seen through, or g++ makes an index of each column and step, more than there are registers.
+        asm("" : "+r"(column));
+        add_step<T, Packets, Count>(sums, a + step * width,
+                                    [&](auto j) -> T { return group[j / 3][(j % 3) * column + step]; });
+    };
+    const auto advance = [&](Index by) {
+        unroll<groups>([&](auto g) { group[g] += by; });
+        a += by * width;
+    };
+    constexpr std::integral_constant<int, 0> first;
+    constexpr std::integral_constant<int, 1> second;
+    for (; steps >= line; steps -= line) {
+        // The same line of the columns after these. Nothing beyond B: it may be what another core is about to write.
+        if (after >= Count)
+            unroll<Count>([&](auto j) { __builtin_prefetch(group[j / 3] + (j % 3 + Count) * column); });
+        for (Index pair = 0; pair < line; pair += 2) {
+            add(first);
+            add(second);
+            advance(2);
+        }
+    }
+    for (; steps > 0; --steps) {
+        add(first);
+        advance(1);
+    }
+}
+
+/// The same, B's rows being contiguous.
+template <class T, int Packets, int Count>
+[[gnu::always_inline]] inline void add_rows(Packet<T> (&sums)[Count][Packets], Index steps, const T* a,
+                                            const T* b, Index row, Index after) {
+    constexpr Index width = Packets * lanes<T>, line = 64 / static_cast<Index>(sizeof(T)), ahead = 8;
+    const Index next_blocks = after >= line ? line : 0;  // of the same row
+    for (Index step = 0; step < steps; ++step, a += width, b += row) {
+        __builtin_prefetch(b + ahead * row);
+        __builtin_prefetch(b + next_blocks);
+        add_step<T, Packets, Count>(sums, a, [&](auto j) -> T { return b[j]; });
+    }
+}
+
+/// One register block: Packets x Count of C, with `after` columns after it. `rows` of the panel's rows are stored.
+template <class T, int Packets, int Count, Contiguous Side>
+[[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, Index after, T* c,
+                                          Index c_column, Index rows, bool accumulate) {
+    constexpr Index width = Packets * lanes<T>;
+    Packet<T> sums[Count][Packets];
     unroll<Count>(
-        [&](auto j) { unroll<Packets>([&](auto p) { acc[j][p] = packet::pset1<Packet<T>>(T(0)); }); });
+        [&](auto j) { unroll<Packets>([&](auto p) { sums[j][p] = packet::pset1<Packet<T>>(T(0)); }); });
     for (Index o = 0; o < sum.outer; ++o) {
-        const T* group[groups];
-        const T* later = next_blocks + o * b.outer;
-        unroll<groups>([&](auto g) { group[g] = b.data + o * b.outer + 3 * g * b.column; });
-        for (Index i = 0; i < sum.inner; ++i, a += width) {
-            // What the caches would fetch too late: the panel streams past, and B's rows may be far apart.
-            unroll<Packets>([&](auto p) { __builtin_prefetch(a + ahead * width + p * lanes<T>); });
-            unroll<groups>([&](auto g) { __builtin_prefetch(group[g] + ahead * b.inner); });
-            __builtin_prefetch(later);
-            later += (i + 1) % line == 0 ? step_to_line : step;
-            Packet<T> rows_of_a[Packets];
-            unroll<Packets>(
-                [&](auto p) { rows_of_a[p] = in_register(packet::ploadu<Packet<T>>(a + p * lanes<T>)); });
-            unroll<Count>([&](auto j) {
-                const auto value = packet::pset1<Packet<T>>(group[j / 3][(j % 3) * b.column]);
-                unroll<Packets>([&](auto p) { acc[j][p] = packet::pmadd(rows_of_a[p], value, acc[j][p]); });
-            });
-            unroll<groups>([&](auto g) { group[g] += b.inner; });
+        const T* row_of_panel = a + o * sum.inner * width;
+        const T* columns = b.data + o * b.outer;
+        if constexpr (Side == Contiguous::column) {
+            add_columns<T, Packets, Count>(sums, sum.inner, row_of_panel, columns, b.column, after);
+        } else {
+            add_rows<T, Packets, Count>(sums, sum.inner, row_of_panel, columns, b.inner, after);
         }
     }
     if (rows >= width) {
@@ -166,28 +238,25 @@ template <class T, int Packets, int Count>
             unroll<Packets>([&](auto p) {
                 T* at = c + j * c_column + p * lanes<T>;
                 packet::pstoreu(
-                    at, accumulate ? packet::padd(packet::ploadu<Packet<T>>(at), acc[j][p]) : acc[j][p]);
+                    at, accumulate ? packet::padd(packet::ploadu<Packet<T>>(at), sums[j][p]) : sums[j][p]);
             });
         });
         return;
     }
-    alignas(64) T part[width];
+    alignas(64) T part[Count * width];
     unroll<Count>([&](auto j) {
-        unroll<Packets>([&](auto p) { packet::pstoreu(part + p * lanes<T>, acc[j][p]); });
-        for (Index i = 0; i < rows; ++i) {
-            T& at = c[j * c_column + i];
-            at = accumulate ? at + part[i] : part[i];
-        }
+        unroll<Packets>([&](auto p) { packet::pstoreu(part + j * width + p * lanes<T>, sums[j][p]); });
     });
+    store_rows(part, width, Count, c, c_column, rows, accumulate);
 }
 
-template <class T, int Packets>
+template <class T, int Packets, Contiguous Side>
 void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_column, Index rows,
                     bool accumulate) {
     constexpr int widest = std::min(12, accumulators / Packets);
     const auto run = [&](auto count) {
         n -= count;
-        tile<T, Packets, count>(sum, a, b, n, c, c_column, rows, accumulate);
+        tile<T, Packets, count, Side>(sum, a, b, n, c, c_column, rows, accumulate);
         b.data += count * b.column;
         c += count * c_column;
     };
@@ -220,10 +289,16 @@ inline void transpose_square(const T* from, Index from_row, T* to, Index to_row)
 template <class T>
 void multiply_panel(Index packets, Sum sum, const T* a, const Columns<T>& b, Index n, T* c, Index c_column,
                     Index rows, bool accumulate) {
+    const auto run = [&](auto count) {
+        const auto multiply = b.inner == 1 ? &detail::multiply_panel<T, count, detail::Contiguous::column>
+                                           : &detail::multiply_panel<T, count, detail::Contiguous::row>;
+        multiply(sum, a, b, n, c, c_column, rows, accumulate);
+    };
     switch (packets) {
-        case 1: return detail::multiply_panel<T, 1>(sum, a, b, n, c, c_column, rows, accumulate);
-        case 2: return detail::multiply_panel<T, 2>(sum, a, b, n, c, c_column, rows, accumulate);
-        default: return detail::multiply_panel<T, 4>(sum, a, b, n, c, c_column, rows, accumulate);
+        case 1: return run(std::integral_constant<int, 1>{});
+        case 2: return run(std::integral_constant<int, 2>{});
+        default:
+            if constexpr (accumulators >= 24) run(std::integral_constant<int, 4>{});
     }
 }
 

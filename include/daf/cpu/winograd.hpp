@@ -45,23 +45,23 @@ class WinogradForward {
     }
 
     Index whole_scratch(int threads) const {
-        return scratch(threads) + (tiling_.by_panels ? threads * scratch_size<T>(weights_.piece_size())
+        return scratch(threads) + (tiling_.by_slices ? threads * scratch_size<T>(weights_.piece_size())
                                                      : scratch_size<T>(weights_.size()));
     }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
                            const AfterPixels<T>& after) const {
-        if (!tiling_.by_panels) {
+        if (!tiling_.by_slices) {
             T* transformed = frame.take<T>(weights_.size());
             transform(ctx, weight, transformed);
             return run(ctx, frame, transformed, x, y, {}, after);
         }
         PerThread<T> pieces(frame, ctx.threads(), weights_.piece_size());
         const auto multiply_block = [&](const T* v, T* m, Index tiles) {
-            tiling_.for_each_piece(ctx, weights_.panels(), [&](Index panel, Index row, int worker) {
-                weights_.transform_piece(weight, row, panel, pieces.of(worker));
+            tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Index row, int worker) {
+                weights_.transform_piece(weight, row, slice, pieces.of(worker));
                 for (Index at = 0; at < tiling_.side(); ++at) {
                     const Index k = row * tiling_.side() + at;
-                    weights_.multiply_piece(pieces.of(worker), at, panel, v_.tiles(v, k), tiles, m_.at(m, k),
+                    weights_.multiply_piece(pieces.of(worker), at, slice, v_.tiles(v, k), tiles, m_.at(m, k),
                                             m_.row());
                 }
             });

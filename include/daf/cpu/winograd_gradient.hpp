@@ -22,11 +22,12 @@ class WinogradBackward {
           dy_(tiling_, size.features),
           x_grid_(tiling_, size.in, 0),
           dy_grid_(tiling_, size.features, 1),
+          slice_(std::min(slice_width(dy_.width()), dy_.width() * dy_.panels())),
           sums_row_(dy_.width() * dy_.panels()),
           sums_stride_(spread_point<T>(size.in * sums_row_)) {}
 
     Index scratch(int threads) const {
-        const Index weights = tiling_.by_panels ? threads * scratch_size<T>(piece_size())
+        const Index weights = tiling_.by_slices ? threads * scratch_size<T>(piece_size())
                                                 : scratch_size<T>(weights_.size()) +
                                                       scratch_size<T>(tiling_.chunks * sums_size());
         return scratch_size<T>(size_.weights()) + weights + owners(threads) * scratch_size<T>(block_size()) +
@@ -38,9 +39,9 @@ class WinogradBackward {
              bool accumulate, T* dweight) const {
         const int threads = ctx.threads();
         T* turned = frame.take<T>(size_.weights());
-        T* transformed = tiling_.by_panels ? nullptr : frame.take<T>(weights_.size());
-        T* sums = tiling_.by_panels ? nullptr : frame.take<T>(tiling_.chunks * sums_size());
-        PerThread<T> pieces(frame, tiling_.by_panels ? threads : 0, piece_size());
+        T* transformed = tiling_.by_slices ? nullptr : frame.take<T>(weights_.size());
+        T* sums = tiling_.by_slices ? nullptr : frame.take<T>(tiling_.chunks * sums_size());
+        PerThread<T> pieces(frame, tiling_.by_slices ? threads : 0, piece_size());
         PerThread<T> blocks(frame, owners(threads), block_size());
         PerThread<T> x_grids(frame, threads, x_grid_.size()), dy_grids(frame, threads, dy_grid_.size());
         for (int i = 0; i < threads; ++i) {
@@ -49,7 +50,7 @@ class WinogradBackward {
         }
         if (dx != nullptr) {
             turn_weights(ctx, weight, size_.in, size_.features, turned);
-            if (!tiling_.by_panels) weights_.transform(ctx, turned, transformed);
+            if (!tiling_.by_slices) weights_.transform(ctx, turned, transformed);
         }
         const bool past_caches = !accumulate && leaves_caches<T>(size_.x_size() * tiling_.count);
         const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr,
@@ -68,8 +69,8 @@ class WinogradBackward {
                     dy_grid_.fill(strips.first + s, dy, dy_grids.of(worker));
                     dy_.windows(dy_grid_, dy_grids.of(worker), s, dy_tiles);
                 });
-                if (tiling_.by_panels) {
-                    multiply_by_panels(ctx, pieces, x_tiles, dy_tiles, tiles, dx ? turned : nullptr, dweight);
+                if (tiling_.by_slices) {
+                    multiply_by_slices(ctx, pieces, x_tiles, dy_tiles, tiles, dx ? turned : nullptr, dweight);
                 } else {
                     multiply(ctx, x_tiles, dy_tiles, tiles, dx ? transformed : nullptr, chunk_sums,
                              b > own.first);
@@ -81,7 +82,7 @@ class WinogradBackward {
                 });
             }
         });
-        if (!tiling_.by_panels) add_sums(ctx, sums, dweight);
+        if (!tiling_.by_slices) add_sums(ctx, sums, dweight);
     }
 
   private:
@@ -98,33 +99,38 @@ class WinogradBackward {
         });
     }
     /// The same of the only block, out of the turned weights and into dweight.
-    void multiply_by_panels(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* dy_tiles, Index tiles,
+    void multiply_by_slices(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* dy_tiles, Index tiles,
                             const T* turned, T* dweight) const {
         const Index side = tiling_.side();
-        // A thread takes some channels of x and one panel of features: that part of dweight is its own. Each time it adds to
+        // A thread takes some channels of x and one slice of features: that part of dweight is its own. Each time it adds to
         // it, it reads and writes it whole, so it does so for some rows of points at once.
-        ctx.parallel(dy_.panels() * sums_parts(), [&](Index i, int worker) {
-            const Index panel = i / sums_parts();
+        const Index slice_panels = slice_ / dy_.width();
+        ctx.parallel(slices() * sums_parts(), [&](Index i, int worker) {
+            const Index slice = i / sums_parts();
             const Range in = part_of(size_.in, sums_parts(), i % sums_parts());
+            const Range panels{slice * slice_panels, std::min((slice + 1) * slice_panels, dy_.panels())};
             T* sums = pieces.of(worker);
             for (Index row = 0; row < side; row += sums_rows) {
                 const Range rows{row, std::min(row + sums_rows, side)};
                 for (Index k = rows.first * side; k < rows.last * side; ++k) {
                     Columns<T> channels = x_.channels(x_tiles, k);
                     channels.data += in.first * channels.column;
-                    dy_.multiply(dy_tiles, k, panel, channels, in.size(), tiles,
-                                 sums + (k - rows.first * side) * sums_piece_stride(), dy_.width(), false);
+                    T* point = sums + (k - rows.first * side) * sums_piece_stride();
+                    for (Index panel = panels.first; panel < panels.last; ++panel) {
+                        dy_.multiply(dy_tiles, k, panel, channels, in.size(), tiles,
+                                     point + (panel - panels.first) * dy_.width(), slice_, false);
+                    }
                 }
-                add_piece(in, rows, panel, sums, dweight);
+                add_piece(in, rows, slice, sums, dweight);
             }
         });
         if (turned == nullptr) return;
         // x's tiles have been read: dx's take their place.
-        tiling_.for_each_piece(ctx, weights_.panels(), [&](Index panel, Index row, int worker) {
-            weights_.transform_piece(turned, row, panel, pieces.of(worker));
+        tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Index row, int worker) {
+            weights_.transform_piece(turned, row, slice, pieces.of(worker));
             for (Index at = 0; at < side; ++at) {
                 const Index k = row * side + at;
-                weights_.multiply_piece(pieces.of(worker), at, panel, dy_.tiles(dy_tiles, k), tiles,
+                weights_.multiply_piece(pieces.of(worker), at, slice, dy_.tiles(dy_tiles, k), tiles,
                                         x_.at(x_tiles, k), x_.row());
             }
         });
@@ -143,13 +149,13 @@ class WinogradBackward {
             });
         });
     }
-    /// The same of some channels of x, some rows of points and a panel of features.
-    void add_piece(Range in, Range rows, Index panel, const T* sums, T* dweight) const {
-        const Index width = dy_.width(), features = std::min(width, size_.features - panel * width);
+    /// The same of some channels of x, some rows of points and a slice of features.
+    void add_piece(Range in, Range rows, Index slice, const T* sums, T* dweight) const {
+        const Index first = slice * slice_, features = std::min(slice_, size_.features - first);
         with_tile(tiling_.tile, [&](auto m) {
-            winograd::weight_gradients<m>(sums, sums_piece_stride(), width, 1, 0, in.size(), features, rows,
-                                          dweight + last_tap() + in.first * size_.features + panel * width,
-                                          -tap(), size_.features);
+            winograd::weight_gradients<m>(sums, sums_piece_stride(), slice_, 1, 0, in.size(), features, rows,
+                                          dweight + last_tap() + in.first * size_.features + first, -tap(),
+                                          size_.features);
         });
     }
 
@@ -162,10 +168,11 @@ class WinogradBackward {
     Index sums_size() const { return tiling_.points() * sums_stride_; }
     static constexpr Index sums_rows = 2;
     Index sums_parts() const { return std::min<Index>(size_.in, 4); }
+    Index slices() const { return (size_.features + slice_ - 1) / slice_; }
     Index sums_piece_stride() const {
-        return spread_point<T>((size_.in + sums_parts() - 1) / sums_parts() * dy_.width());
+        return spread_point<T>((size_.in + sums_parts() - 1) / sums_parts() * slice_);
     }
-    /// What a thread holds by panels: a piece of the weights, or of the sums.
+    /// What a thread holds by slices: a piece of the weights, or of the sums.
     Index piece_size() const {
         return std::max(weights_.piece_size(), sums_rows * tiling_.side() * sums_piece_stride());
     }
@@ -176,6 +183,7 @@ class WinogradBackward {
     WinogradTiles<T> x_;
     WinogradPackedTiles<T> dy_;
     WinogradGrid<T> x_grid_, dy_grid_;
+    Index slice_;  // features whose sums a thread holds
     Index sums_row_, sums_stride_;
 };
 

@@ -67,6 +67,12 @@ class WinogradGrid {
     Index channels_, border_;
 };
 
+/// Channels of a product's result that a thread makes together from the points of one row, in whole panels: while it makes a
+/// point's, the tiles that all these channels are made of stay in its own cache.
+constexpr Index slice_width(Index panel) {
+    return std::max(Index{64} / panel, Index{1}) * panel;
+}
+
 /// Tiles as columns of a product that sums over their channels, in at most two pieces.
 template <class T>
 struct TileColumns {
@@ -215,7 +221,7 @@ void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
 }
 
 /// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: all of them, or a piece, which is
-/// a row of points of one panel.
+/// a row of points of one slice of the output channels.
 template <class T>
 class WinogradWeights {
   public:
@@ -227,11 +233,12 @@ class WinogradWeights {
           width_(panel_width<T>(out)),
           panel_(in * width_),
           stride_(spread_point<T>(panels() * panel_)),
-          piece_stride_(spread_point<T>(panel_)) {}
+          slice_(std::min(slice_width(width_), panels() * width_)),
+          piece_stride_(spread_point<T>(in * slice_)) {}
 
     Index size() const { return side_ * side_ * stride_; }
     Index piece_size() const { return side_ * piece_stride_; }
-    Index panels() const { return (out_ + width_ - 1) / width_; }
+    Index slices() const { return (out_ + slice_ - 1) / slice_; }
 
     /// From weights (3,3,in,out).
     void transform(Cpu& ctx, const T* weight, T* transformed) const {
@@ -248,11 +255,11 @@ class WinogradWeights {
             });
         });
     }
-    void transform_piece(const T* weight, Index row, Index panel, T* piece) const {
-        const Index channels = std::min(width_, out_ - panel * width_);
-        if (channels < width_) std::fill_n(piece, piece_size(), T(0));
+    void transform_piece(const T* weight, Index row, Index slice, T* piece) const {
+        const Index channels = std::min(slice_, out_ - slice * slice_);
+        if (channels % width_ != 0) std::fill_n(piece, piece_size(), T(0));
         with_tile(tile_, [&](auto m) {
-            winograd::weights<m>(weight + panel * width_, in_ * out_, out_, in_, channels, {row, row + 1},
+            winograd::weights<m>(weight + slice * slice_, in_ * out_, out_, in_, channels, {row, row + 1},
                                  piece, piece_stride_, {width_, panel_, 0});
         });
     }
@@ -264,13 +271,17 @@ class WinogradWeights {
             multiply_panel(transformed + k * stride_ + panel * panel_, tiles, count, out + panel * width_,
                            out_row);
     }
-    /// The same for the channels of a piece's panel; its row's at-th point is the k-th of all.
-    void multiply_piece(const T* piece, Index at, Index panel, const TileColumns<T>& tiles, Index count,
+    /// The same for the channels of a piece's slice; its row's at-th point is the k-th of all.
+    void multiply_piece(const T* piece, Index at, Index slice, const TileColumns<T>& tiles, Index count,
                         T* out, Index out_row) const {
-        multiply_panel(piece + at * piece_stride_, tiles, count, out + panel * width_, out_row);
+        const Index first = slice * slice_, last = std::min(first + slice_, out_);
+        const T* panel = piece + at * piece_stride_;
+        for (Index channel = first; channel < last; channel += width_, panel += panel_)
+            multiply_panel(panel, tiles, count, out + channel, out_row);
     }
 
   private:
+    Index panels() const { return (out_ + width_ - 1) / width_; }
     void multiply_panel(const T* panel, const TileColumns<T>& tiles, Index count, T* out,
                         Index out_row) const {
         const Index packets = width_ / lanes<T>, first = tiles.first_sum.size();
@@ -283,7 +294,8 @@ class WinogradWeights {
     }
 
     Index in_, out_, side_, tile_;
-    Index width_, panel_, stride_, piece_stride_;
+    Index width_, panel_, stride_;
+    Index slice_, piece_stride_;
 };
 
 }  // namespace daf::cpu

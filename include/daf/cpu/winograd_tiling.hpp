@@ -34,7 +34,7 @@ struct WinogradTiling {
     Index strip_rows;            // tile rows of a strip; divides `rows`
     Index block_strips;
     Index chunks;    // groups of blocks that may run at the same time
-    bool by_panels;  // weights exist a piece at a time on each thread, if the pass transforms them
+    bool by_slices;  // weights exist a piece at a time on each thread, if the pass transforms them
 
     static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, Index tile,
                                        const WinogradTraffic& traffic);
@@ -56,12 +56,12 @@ struct WinogradTiling {
         }
     }
 
-    /// body(panel, row, worker) for each of a tile's rows of points and each panel of channels. A thread takes some rows of one
-    /// panel one after another, so that the panel's weights stay in its own cache.
+    /// body(slice, row, worker) for each of a tile's rows of points and each slice of channels. A thread takes some rows of one
+    /// slice one after another, so that the slice's weights stay in its own cache.
     template <class Body>
-    void for_each_piece(Cpu& ctx, Index panels, const Body& body) const {
+    void for_each_piece(Cpu& ctx, Index slices, const Body& body) const {
         const Index parts = std::min<Index>(side(), 4);
-        ctx.parallel(panels * parts, [&](Index i, int worker) {
+        ctx.parallel(slices * parts, [&](Index i, int worker) {
             const auto [first, last] = part_of(side(), parts, i % parts);
             for (Index row = first; row < last; ++row) body(i / parts, row, worker);
         });
@@ -124,7 +124,7 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     // and sums of gradients, which grow from block to block, do not allow it.
     constexpr Index far_bytes = Index{20} << 20;
     const bool sums = traffic.weight_tensors > 1;
-    t.by_panels =
+    t.by_slices =
         t.chunks == 1 && (t.blocks() == 1 ? weight_bytes > near_bytes : weight_bytes > far_bytes && !sums);
     return t;
 }

@@ -195,26 +195,50 @@ struct OutputTile {
 
 namespace detail {
 
-template <int M, Finish F, bool Whole, class T>
-[[gnu::noinline, gnu::flatten]] void output(const T* m, Index stride, Index channels,
-                                            const OutputTile<T>& tile) {
+/// Of a tile that lies inside the map.
+template <int M, Finish F, class T>
+[[gnu::noinline, gnu::flatten]] void whole_output(const T* m, Index stride, Index channels,
+                                                  const OutputTile<T>& tile) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
         P bias = packet::pset1<P>(T(0));
         if constexpr (F == Finish::bias_relu) bias = packet::ploadu<P>(tile.bias + c);
         transform<matrix::Output<M>, P, T>(
             square_of_points<M>(m + c, stride), {tile.y + c, tile.row, channels},
             [](const T* at) { return packet::ploadu<P>(at); },
-            [&](T* at, Index row, Index column, P value) {
-                if (!Whole && (row >= tile.rows || column >= tile.columns)) return;
-                if constexpr (Whole && F == Finish::overwrite && packet_size<P> == lanes<T>) {
+            [&](T* at, Index, Index, P value) {
+                if constexpr (F == Finish::overwrite && packet_size<P> == lanes<T>) {
                     if (tile.past_caches) return store_far(at, value);
                 }
                 // A store that misses the caches waits for its line: ask for a later tile's now.
-                if constexpr (Whole) __builtin_prefetch(at + 4 * M * channels, 1);
+                __builtin_prefetch(at + 4 * M * channels, 1);
                 if constexpr (F == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(at));
                 if constexpr (F == Finish::bias_relu) value = rectified(packet::padd(value, bias));
                 packet::pstoreu(at, value);
             });
+    });
+}
+
+/// Of a tile at the map's edge: made aside, then those of its outputs that the map has, in loops.
+template <int M, class T>
+[[gnu::noinline, gnu::flatten]] void part_output(const T* m, Index stride, Index channels, Finish finish,
+                                                 const OutputTile<T>& tile) {
+    for_each_packet<T>(channels, [&]<class P>(Index c) {
+        constexpr Index size = packet_size<P>;
+        T made[M * M * size];
+        transform<matrix::Output<M>, P, T>(
+            square_of_points<M>(m + c, stride), {made, M * size, size},
+            [](const T* at) { return packet::ploadu<P>(at); },
+            [](T* at, Index, Index, const P& value) { packet::pstoreu(at, value); });
+        for (Index row = 0; row < tile.rows; ++row) {
+            for (Index column = 0; column < tile.columns; ++column) {
+                T* at = tile.y + row * tile.row + column * channels + c;
+                P value = packet::ploadu<P>(made + (row * M + column) * size);
+                if (finish == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(at));
+                if (finish == Finish::bias_relu)
+                    value = rectified(packet::padd(value, packet::ploadu<P>(tile.bias + c)));
+                packet::pstoreu(at, value);
+            }
+        }
     });
 }
 
@@ -224,9 +248,9 @@ template <int M, Finish F, bool Whole, class T>
 template <int M, Finish F, class T>
 void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile) {
     if (tile.rows == M && tile.columns == M) {
-        detail::output<M, F, true>(m, stride, channels, tile);
+        detail::whole_output<M, F>(m, stride, channels, tile);
     } else {
-        detail::output<M, F, false>(m, stride, channels, tile);
+        detail::part_output<M>(m, stride, channels, F, tile);
     }
 }
 
