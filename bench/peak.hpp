@@ -38,7 +38,8 @@ inline double peak_gflops(int threads) {
         cpu.parallel(threads, [&](Index chunk) {
             P acc[registers];
             const P factor = daf::cpu::packet::pset1<P>(0.999F), term = daf::cpu::packet::pset1<P>(1e-3F);
-            for (P& a : acc) a = term;
+            // Different numbers, or the compiler finds out that one sum is another.
+            for (int r = 0; r < registers; ++r) acc[r] = daf::cpu::packet::pset1<P>(static_cast<float>(r));
             for (Index step = 0; step < steps; ++step) {
                 daf::cpu::detail::unroll<registers>(
                     [&](auto r) { acc[r] = daf::cpu::packet::pmadd(acc[r], factor, term); });

@@ -2,8 +2,28 @@
 #include <daf/core/memory.hpp>
 #include <daf/core/random.hpp>
 #include <daf/net/sequence.hpp>
+#include <span>
 
 namespace daf {
+
+namespace detail {
+
+/// First values of one tensor.
+template <class T>
+[[gnu::noinline]] void fill(const Init& init, RandomSequence random, std::span<T> values) {
+    for (T& value : values) {
+        switch (init.kind) {
+            case Init::Kind::zeros: value = T(0); break;
+            case Init::Kind::ones: value = T(1); break;
+            case Init::Kind::normal: value = static_cast<T>(init.spread * random.normal()); break;
+            case Init::Kind::uniform:
+                value = static_cast<T>(random.uniform(-init.spread, init.spread));
+                break;
+        }
+    }
+}
+
+}  // namespace detail
 
 /// First values of every parameter, by its operator's description (He, Glorot, the centres' N(0, 0.01), ...), in host
 /// memory of parameter_count<Net> elements. A value depends on the seed, its operator's place and its own alone.
@@ -13,19 +33,9 @@ void initialise(T* slab, Seed seed) {
     static_for<Net::Operators::size>([&](auto i) {
         std::uint32_t tensor = 0;
         for_each_field(get<i>(bound), [&](const auto& field, const auto& view) {
-            RandomSequence random(Stream{seed, 0, static_cast<std::uint32_t>(i)}, tensor++);
-            for (Index k = 0; k < view.size(); ++k) {
-                switch (field.init.kind) {
-                    case Init::Kind::zeros: view[k] = T(0); break;
-                    case Init::Kind::ones: view[k] = T(1); break;
-                    case Init::Kind::normal:
-                        view[k] = static_cast<T>(field.init.spread * random.normal());
-                        break;
-                    case Init::Kind::uniform:
-                        view[k] = static_cast<T>(random.uniform(-field.init.spread, field.init.spread));
-                        break;
-                }
-            }
+            const Stream stream{seed, 0, static_cast<std::uint32_t>(i)};
+            detail::fill<T>(field.init, RandomSequence(stream, tensor++),
+                            {view.data(), static_cast<std::size_t>(view.size())});
         });
     });
 }

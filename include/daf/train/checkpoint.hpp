@@ -108,26 +108,43 @@ std::vector<HostSlab<L>> slabs_of(L& learner, Restore what) {
     return slabs;
 }
 
-/// visit(name, field, view) for every tensor in slabs_of(learner).
-template <class L, class Visit>
-void for_each_tensor(const std::vector<HostSlab<L>>& slabs, Visit&& visit) {
+/// A tensor as a checkpoint holds it, whatever its shape: so the code that writes and reads it is compiled once.
+template <class T>
+struct StoredTensor {
+    std::string name;
+    PytorchLayout layout;
+    std::span<const Index> extents;  // ours
+    T* data;
+    Index size;
+
+    TensorShape shape() const { return pytorch_extents(layout, extents); }
+};
+
+/// Every tensor in slabs_of(learner).
+template <class L>
+std::vector<StoredTensor<typename L::Number>> tensors_of(const std::vector<HostSlab<L>>& slabs) {
     using Net = typename L::Network;
     using T = typename L::Number;
-    const auto names = operator_names<Net>();
-    auto parameters = bind_all_parameters<Net, T>(slabs[0].data());
-    for_each_parameter(names, parameters, visit);
+    std::vector<StoredTensor<T>> parameters, moments;
+    auto bound = bind_all_parameters<Net, T>(slabs[0].data());
+    for_each_parameter(operator_names<Net>(), bound,
+                       [&](std::string name, const auto& field, const auto& view) {
+                           using V = std::remove_cvref_t<decltype(view)>;
+                           parameters.push_back(
+                               {std::move(name), field.layout, V::Shape::extents, view.data(), view.size()});
+                           if (field.role != Role::state)
+                               moments.push_back(parameters.back());  // its slab ends before
+                       });
+    const std::size_t trained = moments.size();
+    std::vector<StoredTensor<T>> all = std::move(parameters);
     for (std::size_t which = 1; which < slabs.size(); ++which) {
-        auto bound = bind_all_parameters<Net, T>(slabs[which].data());
-        for_each_parameter(names, bound, [&](const std::string& name, const auto& field, auto& view) {
-            if (field.role == Role::state) return;  // a moment's slab ends before
-            visit(std::string("optimizer.moment") + std::to_string(which) + "." + name, field, view);
-        });
+        for (std::size_t i = 0; i < trained; ++i) {
+            StoredTensor<T>& tensor = all.emplace_back(moments[i]);
+            tensor.name = "optimizer.moment" + std::to_string(which) + "." + tensor.name;
+            tensor.data = slabs[which].data() + (moments[i].data - slabs[0].data());
+        }
     }
-}
-
-template <class V>
-TensorShape pytorch_shape(const PytorchLayout& layout) {
-    return pytorch_extents(layout, V::Shape::extents);
+    return all;
 }
 
 }  // namespace checkpoint_detail
@@ -140,19 +157,18 @@ std::string save_checkpoint(const std::filesystem::path& path, L& learner, const
     std::deque<std::vector<T>> copies;
     std::vector<NamedTensor> tensors;
     const std::int64_t batches = learner.updates();
-    for_each_tensor(slabs_of(learner, Restore::everything),
-                    [&](const std::string& name, const auto& field, const auto& view) {
-                        using V = std::remove_cvref_t<decltype(view)>;
-                        std::vector<T>& copy = copies.emplace_back(static_cast<std::size_t>(view.size()));
-                        to_pytorch(field.layout, V::Shape::extents, view.data(), copy.data());
-                        tensors.push_back(named_tensor<T>(name, pytorch_shape<V>(field.layout), copy));
-                        constexpr std::string_view variance = "running_var";
-                        if (name.ends_with(variance)) {  // PyTorch's BatchNorm counts its batches beside it
-                            tensors.push_back(named_tensor<std::int64_t>(
-                                name.substr(0, name.size() - variance.size()) + "num_batches_tracked", {},
-                                std::span(&batches, 1)));
-                        }
-                    });
+    const auto slabs = slabs_of(learner, Restore::everything);
+    for (const StoredTensor<T>& tensor : tensors_of(slabs)) {
+        std::vector<T>& copy = copies.emplace_back(static_cast<std::size_t>(tensor.size));
+        to_pytorch(tensor.layout, tensor.extents, tensor.data, copy.data());
+        tensors.push_back(named_tensor<T>(tensor.name, tensor.shape(), copy));
+        constexpr std::string_view variance = "running_var";
+        if (tensor.name.ends_with(variance)) {  // PyTorch's BatchNorm counts its batches beside it
+            tensors.push_back(named_tensor<std::int64_t>(
+                tensor.name.substr(0, tensor.name.size() - variance.size()) + "num_batches_tracked", {},
+                std::span(&batches, 1)));
+        }
+    }
 
     Metadata metadata;
     metadata["format"] = format;
@@ -224,17 +240,13 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     const auto updates = number_of<std::uint32_t>(file, "updates");
     const auto draws = number_of<std::uint32_t>(file, "draws");
     const auto slabs = slabs_of(learner, what);
-    const auto with_values = [&](const auto& use) {
-        for_each_tensor(slabs, [&](const std::string& name, const auto& field, const auto& view) {
-            using V = std::remove_cvref_t<decltype(view)>;
-            use(field.layout, view, file.values<T>(name, pytorch_shape<V>(field.layout)));
-        });
-    };
-    with_values(
-        [](const auto&, const auto&, const auto&) {});  // whatever is wrong is found before anything changes
-    with_values([](const PytorchLayout& layout, const auto& view, std::span<const T> values) {
-        from_pytorch(layout, std::remove_cvref_t<decltype(view)>::Shape::extents, values.data(), view.data());
-    });
+    // Whatever is wrong is found before anything changes.
+    const auto tensors = tensors_of(slabs);
+    std::vector<std::span<const T>> values;
+    for (const StoredTensor<T>& tensor : tensors)
+        values.push_back(file.values<T>(tensor.name, tensor.shape()));
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+        from_pytorch(tensors[i].layout, tensors[i].extents, values[i].data(), tensors[i].data);
     for (const auto& slab : slabs) slab.write_back();
     if (what == Restore::everything) {
         learner.updates() = updates;
