@@ -48,8 +48,9 @@ TEST_CASE("the passes by any tile keep every shape") {
     }
 }
 
-TEST_CASE("weights that are transformed a panel of channels at a time give what all at once give") {
-    // 64 points of 128 x 180 channels are more than a cache holds; five images are one block; the last panel is not full.
+TEST_CASE("weights that are transformed a slice of channels at a time give what all at once give") {
+    // 64 points of 128 x 180 channels are more than a cache holds; five images are one block; the last slice and
+    // its last panel are not full.
     const daf::cpu::ConvolutionSize large{12, 12, 128, 180, 3, 1};
     const daf::cpu::WinogradTraffic traffic{large.in + large.features, large.in, 1, sizeof(double)};
     const auto tiling = daf::cpu::WinogradTiling::of(large, 5, 6, traffic);

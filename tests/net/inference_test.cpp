@@ -12,8 +12,9 @@ namespace layer = daf::layer;
 
 namespace {
 
+using Image = Shape<13, 11, 2>;  // whose last tiles reach over the map
 /// Layers that go direct and by Winograd, and operators that a kernel prepares nothing for.
-using Net = daf::Sequence<Shape<12, 12, 2>, layer::ConvBnRelu<16>, layer::ConvBnRelu<32>, layer::MaxPool<2>,
+using Net = daf::Sequence<Image, layer::ConvBnRelu<16>, layer::ConvBnRelu<32>, layer::MaxPool<2>,
                           layer::ConvBnRelu<20>, layer::DualAttention<4, 3>, layer::Dropout, layer::Linear<5>,
                           layer::Relu>;
 
@@ -31,7 +32,7 @@ struct Trained {
     static constexpr Index largest = 20;
     daf::Cpu cpu{daf::Threads{2}};
     daf::Model<Net, daf::Cpu, T> model{cpu, daf::max_batch(largest), daf::Seed{3}};
-    std::vector<T> x = noise<T>(largest * Shape<12, 12, 2>::size, 5);
+    std::vector<T> x = noise<T>(largest * Image::size, 5);
 
     Trained() {
         const std::vector<T> moved = noise<T>(daf::parameter_count<Net>, 6);
@@ -40,7 +41,7 @@ struct Trained {
             model.parameters()[i] += moved[i] / 10;
         for (int step = 0; step < 3; ++step) model.forward_train(images(largest));
     }
-    auto images(Index count) const { return daf::batch_of<Shape<12, 12, 2>>(x).slice(0, count); }
+    auto images(Index count) const { return daf::batch_of<Image>(x).slice(0, count); }
     std::vector<T> expected(Index count) {
         const auto y = model.forward(images(count));
         return {y.data(), y.data() + y.size()};

@@ -26,10 +26,12 @@ struct ConvolutionChoice {
 template <class T>
 struct ConvolutionCost {
     static constexpr double for_value = 8;  // a value of a transformed tile, written and read again
-    static constexpr double for_far_weight = 4.0 * sizeof(T);    // a weight that a product reads from memory,
-    static constexpr double for_near_weight = 1.25 * sizeof(T);  // or from a cache
-    static constexpr double for_transform = 3.0 * sizeof(T);     // a weight that is transformed first
-    static constexpr double most_near = 4 << 20;                 // bytes of weights that stay in a cache
+    // A weight that a product reads from memory; or from the last cache, since other layers' came in between; and one that is
+    // transformed first.
+    static constexpr double for_far_weight = 4.0 * sizeof(T);
+    static constexpr double for_near_weight = 3.0 * sizeof(T);
+    static constexpr double for_transform = 3.0 * sizeof(T);
+    static constexpr double most_near = 4 << 20;  // bytes of weights that stay in a cache
 
     ConvolutionSize size;
     Index count;
