@@ -143,8 +143,8 @@ enum class Contiguous { column, row };
 /// A step of the sum: element(j) is B's of the j-th column.
 ///
 /// It takes as few instructions as it can: where another thread shares the core, those and not the multiplications are scarce.
-/// Here alone lambdas are forced inline: else g++ 12 decides that the sums lie in memory before it has inlined them
-/// (tests/structure/registers_test.sh).
+/// Its lambdas are forced inline: else g++ 12 decides that the sums lie in memory before it has inlined them
+/// (tests/structure/product_registers).
 template <class T, int Packets, int Count, class Element>
 [[gnu::always_inline]] inline void add_step(Packet<T> (&sums)[Count][Packets], const T* a,
                                             const Element& element) {

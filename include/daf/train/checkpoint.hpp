@@ -125,23 +125,19 @@ template <class L>
 std::vector<StoredTensor<typename L::Number>> tensors_of(const std::vector<HostSlab<L>>& slabs) {
     using Net = typename L::Network;
     using T = typename L::Number;
-    std::vector<StoredTensor<T>> parameters, moments;
+    std::vector<StoredTensor<T>> all, trained;  // a moment's slab ends before the states
     auto bound = bind_all_parameters<Net, T>(slabs[0].data());
-    for_each_parameter(operator_names<Net>(), bound,
-                       [&](std::string name, const auto& field, const auto& view) {
-                           using V = std::remove_cvref_t<decltype(view)>;
-                           parameters.push_back(
-                               {std::move(name), field.layout, V::Shape::extents, view.data(), view.size()});
-                           if (field.role != Role::state)
-                               moments.push_back(parameters.back());  // its slab ends before
-                       });
-    const std::size_t trained = moments.size();
-    std::vector<StoredTensor<T>> all = std::move(parameters);
+    for_each_parameter(
+        operator_names<Net>(), bound, [&](std::string name, const auto& field, const auto& view) {
+            using V = std::remove_cvref_t<decltype(view)>;
+            all.push_back({std::move(name), field.layout, V::Shape::extents, view.data(), view.size()});
+            if (field.role != Role::state) trained.push_back(all.back());
+        });
     for (std::size_t which = 1; which < slabs.size(); ++which) {
-        for (std::size_t i = 0; i < trained; ++i) {
-            StoredTensor<T>& tensor = all.emplace_back(moments[i]);
-            tensor.name = "optimizer.moment" + std::to_string(which) + "." + tensor.name;
-            tensor.data = slabs[which].data() + (moments[i].data - slabs[0].data());
+        for (const StoredTensor<T>& parameter : trained) {
+            StoredTensor<T>& moment = all.emplace_back(parameter);
+            moment.name = "optimizer.moment" + std::to_string(which) + "." + parameter.name;
+            moment.data = slabs[which].data() + (parameter.data - slabs[0].data());
         }
     }
     return all;
