@@ -93,8 +93,7 @@ std::set<Index> widths_at(Index shift) {
     const auto copy = [&](auto& values) {
         return std::vector<double>(values.data() + shift, values.data() + values.size());
     };
-    const daf_test::Result got{copy(y), copy(dx), daf_test::widen(bench.gradient_slab),
-                               daf_test::widen(bench.slab)};
+    const daf_test::Result got{copy(y), copy(dx), bench.gradient_slab.widened(), bench.slab.widened()};
     constexpr std::size_t bytes = sizeof(T);
     daf_test::check_close(got, want, bytes == 2 ? 0x1p-8 : bytes == 4 ? 1e-4 : 1e-12);
     CHECK((x.edges_whole() && y.edges_whole() && dy.edges_whole() && dx.edges_whole()));

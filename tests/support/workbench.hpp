@@ -1,67 +1,17 @@
 #pragma once
 // Everything that one operator needs to run once on one backend, in buffers whose edges are watched.
-#include <sanitizer/asan_interface.h>  // without the sanitizer its macros are nothing
-
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <daf/core/entry.hpp>
 #include <limits>
-#include <vector>
+
+#include "guarded.hpp"
 
 namespace daf_test {
 
-using daf::Index;
-
-/// Elements between two canaries, which AddressSanitizer lets nobody touch. 64-byte aligned.
-template <class T>
-class Guarded {
-  public:
-    explicit Guarded(Index count) : count_(count), memory_(bytes() + 2 * edge + 64, std::byte{canary}) {
-        const auto address = reinterpret_cast<std::uintptr_t>(memory_.data());
-        offset_ = static_cast<std::size_t>((64 - address % 64) % 64) + edge;
-        close_edges();
-    }
-    ~Guarded() { open_edges(); }
-    Guarded(const Guarded&) = delete;
-    Guarded& operator=(const Guarded&) = delete;
-
-    T* data() { return reinterpret_cast<T*>(memory_.data() + offset_); }
-    Index size() const { return count_; }
-    T& operator[](Index i) { return data()[i]; }
-    std::span<T> span() { return {data(), static_cast<std::size_t>(count_)}; }
-    std::vector<T> copy() { return {data(), data() + count_}; }
-
-    /// All bits set: a NaN, a -1.
-    void poison() { std::memset(static_cast<void*>(data()), 0xFF, bytes()); }
-    void fill(T value) {
-        for (Index i = 0; i < count_; ++i) data()[i] = value;
-    }
-    bool edges_whole() {
-        open_edges();
-        const auto whole = [&](std::size_t first, std::size_t last) {
-            return std::all_of(memory_.data() + first, memory_.data() + last,
-                               [](std::byte b) { return b == std::byte{canary}; });
-        };
-        const bool both = whole(0, offset_) && whole(offset_ + bytes(), memory_.size());
-        close_edges();
-        return both;
-    }
-
-  private:
-    void close_edges() {
-        ASAN_POISON_MEMORY_REGION(memory_.data(), offset_);
-        ASAN_POISON_MEMORY_REGION(memory_.data() + offset_ + bytes(), memory_.size() - offset_ - bytes());
-    }
-    void open_edges() { ASAN_UNPOISON_MEMORY_REGION(memory_.data(), memory_.size()); }
-
-    static constexpr std::size_t edge = 256;
-    static constexpr unsigned char canary = 0xA5;
-    std::size_t bytes() const { return static_cast<std::size_t>(count_) * sizeof(T); }
-    Index count_;
-    std::vector<std::byte> memory_;
-    std::size_t offset_ = 0;
-};
+/// What a workbench holds, drawn from a seed. Of the parameters, as many are trained; the rest is state.
+void draw(Buffer& x, Buffer& dy, Buffer& parameters, Index trained, Guarded<std::int32_t>& labels,
+          Index classes, std::uint64_t seed);
 
 /// One operator, one element type, one backend: inputs drawn from a seed, outputs poisoned. Every number that is drawn is one
 /// that T can hold.
@@ -84,23 +34,9 @@ struct Workbench {
           y(images * Out::size),
           dy(images * Out::size),
           labels(images) {
-        daf::RandomSequence random(daf::Stream{daf::Seed{seed}, 0, 77});
-        for (Index i = 0; i < x.size(); ++i) x[i] = static_cast<T>(random.normal());
-        for (Index i = 0; i < dy.size(); ++i) dy[i] = static_cast<T>(random.normal());
-        auto bound = parameters();
-        daf::for_each_field(bound, [&](const auto& field, const auto& view) {
-            for (Index i = 0; i < view.size(); ++i) {
-                // A state may be a variance: keep it positive.
-                view[i] = static_cast<T>(field.role == daf::Role::state ? random.uniform(0.5, 1.5)
-                                                                        : 0.5 * random.normal());
-            }
-        });
-        for (Index i = 0; i < images; ++i) {
-            labels[i] = 0;
-            if constexpr (daf::reads_labels<Op>) {
-                labels[i] = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(Op::classes)));
-            }
-        }
+        Index classes = 1;
+        if constexpr (daf::reads_labels<Op>) classes = Op::classes;
+        draw(x, dy, slab, daf::parameter_segments<Op>.trained(), labels, classes, seed);
         poison_outputs();
         gradient_slab.fill(Number(0));
     }

@@ -10,6 +10,12 @@ namespace daf::detail {
     throw ArgumentError(std::string(op) + ": " + message);
 }
 
+// Messages are put together in functions that are no templates: else every tensor of every operator has the code for its own.
+
+inline void check_some(const char* op, Index count) {
+    if (count < 1) throw_argument(op, "the batch is empty: expected at least one image");
+}
+
 inline void check_batch(const char* op, const char* argument, const void* data, Index count, Index expected) {
     if (count != expected) {
         throw_argument(op, std::string(argument) + " must hold " + std::to_string(expected) +
@@ -18,26 +24,35 @@ inline void check_batch(const char* op, const char* argument, const void* data, 
     if (data == nullptr) throw_argument(op, std::string(argument) + " is null: give it memory");
 }
 
+[[noreturn]] inline void throw_null(const char* op, const char* what, const char* tensor,
+                                    const char* advice) {
+    throw_argument(op, std::string(what) + " `" + tensor + "` is null: " + advice);
+}
+
+[[noreturn]] inline void throw_small(const char* op, const char* tensor, Index room, Index count) {
+    throw_argument(op, std::string("saved tensor `") + tensor + "` has room for " + std::to_string(room) +
+                           " images, but x holds " + std::to_string(count));
+}
+
+[[noreturn]] inline void throw_label(const char* op, std::int32_t label, Index sample, Index classes) {
+    throw_argument(op, std::string("label ") + std::to_string(label) + " of sample " +
+                           std::to_string(sample) + " is not a class: expected 0 to " +
+                           std::to_string(classes - 1));
+}
+
 template <class Op, class Fields>
-void check_fields(const char* what, Fields fields) {
+void check_fields(const char* what, const Fields& fields) {
     for_each_field(fields, [&](const auto& field, const auto& view) {
-        if (view.data() == nullptr) {
-            throw_argument(Op::Header::name,
-                           std::string(what) + " `" + field.name + "` is null: bind it to memory");
-        }
+        if (view.data() == nullptr) throw_null(Op::Header::name, what, field.name, "bind it to memory");
     });
 }
 
 template <class Op, class Fields>
-void check_saved(Fields fields, Index count) {
+void check_saved(const Fields& fields, Index count) {
     check_fields<Op>("saved tensor", fields);
     for_each_field(fields, [&](const auto& field, const auto& view) {
         if constexpr (is_batch<std::remove_cvref_t<decltype(view)>>) {
-            if (view.count() < count) {
-                throw_argument(Op::Header::name, std::string("saved tensor `") + field.name +
-                                                     "` has room for " + std::to_string(view.count()) +
-                                                     " images, but x holds " + std::to_string(count));
-            }
+            if (view.count() < count) throw_small(Op::Header::name, field.name, view.count(), count);
         }
     });
 }
@@ -66,10 +81,10 @@ void check_slopes(const char* op, const DY& dy) {
 }
 
 template <class Op, class Fields>
-void check_gradients(Fields fields) {
+void check_gradients(const Fields& fields) {
     for_each_field(fields, [&](const auto& field, const auto& view) {
         if (field.role != Role::state && view.data() == nullptr) {
-            throw_argument(Op::Header::name, std::string("gradient `") + field.name + "` is null: bind it");
+            throw_null(Op::Header::name, "gradient", field.name, "bind it");
         }
     });
 }
@@ -81,12 +96,7 @@ void check_side(const SideInput<Space>& side, Index count, bool training) {
         if constexpr (std::is_same_v<Space, Host>) {
             for (Index i = 0; i < count; ++i) {
                 const std::int32_t label = side.labels.data()[i];
-                if (label < 0 || label >= Op::classes) {
-                    throw_argument(Op::Header::name, std::string("label ") + std::to_string(label) +
-                                                         " of sample " + std::to_string(i) +
-                                                         " is not a class: expected 0 to " +
-                                                         std::to_string(Op::classes - 1));
-                }
+                if (label < 0 || label >= Op::classes) throw_label(Op::Header::name, label, i, Op::classes);
             }
         }
     }

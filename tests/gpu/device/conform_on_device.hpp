@@ -11,24 +11,32 @@ namespace daf_test {
 
 /// Against Reference, against finite differences, accumulation, untouched edges, in bf16 too; and the same bits in ten runs,
 /// each with a context of its own.
-template <class Op>
-void conform_on_device(Op op = {}, Promise promise = {}) {
+inline void conform_on_device(const Subjects<daf::Gpu>& subjects, const Subject<daf::Gpu>& in_bf16,
+                              const Subject<daf::Reference>& in_reference, const Promise& promise) {
+    daf::Reference oracle;
+    const MakeBench reference = in_reference.on(oracle);
     daf::Gpu gpu;
-    for (const Index count : promise.batches) {
+    const MakeBench in_double = subjects.in_double.on(gpu), in_float = subjects.in_float.on(gpu);
+    for (const Index images : promise.batches) {
         for (const std::uint64_t seed : promise.seeds) {
-            INFO("batch ", count, ", seed ", seed);
-            check_against_reference<Op, double>(gpu, op, count, seed, promise.double_tolerance);
-            check_against_reference<Op, float>(gpu, op, count, seed, promise.float_tolerance);
-            if (count <= 3) check_gradients(gpu, op, promise, count, seed);
+            INFO("batch ", images, ", seed ", seed);
+            check_against_reference(in_double, reference, images, seed, promise.double_tolerance);
+            check_against_reference(in_float, reference, images, seed, promise.float_tolerance);
+            if (images <= 3) check_gradients(in_double, promise, images, seed);
         }
-        check_accumulation<Op, double>(gpu, op, count, 1e-12);
+        check_accumulation(in_double, images, 1e-12);
     }
-    check_in_bf16(gpu, op, promise);
+    check_in_bf16(in_bf16.on(gpu), reference, promise);
     const auto new_context = [](int) { return daf::Gpu(); };
-    const Index count = promise.batches.back();
-    check_same_bits<Op, float>(op, count, "run", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, new_context);
-    check_same_bits<Op, double>(op, count, "run", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, new_context);
-    check_same_bits<Op, daf::bf16>(op, count, "run", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, new_context);
+    for (const auto& subject : {subjects.in_float, subjects.in_double, in_bf16}) {
+        check_same_bits(subject, promise.batches.back(), "run", {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, new_context);
+    }
+}
+
+template <class Op>
+void conform_on_device(const Op& op = {}, const Promise& promise = {}) {
+    conform_on_device(Subjects<daf::Gpu>(op), subject<daf::bf16, daf::Gpu>(op),
+                      subject<double, daf::Reference>(op), promise);
 }
 
 /// For losses with centres: both ways of moving them.

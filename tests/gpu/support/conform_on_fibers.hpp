@@ -22,17 +22,27 @@ inline Promise few_batches_of_products() {
 }
 
 /// All promises of an operator on HostGpu, and that its bits do not depend on the order in which threads run.
-template <class Op>
-void conform_on_fibers(Op op = {}, const Promise& promise = {}) {
+inline void conform_on_fibers(const Subjects<HostGpu>& subjects, const Subject<HostGpu>& in_bf16,
+                              const Subject<daf::Reference>& in_reference, const Promise& promise) {
+    daf::Reference oracle;
+    const MakeBench reference = in_reference.on(oracle);
     HostGpu gpu;
-    conform_on(gpu, op, promise, false);
-    conform_in_bf16(gpu, op, promise);
+    conform_on(subjects.in_double.on(gpu), subjects.in_float.on(gpu), &reference, promise);
+    const MakeBench rounded = in_bf16.on(gpu);
+    check_in_bf16(rounded, reference, promise);
     const auto scheduled = [](int seed) { return HostGpu(static_cast<std::uint64_t>(seed)); };
-    for (const Index count : promise.batches) {
-        check_same_bits<Op, float>(op, count, "schedule", {1, 2, 3, 4}, scheduled);
-        check_same_bits<Op, double>(op, count, "schedule", {1, 2, 3, 4}, scheduled);
-        check_same_bits<Op, daf::bf16>(op, count, "schedule", {1, 2, 3, 4}, scheduled);
+    for (const Index images : promise.batches) {
+        check_allocates_nothing(rounded, images);
+        for (const auto& subject : {subjects.in_float, subjects.in_double, in_bf16}) {
+            check_same_bits(subject, images, "schedule", {1, 2, 3, 4}, scheduled);
+        }
     }
+}
+
+template <class Op>
+void conform_on_fibers(const Op& op = {}, const Promise& promise = {}) {
+    conform_on_fibers(Subjects<HostGpu>(op), subject<daf::bf16, HostGpu>(op),
+                      subject<double, daf::Reference>(op), promise);
 }
 
 }  // namespace daf_test
