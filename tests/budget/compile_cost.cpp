@@ -1,5 +1,5 @@
 // usage: compile_cost SECONDS MEGABYTES YARDSTICK COMPILER ARGUMENT... UNIT
-// Compiles UNIT, prints what it took, and fails past either limit. The seconds are the processor's, so that other programs'
+// Compiles UNIT, prints what it took, and exits with 1 past either limit. The seconds are the processor's, so that other programs'
 // turns do not count; the memory is that of the largest of the compiler's processes.
 //
 // The same compiler takes twice as long on one machine as on another, and where neighbours share its caches. So the
@@ -15,8 +15,8 @@
 
 namespace {
 
-/// Of yardstick.cpp where budgets were set (AMD Zen 4, g++ 12.2, quiet): from its share of a unit of daf's that took
-/// 38.5 s there.
+/// Of yardstick.cpp where budgets were set: AMD Zen 4, g++ 12.2, quiet. Not measured there, but estimated: a unit of daf's that
+/// took 38.5 s there took 7 times as long as the yardstick on another machine.
 constexpr double yardstick_seconds = 5.5;
 
 struct Cost {
@@ -38,11 +38,11 @@ Cost cost_of(char** command) {
     rusage used{};
     if (compiler < 0 || wait4(compiler, &status, 0, &used) != compiler) {
         std::perror("compile_cost");
-        std::exit(1);
+        std::exit(2);
     }
     if (status != 0) {
         std::fputs("compile_cost: the compiler failed\n", stderr);
-        std::exit(1);
+        std::exit(2);
     }
     return {seconds(used.ru_utime) + seconds(used.ru_stime), static_cast<double>(used.ru_maxrss) / 1024};
 }
@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
 
     const double slowness = std::max(1.0, (before + after) / 2 / yardstick_seconds);
     const double most_here = most_seconds * slowness;
-    std::printf("%.1f s of %.3g s, %.0f MB of %.0f MB; the yardstick took %.1f and %.1f s, so %.3g s here\n", cost.seconds,
-                most_seconds, cost.megabytes, most_megabytes, before, after, most_here);
+    std::printf("%.1f s of %.3g s, %.0f MB of %.0f MB; the yardstick took %.1f and %.1f s, so %.3g s here\n",
+                cost.seconds, most_seconds, cost.megabytes, most_megabytes, before, after, most_here);
     return cost.seconds <= most_here && cost.megabytes <= most_megabytes ? 0 : 1;
 }

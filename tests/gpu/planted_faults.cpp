@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../support/workbench.hpp"
+#include "../support/guarded.hpp"
 #include "support/fiber_grid.hpp"
 
 namespace {

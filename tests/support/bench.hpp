@@ -1,8 +1,11 @@
 #pragma once
 // A workbench of any operator, element type and backend: what the checks of conformance.cpp are written for, so that they are
 // compiled once and not for each of them.
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <type_traits>
+#include <utility>
 
 #include "workbench.hpp"
 
@@ -84,6 +87,9 @@ Subject<Backend> subject(const Op& op) {
                 return std::make_unique<BenchOf<Held>>(ctx, *static_cast<const Op*>(the_op), images, seed);
             }};
 }
+
+template <class T, class Backend, class Op>
+Subject<Backend> subject(const Op&& gone_before_use) = delete;
 
 /// The two that every operator has.
 template <class Backend>

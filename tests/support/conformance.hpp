@@ -6,6 +6,8 @@
 
 #include <daf/cpu/context.hpp>
 #include <daf/reference/context.hpp>
+#include <initializer_list>
+#include <vector>
 
 #include "bench.hpp"
 
@@ -74,9 +76,9 @@ void check_same_bits(const Subject<Backend>& subject, Index images, const char* 
     check_same_bits(results, what, ways);
 }
 
-/// All promises on one backend but those about its contexts. Reference itself has none to be held against.
-void conform_on(const MakeBench& in_double, const MakeBench& in_float, const MakeBench* reference,
-                const Promise& promise);
+/// All promises on one backend but those about its contexts. The doubles of Reference itself are held against nothing.
+void conform_on(const MakeBench& in_double, const MakeBench& in_float, const MakeBench& reference,
+                const Promise& promise, bool is_reference);
 
 /// With activations of bf16: against Reference to the promised steps of rounding, and accumulation.
 void check_in_bf16(const MakeBench& in_bf16, const MakeBench& reference, const Promise& promise);

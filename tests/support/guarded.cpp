@@ -2,6 +2,7 @@
 
 #include <sanitizer/asan_interface.h>  // without the sanitizer its macros are nothing
 
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 

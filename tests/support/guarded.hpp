@@ -1,9 +1,11 @@
 #pragma once
 // Memory whose edges are watched.
 #include <algorithm>
+#include <cstddef>
 #include <daf/core/bf16.hpp>
 #include <daf/core/shape.hpp>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 namespace daf_test {

@@ -1,6 +1,7 @@
 #pragma once
 // Everything that one operator needs to run once on one backend, in buffers whose edges are watched.
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <daf/core/entry.hpp>
 #include <limits>
