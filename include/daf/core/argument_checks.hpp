@@ -12,7 +12,7 @@ namespace daf::detail {
 
 // Messages are put together in functions that are no templates: else every tensor of every operator has the code for its own.
 
-inline void check_some(const char* op, Index count) {
+inline void check_not_empty(const char* op, Index count) {
     if (count < 1) throw_argument(op, "the batch is empty: expected at least one image");
 }
 

@@ -243,7 +243,7 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
                       detail::x_fits<Op, Backend, M, X> && detail::y_fits<Op, Backend, M, T, Y>) {
             using Call = ForwardCall<Op, M, T, Space, detail::InputOf<Op, T, Space, true, X>>;
             const char* name = Op::Header::name;
-            detail::check_some(name, x.count());
+            detail::check_not_empty(name, x.count());
             detail::check_images(name, "x", x, x.count());
             detail::check_images(name, "y", y, x.count());
             detail::check_fields<Op>("parameter", params);
@@ -313,7 +313,7 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                       saved,
                       side};
             call.dparams = dparams;
-            detail::check_some(name, dy.count());
+            detail::check_not_empty(name, dy.count());
             detail::check_slopes(name, dy);
             if constexpr (Op::backward_reads_x) detail::check_images(name, "x", x, dy.count());
             if constexpr (Op::backward_reads_y) detail::check_images(name, "y", y, dy.count());

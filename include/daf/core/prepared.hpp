@@ -75,7 +75,7 @@ class Prepared {
     void forward(Backend& ctx, Batch<typename Op::Input, const T, Space> x,
                  Batch<typename Op::Output, T, Space> y) const {
         const char* name = Op::Header::name;
-        detail::check_some(name, x.count());
+        detail::check_not_empty(name, x.count());
         detail::check_batch(name, "x", x.data(), x.count(), x.count());
         detail::check_batch(name, "y", y.data(), y.count(), x.count());
         ctx.reserve(form_.scratch_bytes(ctx, x.count()));
