@@ -124,8 +124,14 @@ void check_accumulation(const MakeBench& make, Index images, double tolerance) {
     const auto again = make(images, 3);
     const auto buffers = again->buffers();
     again->forward_train();
+    const auto x = buffers.x.widened(), y = buffers.y.widened(), dy = buffers.dy.widened(),
+               parameters = buffers.parameters.widened();
     again->backward_without_dx();
     for (const double v : buffers.dx.widened()) CHECK_UNARY(std::isnan(v));
+    CHECK(buffers.x.widened() == x);
+    CHECK(buffers.y.widened() == y);
+    CHECK(buffers.dy.widened() == dy);
+    CHECK(buffers.parameters.widened() == parameters);
     buffers.dx.set_all(std::vector<double>(static_cast<std::size_t>(buffers.dx.size()), 2.0));
     again->backward_adding_to_dx();
     std::vector<double> dx = once.dx, gradients = once.gradients;

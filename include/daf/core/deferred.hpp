@@ -88,14 +88,7 @@ inline constexpr bool reads_deferred = requires {
 template <class Backend, Operator Op, class T, class Space>
 void write_out(Backend& ctx, const Deferred<Op, T, Space>& output, Batch<typename Op::Output, T, Space> y) {
     const typename Kernel<Op, Backend>::template OutputRows<T> rows(output.params, output.saved);
-    if constexpr (requires { rows.write_all(ctx, y); }) {
-        rows.write_all(ctx, y);
-    } else {
-        constexpr Index height = Op::Output::height, row_size = Op::Output::size / height;
-        for (Index n = 0; n < output.count(); ++n) {
-            for (Index row = 0; row < height; ++row) rows(n, row, y[n].data() + row * row_size);
-        }
-    }
+    rows.write_all(ctx, y);
 }
 
 }  // namespace daf

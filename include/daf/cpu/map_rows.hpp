@@ -9,45 +9,39 @@ namespace daf::cpu {
 /// A pass's maps, row by row: writes row `row` of image n to `to`.
 template <class T>
 using MapRows = FunctionRef<void(Index n, Index row, T* to)>;
+/// A pass's dy: points to `count` rows of image n from `first` on, which lie in memory or are made in `room`.
+template <class T>
+using SlopeRows = FunctionRef<const T*(Index n, Index first, Index count, T* room)>;
 
-/// Rows that lie in memory.
+/// Rows that lie in memory, as MapRows or SlopeRows reads them.
 template <class T>
 struct PlainRows {
     const T* maps;
     Index row_size, rows;
-    void operator()(Index n, Index row, T* to) const {
-        std::copy_n(maps + (n * rows + row) * row_size, row_size, to);
-    }
+    const T* at(Index n, Index row) const { return maps + (n * rows + row) * row_size; }
+
+    void operator()(Index n, Index row, T* to) const { std::copy_n(at(n, row), row_size, to); }
+    const T* operator()(Index n, Index first, Index, T*) const { return at(n, first); }
 };
+template <class S, class T>
+PlainRows<T> plain_rows(const Batch<S, const T, Host>& maps) {
+    return {maps.data(), S::width * S::channels, S::height};
+}
 
 /// The rows of a call's x.
 template <class S, class T>
-PlainRows<T> rows_of(const Batch<S, const T, Host>& x) {
-    return {x.data(), S::width * S::channels, S::height};
+auto rows_of(const Batch<S, const T, Host>& x) {
+    return plain_rows(x);
 }
 template <class Op, class T>
 auto rows_of(const Deferred<Op, T, Host>& x) {
     return typename Kernel<Op, Cpu>::template OutputRows<T>(x.params, x.saved);
 }
 
-/// A pass's dy: points to `count` rows of image n from `first` on, which lie in memory or are made in `room`.
-template <class T>
-using SlopeRows = FunctionRef<const T*(Index n, Index first, Index count, T* room)>;
-
-/// Rows that lie in memory.
-template <class T>
-struct PlainSlopes {
-    const T* maps;
-    Index row_size, rows;
-    const T* operator()(Index n, Index first, Index, T*) const {
-        return maps + (n * rows + first) * row_size;
-    }
-};
-
 /// The rows of a call's dy.
 template <class S, class T>
-PlainSlopes<T> slopes_of(const Batch<S, const T, Host>& dy) {
-    return {dy.data(), S::width * S::channels, S::height};
+auto slopes_of(const Batch<S, const T, Host>& dy) {
+    return plain_rows(dy);
 }
 template <class Op, class T>
 auto slopes_of(const DeferredGradient<Op, T, Host>& dx) {
