@@ -107,6 +107,28 @@ TEST_CASE("inference is a snapshot, and allocates nothing once it has run") {
     CHECK(daf_test::allocations() == before);
 }
 
+TEST_CASE("inference of a whole network gives what its learner evaluates") {
+    using Network = daf_test::TinyNetwork;
+    daf::Cpu cpu(daf::Threads{2});
+    daf::Learner<Network, daf::Cpu> learner(cpu, daf::max_batch(18), daf::Seed{5});
+    const daf_test::TinyData<float> data(18);
+    for (int step = 0; step < 20; ++step) learner.step(data.images(), data.classes());
+
+    const daf::Inference<Network, daf::Cpu> net(cpu, learner.parameters());
+    auto workspace = net.workspace(cpu, daf::max_batch(18));
+    const auto got = net(cpu, workspace, data.images());
+    const auto want = learner.evaluate(data.images());
+    const auto values = [](const auto& batch) {
+        return std::vector<float>(batch.data(), batch.data() + batch.size());
+    };
+    CHECK(daf_test::relative_difference(values(got.embeddings), values(want.embeddings)) <= 2e-5);
+    CHECK(daf_test::relative_difference(values(got.logits), values(want.logits)) <= 2e-5);
+
+    const std::vector<float> too_few(static_cast<std::size_t>(daf::parameter_count<daf_test::TinyTrunk>));
+    using Snapshot = daf::Inference<Network, daf::Cpu>;
+    CHECK_THROWS_AS(Snapshot(cpu, std::span(too_few)), daf::ArgumentError);
+}
+
 TEST_CASE("inference refuses parameters of another network and batches beyond its workspace") {
     daf::Cpu cpu(daf::Threads{1});
     Trained<float> trained;

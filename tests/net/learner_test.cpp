@@ -23,6 +23,11 @@ std::vector<T> parameters_after(int threads, int steps, TinyNetwork net = {},
     return {learner.parameters().begin(), learner.parameters().end()};
 }
 
+template <class B>
+std::vector<float> values_of(const B& batch) {
+    return {batch.data(), batch.data() + batch.size()};
+}
+
 }  // namespace
 
 TEST_CASE("a learner learns") {
@@ -223,6 +228,80 @@ TEST_CASE("a step with an impossible label or batch changes nothing") {
     CHECK_THROWS_AS(learner.step(large.images(), large.classes()), daf::ArgumentError);
     CHECK(std::vector<float>(learner.parameters().begin(), learner.parameters().end()) == before);
     CHECK(learner.draws() == 0);
+}
+
+TEST_CASE(
+    "a step on too few images for a variance changes nothing, whatever comes before the operator that wants "
+    "it") {
+    using daf::Shape;
+    namespace layer = daf::layer;
+    using Trunk = daf::Sequence<Shape<8, 8, 1>, layer::ConvBnRelu<4>, layer::Linear<6>, layer::BatchNorm>;
+    using Head = daf::Sequence<Shape<6>, layer::Linear<3>, layer::BatchNorm>;
+    daf::Cpu cpu(daf::Threads{1});
+    const TinyData<float> data(3);
+    const auto check = [&](auto& learner) {
+        learner.step(data.images(), data.classes());
+        const auto all = [&] {
+            std::vector<float> values(learner.parameters().begin(), learner.parameters().end());
+            values.insert(values.end(), learner.gradients().begin(), learner.gradients().end());
+            return values;
+        };
+        const std::vector<float> before = all();
+        CHECK_THROWS_WITH_AS(learner.step(data.images().slice(0, 1), data.classes().slice(0, 1)),
+                             "batch_norm: training needs more than one value per channel, got 1: give it "
+                             "more images",
+                             daf::ArgumentError);
+        CHECK(all() == before);
+        CHECK(learner.draws() == 1);
+    };
+    daf::Learner<daf::Network<Trunk, daf::Sequence<Shape<6>, layer::Linear<3>>>, daf::Cpu> in_trunk(
+        cpu, daf::max_batch(3), daf::Seed{5});
+    check(in_trunk);
+    daf::Learner<daf::Network<daf::Sequence<Shape<8, 8, 1>, layer::Linear<6>>, Head>, daf::Cpu> in_head(
+        cpu, daf::max_batch(3), daf::Seed{5});
+    check(in_head);
+}
+
+TEST_CASE("a network without a metric loss learns as one whose metric loss weighs nothing") {
+    using Classifier = daf::Network<daf_test::TinyTrunk, daf_test::TinyHead>;
+    static_assert(daf::parameter_count<Classifier> ==
+                  daf::parameter_count<daf_test::TinyTrunk> + daf::parameter_count<daf_test::TinyHead>);
+    CHECK(daf::operator_names<Classifier>().size() == Classifier::Operators::size);
+    const TinyData<float> data(18);
+    const auto check = [&](auto& ctx) {
+        using Backend = std::remove_reference_t<decltype(ctx)>;
+        daf::Learner<Classifier, Backend> plain(ctx, daf::max_batch(18), daf::Seed{5});
+        daf::Learner<TinyNetwork, Backend> weightless(ctx, daf::max_batch(18), daf::Seed{5}, {},
+                                                      {.lambda = 0});
+        for (int i = 0; i < 5; ++i) {
+            const daf::StepResult got = plain.step(data.images(), data.classes());
+            const daf::StepResult want = weightless.step(data.images(), data.classes());
+            CHECK(got.loss == want.softmax);
+            CHECK(got.softmax == want.softmax);
+            CHECK(got.correct == want.correct);
+            CHECK(got.metric == 0);
+            CHECK(got.active == 0);
+        }
+        CHECK(values_of(plain.evaluate(data.images()).logits) ==
+              values_of(weightless.evaluate(data.images()).logits));
+        CHECK(plain.first_not_finite(data.images()) == static_cast<daf::Index>(Classifier::metric_at));
+    };
+    daf::Cpu cpu(daf::Threads{2});
+    check(cpu);
+    daf::Reference reference;
+    check(reference);
+}
+
+TEST_CASE("an optimizer has the moments that it has, and no other") {
+    daf::Cpu cpu(daf::Threads{1});
+    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(1), daf::Seed{5}, {}, {}, daf::Sgd{});
+    CHECK(learner.moment(0).size() ==
+          static_cast<std::size_t>(daf::parameter_segments<TinyNetwork>.trained()));
+    for (const daf::Index which : {-1, 1}) {
+        CHECK_THROWS_WITH_AS(learner.moment(which),
+                             ("Learner: moment " + std::to_string(which) + ": the optimizer has 1").c_str(),
+                             daf::ArgumentError);
+    }
 }
 
 TEST_CASE("ranks that share a batch draw the masks of the whole batch") {

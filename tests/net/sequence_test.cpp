@@ -113,6 +113,25 @@ TEST_CASE("first values follow each parameter's description and the seed alone")
     CHECK(daf::get<0>(bound).beta[5] == 0);
 }
 
+TEST_CASE("an operator by itself gets the first values that it has at the head of a sequence") {
+    using Input = Shape<5, 4, 16>;
+    using Alone = daf::DualAttention<Input, 8, 3>;
+    using First = daf::Sequence<Input, layer::DualAttention<8, 3>, layer::Linear<3>>;
+    std::vector<float> alone(static_cast<std::size_t>(daf::parameter_count<Alone>)),
+        whole(static_cast<std::size_t>(daf::parameter_count<First>));
+    daf::initialise<Alone>(std::span(alone), daf::Seed{3});
+    daf::initialise<First>(whole.data(), daf::Seed{3});
+    const auto bound = daf::bind<Alone>(std::span(alone));
+    const auto expected = daf::get<0>(daf::bind_all_parameters<First>(whole.data()));
+    daf::for_each_pair(bound, expected, [](const auto& field, const auto& got, const auto& want) {
+        INFO(field.name);
+        CHECK(std::equal(got.data(), got.data() + got.size(), want.data()));
+    });
+    CHECK(std::ranges::any_of(alone, [](float value) { return value != 0; }));
+    alone.pop_back();
+    CHECK_THROWS_AS(daf::initialise<Alone>(std::span(alone), daf::Seed{3}), daf::ArgumentError);
+}
+
 TEST_CASE("a model is its operators one after another, forward and backward") {
     daf::Cpu cpu(daf::Threads{2});
     daf::Model<Small, daf::Cpu> model(cpu, daf::max_batch(8), daf::Seed{3});

@@ -1,6 +1,7 @@
 #pragma once
 // What `daf-cnn bench` times, for a preset's type on one backend. Included by compiled_preset.hpp and
 // compiled_gpu_preset.cuh alone, behind the backend.
+#include <daf/net/inference.hpp>
 #include <daf/net/learner.hpp>
 #include <daf/net/model.hpp>
 #include <functional>
@@ -82,31 +83,24 @@ struct TrainBench {
 /// image to logits
 template <class P, class Backend, class T>
 struct InferBench {
-    using Trunk = TrunkOf<P, Attention::full>;
-    using Head = HeadOf<P>;
-    template <class Sequence>
-    using Inference = daf::Inference<Sequence, Backend, T>;
+    using Net = NetworkOf<P, Attention::full>;
+    using Inference = daf::Inference<Net, Backend, T>;
     InferBench(Backend& context, Index count)
         : ctx(context),
-          trunk(ctx, first_values<Trunk>(ctx).span(), daf::max_batch(count)),
-          head(ctx, first_values<Head>(ctx).span(), daf::max_batch(count)),
-          trunk_workspace(trunk.workspace(ctx, daf::max_batch(count))),
-          head_workspace(head.workspace(ctx, daf::max_batch(count))),
+          net(ctx, first_values().span(), daf::max_batch(count)),
+          workspace(net.workspace(ctx, daf::max_batch(count))),
           batch(ctx, count) {}
-    void operator()() { head(ctx, head_workspace, trunk(ctx, trunk_workspace, batch.x())); }
+    void operator()() { net(ctx, workspace, batch.x()); }
 
-    template <class Sequence>
-    static BenchMemory<Backend> first_values(Backend& ctx) {
-        BenchMemory<Backend> values(ctx, daf::parameter_count<Sequence>);
-        daf::initialise<Sequence>(ctx, values.data(), daf::Seed{0});
+    BenchMemory<Backend> first_values() {
+        BenchMemory<Backend> values(ctx, daf::parameter_count<Net>);
+        daf::initialise<Net>(ctx, values.data(), daf::Seed{0});
         return values;
     }
 
     Backend& ctx;
-    Inference<Trunk> trunk;
-    Inference<Head> head;
-    typename Inference<Trunk>::InferenceWorkspace trunk_workspace;
-    typename Inference<Head>::InferenceWorkspace head_workspace;
+    Inference net;
+    typename Inference::InferenceWorkspace workspace;
     BenchBatch<InputOf<P>, Backend, T> batch;
 };
 

@@ -16,6 +16,16 @@ inline void check_not_empty(const char* op, Index count) {
     if (count < 1) throw_argument(op, "the batch is empty: expected at least one image");
 }
 
+template <class Op>
+void check_training_batch(Index count) {
+    if constexpr (least_training_batch < Op >> 1) {
+        if (count < least_training_batch<Op>) {
+            throw_argument(Op::Header::name,
+                           "training needs more than one value per channel, got 1: give it more images");
+        }
+    }
+}
+
 inline void check_batch(const char* op, const char* argument, const void* data, Index count, Index expected) {
     if (count != expected) {
         throw_argument(op, std::string(argument) + " must hold " + std::to_string(expected) +

@@ -2,7 +2,7 @@
 // The one checked way into every operator:
 //
 //   forward<train>(ctx, op, x, y, params, saved [, labels | draw]);
-//   forward<eval>(ctx, op, x, y, params [, labels]);
+//   forward<eval>(ctx, op, x, y, params [, Nothing{}, labels]);
 //   backward(ctx, op, x, y, dy, overwrite(dx) | accumulate(dx) | skip, params, dparams, saved [, labels | draw]);
 //
 // Shapes, element types and memory spaces are checked by the compiler, counts and pointers at run time.
@@ -215,9 +215,10 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 ///   x, y      batches of Op::Input and Op::Output, equally many images; they may not overlap. y has x's elements T, a loss's y
 ///             Wide<T>. In training either may be Deferred where the kernel allows it (core/deferred.hpp)
 ///   params    of Op and Wide<T> (bind<Op>), or Nothing; in training a stateful operator updates its state in them
-///   saved     of Op and T (bind_saved<Op, T>), or Nothing; written in training, for backward. Left out in eval
+///   saved     of Op and T (bind_saved<Op, T>), or Nothing; written in training, for backward. In eval always Nothing
 ///   side      labels or a Draw, for operators that read them
-/// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes.
+/// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes, a training batch
+/// below least_training_batch<Op>; nothing has changed then.
 /// The bits of the result do not depend on the number of threads.
 template <Mode M, class Backend, Operator Op, class X, class Y, class Params = Nothing, class Saved = Nothing>
 void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Saved& saved = {},
@@ -235,15 +236,19 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
         using Kept = SavedOf<Op, T, Space>;
         constexpr bool params_fit =
             detail::parameters_fit<Params, Bound, ParametersOf<Op, const Wide<T>, Space>, M == Mode::train>;
-        constexpr bool saved_fits = M == Mode::eval || std::is_same_v<Saved, Kept>;
+        using SavedHere = std::conditional_t<M == Mode::train, Kept, Nothing>;
+        constexpr bool saved_fits = std::is_same_v<Saved, SavedHere>;
         detail::check_bound<arg::params, Bound, params_fit, Params>();
-        detail::check_bound<arg::saved, Kept, saved_fits, Saved>();
+        static_assert(M == Mode::train || saved_fits,
+                      "daf: eval saves nothing: give Nothing{} for saved, and labels after it");
+        if constexpr (M == Mode::train) detail::check_bound<arg::saved, Kept, saved_fits, Saved>();
         if constexpr (params_fit && saved_fits && detail::argument_fits<typename Op::Input, T, Space, X> &&
                       detail::argument_fits<typename Op::Output, Out, Space, Y> &&
                       detail::x_fits<Op, Backend, M, X> && detail::y_fits<Op, Backend, M, T, Y>) {
             using Call = ForwardCall<Op, M, T, Space, detail::InputOf<Op, T, Space, true, X>>;
             const char* name = Op::Header::name;
             detail::check_not_empty(name, x.count());
+            if constexpr (M == Mode::train) detail::check_training_batch<Op>(x.count());
             detail::check_images(name, "x", x, x.count());
             detail::check_images(name, "y", y, x.count());
             detail::check_fields<Op>("parameter", params);

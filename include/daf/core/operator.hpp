@@ -12,8 +12,8 @@
 //       static constexpr bool backward_reads_x, backward_reads_y;
 //   };
 //
-// `Nothing` stands in for a missing Parameters or Saved. An operator whose state is fed by sums over the batch
-// (Eq 12) declares `Gradients` too; otherwise its gradients look like its parameters, the state left out.
+// `Nothing` stands in for a missing Parameters or Saved. An operator some of whose parameters follow sums over the batch
+// instead of gradients (Eq 12) declares `Gradients` too; otherwise its gradients look like its parameters, the state left out.
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
@@ -43,6 +43,13 @@ template <class Op>
 inline constexpr bool reads_labels = false;
 template <class Op>
 requires(Op::classes > 0) inline constexpr bool reads_labels<Op> = true;
+
+/// Images that a training pass needs at least: 2 where a variance is taken over the images alone.
+template <class Op>
+inline constexpr Index least_training_batch = 1;
+template <class Op>
+requires(Op::least_training_batch >
+         1) inline constexpr Index least_training_batch<Op> = Op::least_training_batch;
 
 /// True for operators that draw random numbers in training: dropout.
 template <class Op>
@@ -193,7 +200,8 @@ inline void check_count(const char* what, Index expected, std::size_t given) {
 }
 }  // namespace detail
 
-/// The caller's memory as the parameters of Op, [decayed | undecayed | state]. bind<Op, Device> for a GPU's.
+/// The caller's memory as the parameters of Op, [decayed | undecayed | state]. bind<Op, Device> for a GPU's. It writes
+/// nothing: initialise (net/initialise.hpp) gives first values. Throws ArgumentError unless it is parameter_count<Op> elements.
 template <Operator Op, class Space = Host, class T>
 auto bind(std::span<T> slab) {
     detail::check_count("bind: parameters", parameter_count<Op>, slab.size());
@@ -201,7 +209,8 @@ auto bind(std::span<T> slab) {
     return bind_parameters<Op, T, Space>(cursor);
 }
 
-/// The caller's memory as the gradients of Op's parameters, [decayed | undecayed | sums].
+/// The caller's memory as the gradients of Op's parameters, [decayed | undecayed | sums]. The first two segments are as in
+/// bind<Op>. It writes nothing. Throws ArgumentError unless it is gradient_count<Op> elements.
 template <Operator Op, class Space = Host, class T>
 auto bind_gradients(std::span<T> slab) {
     detail::check_count("bind_gradients", gradient_count<Op>, slab.size());

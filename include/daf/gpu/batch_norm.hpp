@@ -22,7 +22,6 @@ struct Kernel<BatchNorm<S>, Backend> {
         auto frame = ctx.scratch();
         const Wide<T>*centre = p.running_mean.data(), *inverse_std = nullptr;
         if constexpr (M == Mode::train) {
-            require_variance(Op::Header::name, call.count() * S::area);
             gpu::find_moments(ctx, channels, call.x.data(),
                               gpu::KeepMoments<Wide<T>>{call.count() * S::area, Op::eps, Op::momentum,
                                                         call.saved.mean.data(), call.saved.inverse_std.data(),

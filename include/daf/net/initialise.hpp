@@ -23,21 +23,33 @@ template <class T>
     }
 }
 
+/// First values of an operator's bound parameters; `place`: its own in a list.
+template <class T, class Fields>
+void fill_fields(Fields& fields, Seed seed, std::uint32_t place) {
+    std::uint32_t tensor = 0;
+    for_each_field(fields, [&](const auto& field, const auto& view) {
+        fill<T>(field.init, RandomSequence(Stream{seed, 0, place}, tensor++),
+                {view.data(), static_cast<std::size_t>(view.size())});
+    });
+}
+
 }  // namespace detail
 
-/// First values of every parameter, by its operator's description (He, Glorot, the centres' N(0, 0.01), ...), in host
-/// memory of parameter_count<Net> elements. A value depends on the seed, its operator's place and its own alone.
+/// First values of every parameter, by its operator's description (He, Glorot, a normal distribution for centres, ...), in
+/// host memory of parameter_count<Net> elements. A value depends on the seed, its operator's place and its own alone.
 template <OperatorList Net, class T>
 void initialise(T* slab, Seed seed) {
     auto bound = bind_all_parameters<Net, T>(slab);
-    static_for<Net::Operators::size>([&](auto i) {
-        std::uint32_t tensor = 0;
-        for_each_field(get<i>(bound), [&](const auto& field, const auto& view) {
-            const Stream stream{seed, 0, static_cast<std::uint32_t>(i)};
-            detail::fill<T>(field.init, RandomSequence(stream, tensor++),
-                            {view.data(), static_cast<std::size_t>(view.size())});
-        });
-    });
+    static_for<Net::Operators::size>(
+        [&](auto i) { detail::fill_fields<T>(get<i>(bound), seed, static_cast<std::uint32_t>(i)); });
+}
+
+/// The same of one operator, as bind<Op> lays its parameters out. Throws ArgumentError unless the slab holds parameter_count<Op>
+/// elements.
+template <Operator Op, class T>
+void initialise(std::span<T> slab, Seed seed) {
+    auto bound = bind<Op>(slab);
+    detail::fill_fields<T>(bound, seed, 0);
 }
 
 /// The same, in the memory of a context.

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <daf/core/step_queue.hpp>
 #include <daf/net/initialise.hpp>
-#include <daf/net/model.hpp>
 #include <daf/net/network.hpp>
 #include <daf/net/objective.hpp>
 #include <daf/net/workspace.hpp>
@@ -32,11 +31,10 @@ class Learner {
     static constexpr bool in_host_memory = std::is_same_v<Space, Host>;
     using HostImages = Batch<typename Net::Input, const T, Host>;
 
-    struct Outputs {
-        Embeddings embeddings;
-        LogitsBatch logits;
-    };
+    using Outputs = NetworkOutputs<Net, T, Space>;
 
+    /// Allocates all that training takes, draws the first parameters from the seed (initialise), and sets the moments to zero.
+    /// `net` holds what its operators leave to the run: a margin, a dropout's rate.
     Learner(Backend& ctx, MaxBatch largest, Seed seed, Net net = {}, JointObjective objective = {},
             Optimizer optimizer = Adam{})
         : net_(std::move(net)),
@@ -62,12 +60,12 @@ class Learner {
         bound_gradients_ = bind_all_gradients<Net, Number, Space>(gradients_.template as<Number>());
     }
 
-    /// One step of training on a batch of at most the largest size. first_sample: the position of its first image among
-    /// all that this step number draws random numbers for. A step whose loss is not finite leaves what the optimizer moves
-    /// as it was, and so does one that was queued before the host had been given that loss. Running figures move even so, and
-    /// under Eq 12 the centres: go on from a checkpoint.
-    /// Throws ArgumentError for an impossible batch or label, and then has changed nothing; Error while a queued step is
-    /// not finished.
+    /// One step of training on a batch of at most the largest size. first_sample: which image of the step's whole batch x
+    /// begins with, 0 unless processes share the batch; dropout depends on it. A step whose loss is not finite leaves what the
+    /// optimizer moves as it was, and so does one that was queued before the host had been given that loss. Running figures
+    /// move even so, and under Eq 12 the centres: go on from a checkpoint.
+    /// Throws ArgumentError for an impossible batch or label (one image, say, where a BatchNorm needs two), and then has
+    /// changed nothing; Error while a queued step is not finished.
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
         require_unfinished(0, "step");
         queue(x, labels, first_sample);
@@ -117,7 +115,7 @@ class Learner {
 
     /// After the step on x whose loss was not finite was finished: which operator, as operator_names<Net>() counts them,
     /// first put out a number that is not finite. -1 if x holds one already; the metric loss's place if every output is
-    /// finite. It runs the step's forward pass again, and allocates.
+    /// finite. It runs the step's forward pass again, which moves running statistics once more, and allocates.
     Index first_not_finite(Images x) {
         if (!all_finite(x)) return -1;
         Index found = metric_place;
@@ -157,11 +155,17 @@ class Learner {
     std::span<const Number> gradients() const {
         return {gradients_.template as<const Number>(), gradient_count<Net>};
     }
+    /// The optimizer's first (0) or second (1) moment of all trained parameters, in their order. Throws ArgumentError for one
+    /// that the optimizer does not have.
     std::span<Number> moment(Index which) {
+        if (which < 0 || which >= daf::moments(optimizer_)) {
+            throw ArgumentError("Learner: moment " + std::to_string(which) + ": the optimizer has " +
+                                std::to_string(daf::moments(optimizer_)));
+        }
         return {moments_.template as<Number>() + which * moment_stride, static_cast<std::size_t>(trained)};
     }
-    /// Updates that the moments have seen, and steps that random numbers have been drawn for: a reload of an earlier
-    /// model takes the first back with the moments, never the second.
+    /// Steps that have updated the moments (or were refused, their loss not finite), and steps that random numbers have been
+    /// drawn for: a reload of an earlier model takes the first back with the moments, never the second.
     std::uint32_t& updates() { return updates_; }
     std::uint32_t& draws() { return draws_; }
     const Optimizer& optimizer() const { return optimizer_; }
@@ -176,7 +180,7 @@ class Learner {
         return get<I>(bound_);
     }
     /// The centres of the metric loss, (classes, embedding).
-    auto centres() const { return get<Net::metric_at>(bound_).centres; }
+    auto centres() const requires(Net::has_metric) { return get<Net::metric_at>(bound_).centres; }
 
     /// Bytes that a Learner for batches up to `largest` allocates, its context's scratch left out.
     static Index bytes(Index largest, const Optimizer& optimizer) {
@@ -211,7 +215,7 @@ class Learner {
 
     /// The objective's own tensors, in bytes from the start.
     struct Plan {
-        Index losses, weights, dlogits, de, softmax_saved, metric_saved, sum_before;
+        Index losses, weights, dlogits, de, softmax_saved, metric_saved = 0, sum_before;
         Index bytes = 0;
         explicit Plan(Index count) {
             const auto place = [&](Index size) { return std::exchange(bytes, bytes + align_up(size)); };
@@ -220,7 +224,7 @@ class Learner {
             dlogits = place(count * Net::Logits::size * static_cast<Index>(sizeof(T)));
             de = place(count * Net::Embedding::size * static_cast<Index>(sizeof(T)));
             softmax_saved = place(saved_bytes<Softmax, T>(count));
-            metric_saved = place(saved_bytes<Metric, T>(count));
+            if constexpr (Net::has_metric) metric_saved = place(saved_bytes<Metric, T>(count));
             sum_before = place(sizeof(double));
         }
     };
@@ -254,6 +258,7 @@ class Learner {
     void queue(X x, Labels<From> labels, std::uint32_t first_sample) {
         require_unfinished(1, "queue_step");
         trunk_.check(x.count());
+        head_.check(x.count());
         detail::check_batch("Learner", "x", x.data(), x.count(), x.count());
         detail::check_side<Softmax>(SideInput<From>(labels), x.count(), true);
         const StepNumbers numbers{
@@ -276,8 +281,6 @@ class Learner {
         ctx.zero(gradients_.template as<Number>(), gradient_count<Net>);
         const Draw trunk_draw{.seed = seed_, .layer = 0, .place = &numbers->draw};
         const Draw head_draw{.seed = seed_, .layer = Net::head_begin, .place = &numbers->draw};
-        const auto metric_parameters = get<Net::metric_at>(bound_);
-        const auto metric_gradients = get<Net::metric_at>(bound_gradients_);
 
         const Embeddings e = trunk_.forward(ctx, net_.trunk, trunk_parameters(), x, trunk_draw);
         const LogitsBatch logits = head_.forward(ctx, net_.head, head_parameters(), e, head_draw);
@@ -288,20 +291,12 @@ class Learner {
         const Embeddings de{memory_.template as<T>(plan_.de), count};
         const auto softmax_saved =
             bind_saved<Softmax, T, Space>(memory_.template as<std::byte>(plan_.softmax_saved), count);
-        const auto metric_saved =
-            bind_saved<Metric, T, Space>(memory_.template as<std::byte>(plan_.metric_saved), count);
         forward<train>(ctx, Softmax{}, logits, losses, Nothing{}, softmax_saved, labels);
         reduce(ctx, Reduction::mean, losses, Figure<double>(&figures->losses[0]));
-        forward<train>(ctx, net_.metric, e, losses, metric_parameters, metric_saved, labels);
-        reduce(ctx, objective_.metric_reduction, losses, Figure<double>(&figures->losses[1]));
+        take_metric_loss(e, labels, figures);
         const Batch<Shape<1>, double, Space> both(figures->losses, 2);
         reduce(ctx, Reduction::sum, both, Figure<double>(&figures->sum));
-        count_positive(ctx, losses, Figure<Index>(&figures->active));
-        if (objective_.softmax_weight != 0) {
-            count_largest(ctx, logits, labels, Figure<Index>(&figures->correct));
-        } else {
-            count_nearest(ctx, e, centres(), labels, Figure<Index>(&figures->correct));
-        }
+        count_correct(e, logits, labels, Figure<Index>(&figures->correct));
 
         // Softmax, back through the head to de.
         fill_weights(ctx, Reduction::mean, weights, objective_.softmax_weight);
@@ -310,17 +305,53 @@ class Learner {
         head_.backward(ctx, net_.head, head_parameters(),
                        part_of_tuple<Net::head_begin, Net::Head::length>(bound_gradients_), e, dlogits,
                        overwrite(de), head_draw);
-
-        // The metric loss adds its gradient where the embedding leaves the trunk: the head never sees it.
-        fill_weights(ctx, objective_.metric_reduction, weights, objective_.lambda);
-        backward(ctx, net_.metric, e, losses, weights, accumulate(de), metric_parameters, metric_gradients,
-                 metric_saved, labels);
+        add_metric_gradient(e, labels, de);
         trunk_.backward(ctx, net_.trunk, trunk_parameters(),
                         part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
         update(ctx, optimizer_, update_call(numbers, figures));
         ctx.copy(sum_before(), &figures->sum, 1);
-        if (net_.metric.centre_update == CentreUpdate::equation_12) {
-            update_centres(ctx, net_.metric, metric_parameters, metric_gradients, objective_.centre_rate);
+        move_centres();
+    }
+
+    // The metric loss's part of a step. Where there is none, its figures are zero.
+
+    auto metric_parameters() const { return get<Net::metric_at>(bound_); }
+    auto metric_gradients() const { return get<Net::metric_at>(bound_gradients_); }
+    auto metric_saved(Index count) const {
+        return bind_saved<Metric, T, Space>(memory_.template as<std::byte>(plan_.metric_saved), count);
+    }
+    void take_metric_loss(Embeddings e, Labels<Space> labels, StepFigures* figures) {
+        if constexpr (Net::has_metric) {
+            const auto losses = losses_of(e.count());
+            forward<train>(*ctx_, net_.metric, e, losses, metric_parameters(), metric_saved(e.count()),
+                           labels);
+            reduce(*ctx_, objective_.metric_reduction, losses, Figure<double>(&figures->losses[1]));
+            count_positive(*ctx_, losses, Figure<Index>(&figures->active));
+        } else {
+            ctx_->zero(&figures->losses[1], 1);
+            ctx_->zero(&figures->active, 1);
+        }
+    }
+    void count_correct(Embeddings e, LogitsBatch logits, Labels<Space> labels, Figure<Index> correct) {
+        if constexpr (Net::has_metric) {
+            if (objective_.softmax_weight == 0) return count_nearest(*ctx_, e, centres(), labels, correct);
+        }
+        count_largest(*ctx_, logits, labels, correct);
+    }
+    /// It adds to the gradient where the embedding leaves the trunk: the head never sees it.
+    void add_metric_gradient(Embeddings e, Labels<Space> labels, Embeddings de) {
+        if constexpr (Net::has_metric) {
+            const auto weights = weights_of(e.count());
+            fill_weights(*ctx_, objective_.metric_reduction, weights, objective_.lambda);
+            backward(*ctx_, net_.metric, e, losses_of(e.count()), weights, accumulate(de),
+                     metric_parameters(), metric_gradients(), metric_saved(e.count()), labels);
+        }
+    }
+    void move_centres() {
+        if constexpr (Net::has_metric) {
+            if (net_.metric.centre_update != CentreUpdate::equation_12) return;
+            update_centres(*ctx_, net_.metric, metric_parameters(), metric_gradients(),
+                           objective_.centre_rate);
         }
     }
 

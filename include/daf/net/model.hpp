@@ -1,7 +1,5 @@
 #pragma once
-// The owners for those who want no bookkeeping: Model trains and evaluates one Sequence, Inference is a snapshot
-// that threads share.
-#include <daf/core/prepared.hpp>
+// The owner of one Sequence, for those who want no bookkeeping.
 #include <daf/net/initialise.hpp>
 #include <daf/net/workspace.hpp>
 #include <memory>
@@ -9,18 +7,11 @@
 
 namespace daf {
 
-/// The largest batch that something is made for.
-struct MaxBatch {
-    Index count;
-};
-constexpr MaxBatch max_batch(Index count) {
-    if (count < 1) throw ArgumentError("max_batch: expected at least 1 image, got " + std::to_string(count));
-    return {count};
-}
-
 /// A Sequence with its parameters, gradients and workspaces on one backend. Activations are of T, parameters and gradients of
-/// Wide<T>.
-///   A view that it returns lives until the next call. The context must outlive the model.
+/// Wide<T>. Its loss and what moves its parameters are the caller's: a Learner has both.
+/// A view that it returns lives until the next call. The context must outlive the model.
+/// Every pass throws ArgumentError for a batch that is empty or beyond the largest, and then has changed nothing. The bits do
+/// not depend on the number of threads.
 template <class Seq, class Backend, Activation T = float>
 class Model {
   public:
@@ -55,7 +46,8 @@ class Model {
         return workspace(training_).forward(*ctx_, net_, bound_parameters_, x, draw());
     }
 
-    /// After forward_train(x): adds to the gradients of the parameters.
+    /// After forward_train(x), once, since it uses up what that kept: adds to the gradients of the parameters. Throws
+    /// ArgumentError where there is nothing kept, or of another batch.
     void backward(ConstInput x, ConstOutput dy) {
         workspace(training_).backward(*ctx_, net_, bound_parameters_, bound_gradients_, x, dy, skip, draw());
     }
@@ -103,51 +95,6 @@ class Model {
     GradientTuple<Seq, Number, Space> bound_gradients_;
     std::unique_ptr<Workspace<Seq, T, Backend, Mode::train>> training_;
     std::unique_ptr<Workspace<Seq, T, Backend, Mode::eval>> evaluating_;
-};
-
-/// An immutable snapshot of a Sequence, its parameters in the form in which the kernels read them fastest (on the CPU:
-/// normalisation folded into the convolutions, weights transformed). Any number of threads may call it at once, each with
-/// a context and a workspace of its own:
-///
-///   daf::Cpu cpu(daf::Threads{1});
-///   const daf::Inference<Net, daf::Cpu> net(cpu, model.parameters());
-///   auto workspace = net.workspace(cpu, daf::max_batch(8));
-///   auto y = net(cpu, workspace, x);
-template <class Seq, class Backend, Activation T = float>
-class Inference {
-    static constexpr auto checked = sizeof(check_activations<Backend, T>);
-
-  public:
-    using Space = typename Backend::Space;
-    using Number = Wide<T>;  // of the parameters
-    using InferenceWorkspace = Workspace<Seq, T, Backend, Mode::eval>;
-
-    /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it should be
-    /// fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements.
-    Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Seq net = {})
-        : operators_(prepare(ctx, parameters, usual.count, net, std::make_index_sequence<Seq::length>{})) {}
-
-    InferenceWorkspace workspace(const Backend& ctx, MaxBatch largest) const { return {ctx, largest.count}; }
-
-    /// net(x); the view lives until the workspace's next use.
-    Batch<typename Seq::Output, T, Space> operator()(Backend& ctx, InferenceWorkspace& workspace,
-                                                     Batch<typename Seq::Input, const T, Space> x) const {
-        return workspace.forward(ctx, operators_, x);
-    }
-
-  private:
-    template <std::size_t... I>
-    static auto prepare(Backend& ctx, std::span<const Number> parameters, Index usual, const Seq& net,
-                        std::index_sequence<I...>) {
-        detail::check_count("Inference: parameters", parameter_count<Seq>, parameters.size());
-        const auto bound = bind_all_parameters<Seq, const Number, Space>(parameters.data());
-        return Tuple<Prepared<typename Seq::template Operator<I>, T, Backend>...>{
-            Prepared<typename Seq::template Operator<I>, T, Backend>(ctx, get<I>(net.operators),
-                                                                     get<I>(bound), usual)...};
-    }
-
-    decltype(prepare(std::declval<Backend&>(), {}, 1, std::declval<const Seq&>(),
-                     std::make_index_sequence<Seq::length>{})) operators_;
 };
 
 }  // namespace daf

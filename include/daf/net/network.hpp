@@ -1,11 +1,14 @@
 #pragma once
-// A network for metric learning: a trunk that makes embeddings of images, a head that classifies embeddings, and a
+// A network that classifies: a trunk that makes embeddings of images, a head that classifies embeddings, and if wanted a
 // metric loss that shapes them (the paper's Fig 1 and Eq 13).
 #include <daf/net/names.hpp>
 #include <daf/net/sequence.hpp>
 #include <daf/ops/softmax_cross_entropy.hpp>
 
 namespace daf {
+
+/// In the place of a metric loss: softmax alone trains the network.
+struct NoMetric {};
 
 namespace detail {
 template <class First, class Second>
@@ -21,10 +24,24 @@ template <class... A, class... B, class... C>
 struct joined<Tuple<A...>, Tuple<B...>, Tuple<C...>> {
     using type = Tuple<A..., B..., C...>;
 };
+
+template <class Embedding, Index Classes, class Metric>
+struct metric_of {
+    static_assert(sizeof(check_joins<Embedding, typename Metric::Input>) > 0);
+    static_assert(Metric::classes == Classes,
+                  "daf: the head and the metric loss must know equally many classes");
+    using operators = Tuple<Metric>;
+};
+template <class Embedding, Index Classes>
+struct metric_of<Embedding, Classes, NoMetric> {
+    using operators = Tuple<>;
+};
 }  // namespace detail
 
-/// x -> trunk -> e -> head -> logits;  e -> metric loss.
-template <class TrunkSequence, class HeadSequence, class MetricLoss>
+/// x -> trunk -> e -> head -> logits;  e -> metric loss, where there is one.
+/// TrunkSequence and HeadSequence are Sequences; what the trunk makes, the head and the metric loss take. Logits has as many
+/// elements as there are classes.
+template <class TrunkSequence, class HeadSequence, class MetricLoss = NoMetric>
 struct Network {
     using Trunk = TrunkSequence;
     using Head = HeadSequence;
@@ -34,20 +51,26 @@ struct Network {
     using Logits = typename Head::Output;
     using Softmax = SoftmaxCrossEntropy<Logits>;
     static constexpr Index classes = Logits::size;
-    static_assert(sizeof(detail::check_joins<Embedding, typename Head::Input>) > 0 &&
-                  sizeof(detail::check_joins<Embedding, typename Metric::Input>) > 0);
-    static_assert(Metric::classes == classes,
-                  "daf: the head and the metric loss must know equally many classes");
+    static constexpr bool has_metric = !std::is_same_v<Metric, NoMetric>;
+    static_assert(sizeof(detail::check_joins<Embedding, typename Head::Input>) > 0);
 
     /// All that have parameters, in the order of the slab.
     using Operators =
-        typename detail::joined<typename Trunk::Operators, typename Head::Operators, Tuple<Metric>>::type;
+        typename detail::joined<typename Trunk::Operators, typename Head::Operators,
+                                typename detail::metric_of<Embedding, classes, Metric>::operators>::type;
     static constexpr std::size_t head_begin = Trunk::length;
-    static constexpr std::size_t metric_at = Trunk::length + Head::length;
+    static constexpr std::size_t metric_at = Trunk::length + Head::length;  // the losses' place
 
     Trunk trunk{};
     Head head{};
     Metric metric{};
+};
+
+/// What a Network makes of a batch.
+template <class Net, class T, class Space>
+struct NetworkOutputs {
+    Batch<typename Net::Embedding, T, Space> embeddings;
+    Batch<typename Net::Logits, T, Space> logits;
 };
 
 /// Numbered layers of the trunk are trunk.N, of the head head.N; the metric loss has no prefix.
@@ -58,7 +81,7 @@ std::vector<OperatorName> operator_names() requires requires {
 {
     std::vector<OperatorName> names = operator_names<typename Net::Trunk>("trunk.");
     for (OperatorName& name : operator_names<typename Net::Head>("head.")) names.push_back(std::move(name));
-    names.push_back({"", -1});
+    if constexpr (Net::has_metric) names.push_back({"", -1});
     return names;
 }
 

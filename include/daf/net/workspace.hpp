@@ -7,6 +7,15 @@
 
 namespace daf {
 
+/// The largest batch that something is made for.
+struct MaxBatch {
+    Index count;
+};
+constexpr MaxBatch max_batch(Index count) {
+    if (count < 1) throw ArgumentError("max_batch: expected at least 1 image, got " + std::to_string(count));
+    return {count};
+}
+
 /// For those who do not look on.
 struct NoObserver {
     template <class... Seen>
@@ -43,11 +52,14 @@ class Workspace {
     /// What a workspace for batches up to max_batch takes.
     static constexpr Index bytes(Index max_batch) { return Plan(max_batch).bytes; }
 
-    /// Throws ArgumentError for a batch that does not fit.
+    /// Throws ArgumentError for a batch that does not fit, or that an operator cannot be trained on.
     void check(Index count) const {
         if (count < 1 || count > max_batch_) {
             throw ArgumentError(std::string("Workspace: made for batches of 1 to ") +
                                 std::to_string(max_batch_) + " images, but given " + std::to_string(count));
+        }
+        if constexpr (M == Mode::train) {
+            static_for<length>([&](auto i) { detail::check_training_batch<Op<i>>(count); });
         }
     }
 

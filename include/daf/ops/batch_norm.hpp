@@ -9,20 +9,13 @@ struct batch_norm {
 };
 }  // namespace header
 
-/// Training needs a variance: throws ArgumentError in the name of an operator whose channels have a single value each.
-inline void require_variance(const char* op, Index values) {
-    if (values < 2)
-        throw ArgumentError(std::string(op) +
-                            ": training needs more than one value per channel, got 1: give it more images");
-}
-
 /// y = (x - mean) / sqrt(var + eps) * weight + bias, per channel (Ioffe and Szegedy 2015; section 3.1 of the paper
 /// has one behind every convolution).
 ///   train: mean and var of the batch over images and pixels (var biased); running = 0.9 running + 0.1 batch, where the
 ///          running variance takes the unbiased one. eval: the running mean and variance.
 ///   x, y  any shape, normalised over its channels
 ///   weight, bias (C), undecayed, ones and zeros      running_mean, running_var (C), state, zeros and ones
-/// Saved: the batch's mean and 1 / sqrt(var + eps); backward reads x, and goes through both of them.
+/// Saved: the batch's mean and 1 / sqrt(var + eps). Backward reads x, and differentiates through the batch's mean and variance.
 /// Sums run in double (on Cpu, over runs of at most 64 pixels in T), of differences from a mean: a large mean costs no
 /// digits.
 /// Throws ArgumentError in training where a channel has a single value. Bits do not depend on threads.
@@ -34,6 +27,7 @@ struct BatchNorm {
     static constexpr Index channels = S::channels;
     static constexpr double eps = 1e-5;
     static constexpr double momentum = 0.1;
+    static constexpr Index least_training_batch = S::area > 1 ? 1 : 2;
     static constexpr bool backward_reads_x = true;
     static constexpr bool backward_reads_y = false;
 

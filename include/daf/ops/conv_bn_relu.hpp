@@ -28,6 +28,7 @@ struct ConvBnRelu {
     using Output = typename Convolution::Output;
     static constexpr Index kernel = K;
     static constexpr Index stride = 1;
+    static constexpr Index least_training_batch = Normalisation::least_training_batch;
     static constexpr bool backward_reads_x = true;
     static constexpr bool backward_reads_y = false;
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <daf/daf.cuh>
+#include <daf/net/inference.hpp>
 #include <daf/net/layers.hpp>
 #include <daf/net/model.hpp>
 #include <daf/reference/dropout.hpp>
