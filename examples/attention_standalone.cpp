@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <daf/core/memory.hpp>
 #include <daf/cpu/dual_attention.hpp>
+#include <daf/net/initialise.hpp>
 #include <vector>
 
 using Map = daf::Shape<6, 6, 16>;              // height, width, channels
@@ -48,9 +49,8 @@ int main() {
     const auto dparams = daf::bind_gradients<Attention>(std::span(gradients));
     const daf::HostMemory kept(daf::saved_bytes<Attention, float>(map_count));  // for backward
     const auto saved = daf::bind_saved<Attention, float>(kept.data(), map_count);
+    daf::initialise<Attention>(std::span(weights), daf::Seed{2});  // first values; bind gives none
     // [/standalone]
-    daf::RandomSequence random(daf::Stream{daf::Seed{2}});
-    for (float& w : weights) w = static_cast<float>(0.1 * random.normal());
 
     daf::Cpu cpu;
     for (int step = 0; step <= 400; ++step) {

@@ -8,7 +8,7 @@
 
 // [operator]
 /// y = x where x > 0, else slope * x: one learned slope per channel (He et al. 2015).
-///   x, y  any shape     slope (C), undecayed, N(0, 0.25)
+///   x, y  any shape     slope (C), undecayed, normal, standard deviation 0.25
 /// Saved: nothing; backward reads x. x and y may not overlap. Bits do not depend on threads.
 template <daf::AnyShape S>
 struct PRelu {

@@ -131,6 +131,9 @@ TEST_CASE("ablate: contradictions and bad use are refused") {
     refused(ablate(folder / "new", {"--attention", "none"}), 2, "--attention");
     refused(ablate(folder / "new", {"--limit", "8"}), 2, "--batch: expected at most the 8 training images");
     refused(ablate(folder / "new", {"--seeds", "0"}), 2, "--seeds: expected a whole number in [1, 1000]");
+    refused(ablate(folder / "new", {"--seed", "9007199254740991", "--seeds", "2"}), 2,
+            "--seed: expected at most 9007199254740991 for the last of --seeds 2, but it would be "
+            "9007199254740992");
     refused(daf_test::daf_cnn({"ablate"}), 2, "--run: expected a folder");
     CHECK_FALSE(std::filesystem::exists(folder / "new"));
 

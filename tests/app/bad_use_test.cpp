@@ -169,6 +169,44 @@ TEST_CASE("bad input: a resumed run keeps whatever its configuration says, check
     CHECK(is_one_clear_line(outcome.err, "config.json: 'margin': expected an entry"));
 }
 
+TEST_CASE("bad use: a path that config.json cannot hold is refused before anything is loaded") {
+    const ScratchFolder folder;
+    const std::string odd = folder / "f\xff.csv";
+    for (const char* option : {"--data", "--weights"}) {
+        const Outcome outcome = daf_cnn({"train", "--run", folder / "run", option, odd});
+        CHECK(outcome.status == 2);
+        CHECK(is_one_clear_line(outcome.err, std::string(option) + ": expected a path in UTF-8"));
+        CHECK_FALSE(std::filesystem::exists(folder / "run"));
+    }
+    // Where nothing is stored it is a name like any other.
+    REQUIRE(train(folder / "run", {"--epochs", "1"}).status == 0);
+    std::filesystem::copy(folder / "run/best.safetensors", folder / "w\xff");
+    const Outcome judged = daf_cnn({"eval", "--weights", folder / "w\xff", "--limit", "7", "--json"});
+    CHECK(judged.status == 0);
+    CHECK(nlohmann::json::accept(judged.out));
+}
+
+TEST_CASE("bad input: JSON that is nested without end is refused in one line") {
+    const ScratchFolder folder;
+    REQUIRE(train(folder / "run", {"--epochs", "1"}).status == 0);
+    const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
+    const auto refused = [](const Outcome& outcome, const std::string& part) {
+        CHECK(outcome.status == 1);
+        CHECK(is_one_clear_line(outcome.err, part));
+    };
+    refused(daf_cnn({"train", "--run", folder / "new", "--config",
+                     folder.file("deep.json", "{\"epochs\":" + deep + "}")}),
+            "deep.json: 'epochs': expected a single value, found a list");
+    folder.file("run/metrics.jsonl", "{\"epoch\":" + deep + "}\n");
+    refused(daf_cnn({"report", "--run", folder / "run"}), "expected a number 'epoch', found a list");
+    std::filesystem::create_directory(folder / "ablation");
+    folder.file("ablation/ablation.json", "{\"variants\":[" + deep + "]}");
+    refused(daf_cnn({"report", "--run", folder / "ablation"}), "variant 1: expected an object, found a list");
+    folder.file("ablation/ablation.json", "{\"variants\":[{\"name\":{\"a\":" + deep + "}}]}");
+    refused(daf_cnn({"report", "--run", folder / "ablation"}),
+            "'name': expected an entry as daf-cnn ablate writes it, found an object");
+}
+
 TEST_CASE("bad input: a CSV's fault is told by file and line, and no run is made") {
     const ScratchFolder folder;
     const std::string good = small_csv(32);

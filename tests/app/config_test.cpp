@@ -148,6 +148,16 @@ TEST_CASE("config: network and schedule hold the options' figures") {
     CHECK(schedule.rule.threshold == 0.01);
 }
 
+TEST_CASE("config: the threads that a machine has are threads that its configuration may name") {
+    CHECK(daf_cnn::default_threads() >= 1);
+    CHECK(daf_cnn::default_threads() <= daf_cnn::most_threads);
+    const ScratchFolder folder;
+    TrainConfig config;
+    config.threads = daf_cnn::most_threads;
+    daf_cnn::write_config(folder / "config.json", config);
+    CHECK(daf_cnn::read_config(folder / "config.json").threads == config.threads);
+}
+
 TEST_CASE("config: what is written is read back, to the last bit") {
     const ScratchFolder folder;
     TrainConfig config;

@@ -196,6 +196,20 @@ TEST_CASE("report: the command that it shows repeats the run to the same bits") 
     }
 }
 
+TEST_CASE("report: a run whose file has a figure that does not act is repeated by that file") {
+    const ScratchFolder folder;
+    REQUIRE(train(folder / "first", {"--epochs", "1", "--margin", "5"}).status == 0);
+    const fs::path run = folder / "run", again = folder / "again";
+    REQUIRE(daf_test::daf_cnn(
+                {"train", "--config", folder / "first/config.json", "--objective", "softmax", "--run", run})
+                .status == 0);
+    const std::string command = daf_test::unescaped(between(reported(run), "<pre><code>", "</code></pre>"));
+    CHECK(command == "daf-cnn train --config " + (run / "config.json").string() + " --run DIR");
+    REQUIRE(daf_test::daf_cnn({"train", "--config", run / "config.json", "--run", again}).status == 0);
+    CHECK(content_of(again / "config.json") == content_of(run / "config.json"));
+    CHECK((content_of(again / "best.safetensors") == content_of(run / "best.safetensors")));
+}
+
 TEST_CASE("report: what a run does not have is left out in words") {
     const ScratchFolder folder;
     REQUIRE(

@@ -2,9 +2,14 @@
 // there to the same bits.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <random>
 
+#include "command/option.hpp"
 #include "runs.hpp"
+#include "training/run.hpp"
+#include "training/stop.hpp"
 
 namespace {
 
@@ -13,6 +18,7 @@ using daf_test::contains;
 using daf_test::content_of;
 using daf_test::daf_cnn;
 using daf_test::is_one_clear_line;
+using daf_test::message_of;
 using daf_test::Outcome;
 using daf_test::resume;
 using daf_test::run_command;
@@ -214,6 +220,56 @@ TEST_CASE("stop: two programs do not train in one folder") {
     first.send(SIGKILL);
     first.wait();
     CHECK(resume(run, {"--epochs", "1"}).status == 0);  // the lock went with its holder
+}
+
+TEST_CASE("stop: a run that another program began and finished in the meantime is left alone") {
+    const ScratchFolder folder;
+    const daf_cnn::RunFolder run(folder / "run");
+    daf_cnn::claim(run, daf_cnn::Begin::anew);  // then this one's data are loaded
+    fs::create_directory(folder / "run");
+    folder.file("run/config.json", "{}");
+    CHECK(contains(message_of<daf_cnn::BadUse>([&] { daf_cnn::create(run); }),
+                   "run' exists; go on with that run"));
+    CHECK(content_of(folder / "run/config.json") == "{}");
+}
+
+TEST_CASE("stop: a run that ended before it began is begun as if it had never been") {
+    const ScratchFolder folder;
+    fs::create_directory(folder / "run");
+    folder.file("run/.lock", "1");
+    folder.file("run/config.json.1-0.tmp", "{");
+    CHECK(run_command(command(folder / "run", with(eight_batches, {"--epochs", "1"}))).status == 0);
+    CHECK(temporaries_in(folder / "run") == 0);
+    fs::create_directory(folder / "other");
+    folder.file("other/notes.txt", "mine");
+    const Outcome refused = run_command(command(folder / "other", eight_batches));
+    CHECK(refused.status == 2);
+    CHECK(is_one_clear_line(refused.err, "other' exists"));
+}
+
+TEST_CASE("stop: what is said at once reaches standard error also where that leads to nowhere meanwhile") {
+    std::array<int, 2> pipe{};
+    REQUIRE(::pipe(pipe.data()) == 0);
+    const ::pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(pipe[1], STDERR_FILENO);
+        const daf_cnn::StopAtOnce stop;
+        ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);  // as while a picture is read
+        ::raise(SIGTERM);
+        ::_exit(0);
+    }
+    ::close(pipe[1]);
+    std::string said(200, '\0');
+    std::size_t length = 0;
+    for (::ssize_t got = 1; got > 0 && length < said.size();
+         length += static_cast<std::size_t>(std::max(got, ::ssize_t{0})))
+        got = ::read(pipe[0], said.data() + length, said.size() - length);
+    said.resize(length);
+    ::close(pipe[0]);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(said == "daf-cnn: stopped by SIGTERM; all that was trained is saved\n");
+    CHECK(WEXITSTATUS(status) == daf_cnn::stopped_status);
 }
 
 TEST_CASE("stop: a reader that goes away, or no standard output at all, loses no run") {

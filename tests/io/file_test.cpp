@@ -213,6 +213,24 @@ TEST_CASE("write_atomically: keeps permissions and follows a link") {
     CHECK(folder.entries() == 2);
 }
 
+TEST_CASE("write_atomically: follows links to a file that is not there yet") {
+    const ScratchFolder folder;
+    std::filesystem::create_directory(folder / "disk");
+    std::filesystem::create_symlink("disk/state", folder / "relative");
+    std::filesystem::create_symlink(folder / "relative", folder / "absolute");  // to a link
+    write_text(folder / "absolute", "new");
+    CHECK(content(folder / "disk/state") == "new");
+    CHECK(std::filesystem::is_symlink(folder / "absolute"));
+    CHECK(std::filesystem::is_symlink(folder / "relative"));
+
+    std::filesystem::create_symlink("no/such/folder", folder / "astray");
+    const auto astray = message_of<daf::FileError>([&] { write_text(folder / "astray", "x"); });
+    CHECK(contains(astray, "No such file or directory"));
+    std::filesystem::create_symlink("circle", folder / "circle");
+    CHECK_THROWS_AS(write_text(folder / "circle", "x"), daf::FileError);
+    CHECK(std::filesystem::is_symlink(folder / "circle"));
+}
+
 TEST_CASE("write_atomically: two writers of one target do not meet") {
     const ScratchFolder folder;
     const auto path = folder / "state";

@@ -184,8 +184,12 @@ TEST_CASE("a model refuses a batch beyond its largest, and allocates nothing onc
     CHECK_THROWS_WITH_AS(model.backward(images.slice(0, 4), daf::batch_of<Shape<3>>(dy)),
                          "Workspace: backward of 4 images, but the last training forward kept 0",
                          daf::ArgumentError);
-    CHECK_THROWS_WITH_AS(daf::max_batch(0), "max_batch: expected at least 1 image, got 0",
+    CHECK_THROWS_WITH_AS(daf::max_batch(0), "max_batch: expected 1 to 2147483648 images, got 0",
                          daf::ArgumentError);
+    // So many that their bytes cannot be counted.
+    CHECK_THROWS_WITH_AS(
+        (daf::Model<Small, daf::Cpu>(cpu, daf::max_batch(daf::Index{1} << 61), daf::Seed{3})),
+        "max_batch: expected 1 to 2147483648 images, got 2305843009213693952", daf::ArgumentError);
     const auto pass = [&] {
         model.forward_train(images.slice(0, 4));
         model.backward(images.slice(0, 4), daf::batch_of<Shape<3>>(dy));
@@ -210,6 +214,8 @@ TEST_CASE("dropout in a model draws anew every training pass, and the backward p
     const auto first = run(), second = run();
     CHECK(first != second);
     std::vector<float> dx(50);
+    const std::vector<float> two(100, 1.0f);  // a pass that is refused draws nothing
+    CHECK_THROWS_AS(model.forward_train(daf::batch_of<Shape<50>>(two)), daf::ArgumentError);
     model.backward(x, x, daf::overwrite(daf::batch_of<Shape<50>>(dx)));
     CHECK(dx == second);
 }

@@ -23,17 +23,29 @@ struct Request {
     bool resume = false;
 };
 
+/// The last seed must be one that --seed takes.
+void check_seeds(const AblationConfig& config) {
+    const auto most = static_cast<std::uint64_t>(any_seed.high);
+    const std::uint64_t last = config.training.seed + static_cast<std::uint64_t>(config.seeds) - 1;
+    if (last <= most) return;
+    throw BadUse("--seed: expected at most " + std::to_string(most) + " for the last of --seeds " +
+                 std::to_string(config.seeds) + ", but it would be " + std::to_string(last) +
+                 "; take a smaller --seed or fewer --seeds");
+}
+
 /// From the command line, or from the ablation's own config.json.
 AblationConfig settled(const Request& request, const RunFolder& folder) {
     AblationConfig config = request.config;
     if (!request.resume) {
         complete(config.training, request.given);
+        check_seeds(config);
         return config;
     }
     AblationConfig stored;
     read_settings(folder.config(), settings_of(stored));
     make_paths_absolute(config.training);
     resume_settings(settings_of(stored), settings_of(config), request.given);
+    check_seeds(stored);
     return stored;
 }
 
@@ -108,10 +120,7 @@ void ablate(const Request& request) {
     daf::Cpu cpu(daf::Threads{config.training.threads});
     const Splits data = load_run_data(cpu, config.training);
     check_batch(config.training, data);
-    if (begin == Begin::anew) {
-        folder.create();
-        lock.emplace(folder.path());
-    }
+    if (begin == Begin::anew) lock = create(folder);
     write_settings(folder.config(), settings_of(config));
     try {
         const Accuracies accuracies = train_all(cpu, config, folder, data);

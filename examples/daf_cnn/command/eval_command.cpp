@@ -95,7 +95,9 @@ void evaluate(const Request& request) {
     Splits splits = load_data(cpu, source, preset->side, {split});
     const Judgement judgement = judge_split(*network, splits[split], eval_batch);
     if (request.json) {
-        std::cout << json_of(request, info, judgement, splits[split].skipped, *network).dump() << '\n';
+        std::cout << json_of(request, info, judgement, splits[split].skipped, *network)
+                         .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+                  << '\n';
     } else {
         print(info, splits[split], judgement, *network);
     }
@@ -123,9 +125,10 @@ Command add_eval(CLI::App& program) {
                Option{"limit", Interval{1, 1e9}, "the first N images of the split",
                       "all; generated: 7000, 1400 and 1400"},
                request->limit, given);
-    add_option(
-        *app, Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores"},
-        request->threads, given);
+    add_option(*app,
+               Option{"threads", Interval{1, most_threads}, "threads; the result does not depend on them",
+                      "all cores"},
+               request->threads, given);
     add_option(*app, device_option(), request->device, given);
     add_option(*app, precision_option(), request->precision, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object"}, request->json, given);

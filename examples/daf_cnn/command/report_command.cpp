@@ -71,7 +71,8 @@ Command add_report(CLI::App& program) {
                "validation images in the t-SNE at most, evenly spaced; its time grows with the square"},
         request->points, given);
     add_option(*app,
-               Option{"threads", Interval{1, 256}, "threads; the page does not depend on them", "all cores"},
+               Option{"threads", Interval{1, most_threads}, "threads; the page does not depend on them",
+                      "all cores"},
                request->threads, given);
     app->footer(
         "One page without network or scripts: learning curves, confusion matrix, t-SNE,\n"

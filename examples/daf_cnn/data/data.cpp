@@ -62,7 +62,7 @@ Between position(std::size_t at, std::size_t from_side, std::size_t to_side) {
 }  // namespace
 
 int default_threads() {
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, unsigned{most_threads}));
 }
 
 bool is_image_folder(const std::string& name) {

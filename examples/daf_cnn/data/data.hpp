@@ -29,7 +29,9 @@ struct DataSource {
     bool skip_bad = false;                 // leave out bad images instead of refusing all
 };
 
-/// The cores of this machine; 1 if it does not say.
+/// The most that --threads takes.
+inline constexpr int most_threads = 4096;
+/// The cores of this machine, most_threads of them at the most; 1 if it does not say.
 int default_threads();
 
 /// How many faces a generated split has: the limit, or 7000, 1400, 1400.

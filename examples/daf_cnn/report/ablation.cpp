@@ -3,6 +3,8 @@
 #include <daf/io/file.hpp>
 #include <nlohmann/json.hpp>
 
+#include "command/json_text.hpp"
+
 namespace daf_cnn {
 
 namespace {
@@ -17,7 +19,7 @@ void take(const json& variant, const char* name, const std::string& place, T& va
     } catch (const json::exception&) {
         throw daf::FormatError(place + ": '" + name +
                                "': expected an entry as daf-cnn ablate writes it, found " +
-                               (variant.contains(name) ? daf::json::shown(variant[name].dump()) : "none") +
+                               (variant.contains(name) ? shown_value(variant[name]) : "none") +
                                ". Restore the file, or run daf-cnn ablate again.");
     }
 }
@@ -37,7 +39,7 @@ std::vector<AblationVariant> read_variants(const std::filesystem::path& file) {
         AblationVariant& variant = variants.emplace_back();
         const std::string place = file.string() + ": variant " + std::to_string(variants.size());
         if (!entry.is_object()) {
-            throw daf::FormatError(place + ": expected an object, found " + daf::json::shown(entry.dump()));
+            throw daf::FormatError(place + ": expected an object, found " + shown_value(entry));
         }
         take(entry, "name", place, variant.name);
         take(entry, "folder", place, variant.folder);

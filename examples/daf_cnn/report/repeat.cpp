@@ -38,20 +38,23 @@ TrainConfig implied(const TrainConfig& config) {
 
 }  // namespace
 
-std::string repeating_command(const TrainConfig& config) {
+std::string repeating_command(const TrainConfig& config, const std::filesystem::path& file) {
     std::map<std::string, std::string, std::less<>> usual;
     const TrainConfig otherwise = implied(config);
     for_each_option(otherwise, [&](const Option& option, const auto& value) {
         usual.emplace(option.name, text_of(value));
     });
     std::string command = "daf-cnn train";
+    bool sayable = true;
     for_each_option(config, [&](const Option& option, const auto& value) {
         const std::string text = text_of(value);
         if (option.name == "threads" || text == usual.find(option.name)->second) return;
+        sayable = sayable && acts(config, option.name);
         command += " --" + std::string(option.name);
         if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(value)>, bool>)
             command += " " + quoted(text);
     });
+    if (!sayable) command = "daf-cnn train --config " + quoted(file.string());
     return command + " --run DIR";
 }
 

@@ -224,7 +224,8 @@ std::string configuration(const RunReport& report) {
         section("configuration", "Command and configuration",
                 "This repeats the run to the same bits, whatever the number of threads; so does "
                 "<code>--config</code> with the run’s own config.json:");
-    html += "<pre><code>" + escaped(repeating_command(report.config)) + "</code></pre>\n";
+    html +=
+        "<pre><code>" + escaped(repeating_command(report.config, report.folder.config())) + "</code></pre>\n";
     html +=
         "<table class=\"rows "
         "settings\"><thead><tr><th>option</th><th>value</th><th>meaning</th></tr></thead><tbody>\n";

@@ -57,6 +57,14 @@ std::optional<RunLock> claim(const RunFolder& folder, Begin begin) {
     return lock;
 }
 
+std::optional<RunLock> create(const RunFolder& folder) {
+    folder.create();
+    std::optional<RunLock> lock(folder.path());
+    folder.check_new();
+    folder.remove_leftovers();
+    return lock;
+}
+
 void check_device(const TrainConfig& config) {
     if (placement_of(config.device, config.precision).device == Device::gpu) gpu_name();
 }
@@ -84,8 +92,7 @@ Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder
         training.resume();
     } else {
         training.start();
-        folder.create();
-        lock.emplace(folder.path());
+        lock = create(folder);
     }
     write_config(folder.config(), config);
     introduce(config, folder, *network, data, cpu.threads(), training.done_text());

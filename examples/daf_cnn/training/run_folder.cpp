@@ -8,12 +8,24 @@
 #include <string_view>
 #include <system_error>
 
+#include "command/json_text.hpp"
 #include "command/option.hpp"
 #include "command/text.hpp"
 
 namespace daf_cnn {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// What a writer leaves that is killed at its work.
+bool is_leftover(const std::string& name) {
+    static const std::regex temporary(
+        R"((config\.json|metrics\.jsonl|(best|last|epoch-\d+)\.safetensors)\.\d+-\d+\.tmp)");
+    return std::regex_match(name, temporary);
+}
+
+}  // namespace
 
 std::string EpochRecord::json() const {
     nlohmann::ordered_json line{{"epoch", epoch},
@@ -42,7 +54,7 @@ EpochRecord EpochRecord::read(std::string_view line) {
         const auto entry = json.find(name);
         if (entry == json.end() || !entry->is_number()) {
             throw daf::FormatError("expected a number '" + std::string(name) + "', found " +
-                                   (entry == json.end() ? "none" : daf::json::shown(entry->dump())));
+                                   (entry == json.end() ? "none" : shown_value(*entry)));
         }
         entry->get_to(value);
     };
@@ -67,7 +79,14 @@ fs::path RunFolder::epoch(int number) const {
 }
 
 void RunFolder::check_new() const {
-    if (fs::symlink_status(path_).type() != fs::file_type::not_found) {
+    if (fs::symlink_status(path_).type() == fs::file_type::not_found) return;
+    std::error_code error;
+    bool unused = fs::is_directory(path_, error);
+    for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        unused = unused && (name == ".lock" || is_leftover(name));
+    }
+    if (error || !unused) {
         throw BadUse("--run: '" + path_.string() +
                      "' exists; go on with that run by --resume, or name another folder");
     }
@@ -89,13 +108,11 @@ void RunFolder::check_resumable() const {
 }
 
 void RunFolder::remove_leftovers() const {
-    static const std::regex temporary(
-        R"((config\.json|metrics\.jsonl|(best|last|epoch-\d+)\.safetensors)\.\d+-\d+\.tmp)");
     std::error_code ignored;
     for (fs::directory_iterator entry(path_, ignored), end; !ignored && entry != end;
          entry.increment(ignored)) {
         std::error_code stays;
-        if (std::regex_match(entry->path().filename().string(), temporary)) fs::remove(entry->path(), stays);
+        if (is_leftover(entry->path().filename().string())) fs::remove(entry->path(), stays);
     }
 }
 

@@ -6,6 +6,8 @@
 #include <daf/io/file.hpp>
 #include <nlohmann/json.hpp>
 
+#include "command/json_text.hpp"
+
 namespace daf_cnn {
 
 namespace {
@@ -75,6 +77,10 @@ void read_settings(const std::filesystem::path& path, const Settings& settings) 
             }
             setting.parse(option.former);
             continue;
+        }
+        if (entry->is_structured()) {
+            refuse_file(path, "'" + std::string(option.name) + "': expected a single value, found " +
+                                  shown_value(*entry) + altered);
         }
         try {
             setting.parse(entry->is_string() ? entry->get<std::string>() : entry->dump());

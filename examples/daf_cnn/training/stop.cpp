@@ -1,5 +1,6 @@
 #include "training/stop.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -29,9 +30,18 @@ std::int64_t nanoseconds() {
     return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
+/// Standard error as it was when the first StopAtOnce was made: while pictures are read, it leads to nowhere (data/picture.cpp).
+std::atomic<int> standard_error{-1};
+
+void keep_standard_error() {
+    if (standard_error < 0) standard_error = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
 /// Writes as much of a text to standard error as the system takes: there is nobody left to tell.
 void say(const char* text) {
-    [[maybe_unused]] const ::ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
+    const int kept = standard_error;
+    [[maybe_unused]] const ::ssize_t written =
+        ::write(kept < 0 ? STDERR_FILENO : kept, text, std::strlen(text));
 }
 
 // Both handlers call only what POSIX allows in one.
@@ -81,7 +91,7 @@ StopHandler::~StopHandler() {
 
 }  // namespace detail
 
-StopAtOnce::StopAtOnce() : handler_(&end_at_once) {}
+StopAtOnce::StopAtOnce() : handler_((keep_standard_error(), &end_at_once)) {}
 
 StopWhenSaved::StopWhenSaved() : handler_((noted_signal = 0, noted_at = 0, &note)) {}
 

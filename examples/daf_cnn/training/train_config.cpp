@@ -1,6 +1,7 @@
 #include "training/train_config.hpp"
 
 #include <algorithm>
+#include <daf/io/json.hpp>
 
 #include "training/settings.hpp"
 
@@ -8,27 +9,50 @@ namespace daf_cnn {
 
 namespace {
 
+/// What an option needs to act that the configuration does not have; nothing where it acts.
+std::optional<std::string_view> missing_for(const TrainConfig& config, std::string_view option) {
+    struct Need {
+        std::string_view options;
+        bool met;
+        std::string_view text;
+    };
+    const Need needs[] = {
+        {" alpha ", config.centre_update == "eq12", "--centre-update eq12"},
+        {" lambda margin alpha tc-reduction centre-update ", config.objective != "softmax",
+         "--objective joint or tc"},
+        {" momentum ", config.optimizer == "sgd", "--optimizer sgd"},
+        {" data-seed ", config.data == generated_data, "--data generated"},
+        {" flip rotate zoom shift light ", config.augment == "on", "--augment on"},
+        {" skip-bad ", config.data != generated_data, "--data FOLDER or FILE.csv"},
+        {" first-centres ", config.weights.has_value(), "--weights"},
+    };
+    const std::string word = " " + std::string(option) + " ";
+    for (const Need& need : needs) {
+        if (!need.met && need.options.find(word) != std::string_view::npos) return need.text;
+    }
+    return std::nullopt;
+}
+
 /// Options that would be given in vain.
 void check_acts(const TrainConfig& config, const Given& given) {
-    const auto useless = [&](std::string_view name, bool acts, const std::string& condition) {
-        if (!acts && given.contains(name)) {
-            throw BadUse("--" + std::string(name) + ": it acts only with " + condition +
+    for (const std::string& name : given) {
+        if (const auto missing = missing_for(config, name)) {
+            throw BadUse("--" + name + ": it acts only with " + std::string(*missing) +
                          "; leave it out or choose that");
         }
+    }
+}
+
+/// Paths that config.json can hold, which is a JSON text.
+void check_paths(const TrainConfig& config) {
+    const auto check = [](const char* option, const std::string& path) {
+        if (daf::json::is_utf8(path)) return;
+        throw BadUse("--" + std::string(option) +
+                     ": expected a path in UTF-8, as config.json is, but was given " +
+                     daf::json::shown(path) + "; rename it, or give a link to it");
     };
-    useless("alpha", config.centre_update == "eq12", "--centre-update eq12");
-    const bool has_tc = config.objective != "softmax";
-    useless("lambda", has_tc, "--objective joint or tc");
-    useless("margin", has_tc, "--objective joint or tc");
-    useless("alpha", has_tc, "--objective joint or tc");
-    useless("tc-reduction", has_tc, "--objective joint or tc");
-    useless("centre-update", has_tc, "--objective joint or tc");
-    useless("momentum", config.optimizer == "sgd", "--optimizer sgd");
-    useless("data-seed", config.data == generated_data, "--data generated");
-    for (const char* name : {"flip", "rotate", "zoom", "shift", "light"})
-        useless(name, config.augment == "on", "--augment on");
-    useless("skip-bad", config.data != generated_data, "--data FOLDER or FILE.csv");
-    useless("first-centres", config.weights.has_value(), "--weights");
+    check("data", config.data);
+    if (config.weights) check("weights", *config.weights);
 }
 
 /// A precision that was taken over from a run on a GPU is not blamed on who asked for the processor.
@@ -46,10 +70,15 @@ void check(const TrainConfig& config, const Given& given) {
                      ", but was given '" + text_of(config.lr_floor) + "'");
     }
     check_acts(config, given);
+    check_paths(config);
     check_placement(config, given);
 }
 
 }  // namespace
+
+bool acts(const TrainConfig& config, std::string_view option) {
+    return !missing_for(config, option).has_value();
+}
 
 Placement placement_of(std::string_view device, std::string_view precision) {
     if (device != "gpu" && precision != "float") {

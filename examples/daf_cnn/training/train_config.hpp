@@ -64,6 +64,9 @@ struct TrainConfig {
 /// Throws BadUse for options that cannot act together.
 void complete(TrainConfig& config, const Given& given);
 
+/// Whether an option does anything in this configuration: momentum, say, does with --optimizer sgd alone.
+bool acts(const TrainConfig& config, std::string_view option);
+
 /// Files by their absolute paths, so that a run is resumed from any folder.
 void make_paths_absolute(TrainConfig& config);
 
@@ -117,7 +120,8 @@ void for_each_option(Config& config, Visit&& visit) {
     const auto run = under("Run");
     run(Option{"epochs", Interval{1, large}, "passes over the training images", {}, true}, config.epochs);
     run(Option{"batch", Interval{1, 65536}, "images a step", "by the recipe: 128 or 32"}, config.batch);
-    run(Option{"threads", Interval{1, 256}, "threads; the result does not depend on them", "all cores", true},
+    run(Option{"threads", Interval{1, most_threads}, "threads; the result does not depend on them",
+               "all cores", true},
         config.threads);
     run(device_option().formerly("cpu"), config.device);
     run(precision_option().formerly("float"), config.precision);
@@ -155,7 +159,8 @@ void for_each_option(Config& config, Visit&& visit) {
                      .formerly("off"),
                  config.augment);
     augmentation(
-        Option{"flip", Choice{{"on", "off"}}, "mirror every second image left to right"}.formerly("on"),
+        Option{"flip", Choice{{"on", "off"}}, "mirror images left to right, with probability 1/2"}.formerly(
+            "on"),
         config.flip);
     augmentation(Option{"rotate", Interval{0, 180}, "turn by up to so many degrees, each way"}.formerly("10"),
                  config.rotate);

@@ -11,8 +11,8 @@ namespace daf {
 enum class Role {
     decayed,    // a weight: trained, with weight decay
     undecayed,  // a bias, a scale, a trained centre: trained, without decay
-    state,      // not trained by gradient: running statistics, centres under Eq 12
-    sum,        // only among gradients: what a step adds up for a state (Eq 12), so that ranks can sum it
+    state,      // not trained by gradient: running statistics
+    sum,        // only among gradients: what a step adds up for update_centres; ranks add theirs up
 };
 
 /// The distribution of a parameter's first values.
@@ -35,7 +35,7 @@ inline constexpr Init ones{Init::Kind::ones, 0};
 constexpr Init normal(double deviation) {
     return {Init::Kind::normal, deviation};
 }
-/// He et al. 2015, for a ReLU behind: N(0, 2 / fan_in).
+/// He et al. 2015, for a ReLU behind: normal, of variance 2 / fan_in.
 constexpr Init he(Index fan_in) {
     return normal(inverse_sqrt(static_cast<double>(fan_in) / 2));
 }

@@ -99,7 +99,7 @@ constexpr auto batch_of(Range&& values) {
     return Batch<S, T, Host>(elements.data(), size / S::size);
 }
 
-/// The caller's class indices, one per image.
+/// The caller's class indices, one per image, in memory that must outlive them.
 constexpr Labels<Host> labels_of(std::span<const std::int32_t> values) {
     return {values.data(), static_cast<Index>(values.size())};
 }

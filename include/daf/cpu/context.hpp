@@ -14,7 +14,7 @@ namespace folder {
 struct cpu;  // daf/cpu/
 }
 
-/// How many threads a context works with.
+/// How many threads a context works with, its caller among them; fewer than 1 are taken for 1.
 struct Threads {
     int count = 1;
 };
@@ -28,6 +28,8 @@ enum class Convolution {
                 // Training takes it only if told to
 };
 
+/// The processor: kernels on its threads, in Eigen's packets. It owns the threads and the scratch, which grows to what the
+/// largest call needs and then stays. The bits of a result do not depend on the number of threads.
 class Cpu : public HostContext {
   public:
     using Folder = folder::cpu;
@@ -40,8 +42,16 @@ class Cpu : public HostContext {
 
     int threads() const { return pool_->threads(); }
 
-    /// Between the forward and the backward pass of a network it must stay the same.
-    void set_convolution(Convolution algorithm) { convolution_ = algorithm; }
+    /// Between the forward and the backward pass of a network it must stay the same. Throws Error for `split` where the build
+    /// multiplies on matrix tiles and the system does not grant them.
+    void set_convolution(Convolution algorithm) {
+        if (algorithm == Convolution::split && cpu::needs_matrix_tiles && !matrix_tiles_) {
+            throw Error(
+                "Cpu: split: this build multiplies on matrix tiles, which the system does not grant: "
+                "take Convolution::automatic");
+        }
+        convolution_ = algorithm;
+    }
     Convolution convolution() const { return convolution_; }
 
     /// Whether this processor has matrix tiles, the system grants them and the build may use them.

@@ -127,6 +127,9 @@ inline void interleave(const Bf16* even, const Bf16* odd, Index row_low, Bf16* p
 
 #ifdef DAF_MATRIX_TILES
 
+/// Whether the split product of this build runs on the processor's tiles, and nowhere else.
+inline constexpr bool needs_matrix_tiles = true;
+
 /// Whether the system lets this process use the processor's tiles. Asks for them.
 inline bool matrix_tiles_granted() {
     constexpr long request = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
@@ -202,6 +205,8 @@ class TileBlock {
 };
 
 #else
+
+inline constexpr bool needs_matrix_tiles = false;
 
 inline bool matrix_tiles_granted() {
     return false;

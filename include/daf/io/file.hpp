@@ -171,15 +171,31 @@ inline void sync_folder(const std::filesystem::path& folder) {
 
 }  // namespace file_detail
 
+namespace file_detail {
+
+/// Where a path leads, through links whose target need not be there yet. Links that lead in a circle lead to themselves.
+inline std::filesystem::path behind_links(std::filesystem::path path) {
+    constexpr int most_links = 40;  // as Linux has it
+    std::error_code error;
+    for (int links = 0; links < most_links; ++links) {
+        const std::filesystem::path next = std::filesystem::read_symlink(path, error);
+        if (error) break;                  // no link
+        path = path.parent_path() / next;  // an absolute one takes its place
+    }
+    return path;
+}
+
+}  // namespace file_detail
+
 /// Writes a file whole or not at all: `writer(FileWriter&)` fills a temporary beside `path`, which is synced
 /// and then renamed over it, so that a reader, a crash or a full disk never sees half a file. A link is
-/// followed; an existing file's permissions are kept. On any failure, also one that `writer` throws, the
+/// followed, also one to a file that is not there yet; an existing file's permissions are kept. On any failure, also one that `writer` throws, the
 /// temporary is removed and the old file is as it was. Throws FileError.
 template <class Writer>
 void write_atomically(const std::filesystem::path& path, Writer&& writer) {
     std::error_code ignored;
     const std::filesystem::path resolved = std::filesystem::canonical(path, ignored);
-    const std::filesystem::path target = resolved.empty() ? path : resolved;
+    const std::filesystem::path target = resolved.empty() ? file_detail::behind_links(path) : resolved;
 
     struct ::stat old {};
     const bool exists = ::stat(target.c_str(), &old) == 0;

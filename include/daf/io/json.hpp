@@ -38,6 +38,16 @@ inline std::size_t utf8_length(std::string_view text, std::size_t at) {
     return 0;
 }
 
+/// Whether all of a text is UTF-8.
+inline bool is_utf8(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = utf8_length(text, at);
+        if (length == 0) return false;
+        at += length;
+    }
+    return true;
+}
+
 /// The text as a JSON string with its quotes. ArgumentError if it is not UTF-8.
 inline std::string quote(std::string_view text) {
     std::string quoted = "\"";

@@ -42,8 +42,10 @@ class Model {
 
     /// net(x) in training: batch statistics, dropout; what backward needs is kept. Every call draws anew.
     Output forward_train(ConstInput x) {
+        auto& training = workspace(training_);
+        training.check(x.count());
         ++step_;
-        return workspace(training_).forward(*ctx_, net_, bound_parameters_, x, draw());
+        return training.forward(*ctx_, net_, bound_parameters_, x, draw());
     }
 
     /// After forward_train(x), once, since it uses up what that kept: adds to the gradients of the parameters. Throws

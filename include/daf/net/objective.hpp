@@ -7,7 +7,7 @@
 namespace daf {
 
 /// L = lambda * L_metric + w * L_softmax, w = 1 [Eq 13].  L_softmax is the mean over the batch, L_metric the sum (or the
-/// mean).  w = 0 leaves the metric loss alone: the head gets no gradient, and the nearest centre classifies.
+/// mean).  With w = 0 only the metric loss acts: the head gets no gradient, and the nearest centre classifies.
 struct JointObjective {
     double lambda = 0.007;
     Reduction metric_reduction = Reduction::sum;
@@ -21,7 +21,7 @@ struct StepResult {
     double softmax = 0;  // its mean cross-entropy
     double metric = 0;   // its metric loss, reduced, without lambda
     Index active = 0;    // samples whose metric loss is not zero
-    Index correct = 0;   // samples whose label has the largest logit; by w = 0, the nearest centre
+    Index correct = 0;   // samples whose label has the largest logit; with w = 0, the nearest centre
     Index count = 0;
 };
 

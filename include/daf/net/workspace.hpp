@@ -11,8 +11,11 @@ namespace daf {
 struct MaxBatch {
     Index count;
 };
+/// Throws ArgumentError unless 1 <= count <= 2^31: sizes in bytes stay countable.
 constexpr MaxBatch max_batch(Index count) {
-    if (count < 1) throw ArgumentError("max_batch: expected at least 1 image, got " + std::to_string(count));
+    if (count < 1 || count > Index{1} << 31) {
+        throw ArgumentError("max_batch: expected 1 to 2147483648 images, got " + std::to_string(count));
+    }
     return {count};
 }
 
@@ -44,9 +47,8 @@ class Workspace {
     }
     /// In the caller's, 64-byte aligned, bytes(max_batch) of it: workspaces that are never in use at the same time may
     /// share it.
-    Workspace(std::byte* memory, Index max_batch) : max_batch_(max_batch), plan_(max_batch), base_(memory) {
-        if (max_batch < 1) throw ArgumentError("Workspace: the largest batch must be at least 1");
-    }
+    Workspace(std::byte* memory, Index max_batch)
+        : max_batch_(daf::max_batch(max_batch).count), plan_(max_batch), base_(memory) {}
 
     Index max_batch() const { return max_batch_; }
     /// What a workspace for batches up to max_batch takes.

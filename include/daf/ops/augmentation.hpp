@@ -8,7 +8,7 @@ namespace daf {
 
 /// How far a change may go, each way. All zero: pictures as they are.
 struct Augmentation {
-    bool flip = false;  ///< mirrored left to right, every second time
+    bool flip = false;  ///< mirrored left to right, with probability 1/2
     double rotate = 0;  ///< degrees, at most 180
     double zoom = 0;    ///< scale 1 - zoom to 1 + zoom; less than 1
     double shift = 0;   ///< of the picture's side, along x and y

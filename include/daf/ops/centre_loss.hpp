@@ -13,7 +13,7 @@ struct centre_loss {
 ///   y = |e - c_p|^2 / 2,   p the label;      de = dy (e - c_p)
 ///
 ///   x = e     any shape of D elements       y  (1)       labels  0 .. K-1
-///   centres   (K,D), undecayed, N(0, 0.01)
+///   centres   (K,D), undecayed, normal, standard deviation 0.01
 ///
 /// dy is the sample's weight: 1 for the sum over a batch of N, 1/N for its mean.
 ///

@@ -8,11 +8,11 @@ namespace daf {
 
 /// What moves the centres of a loss.
 enum class CentreUpdate {
-    equation_12,     // update_centres, from sums over the batch: the rule of the loss's own paper
+    equation_12,  // update_centres, from sums over the batch: Eq 12, or what the loss's own paper has for it
     exact_gradient,  // the gradient of sum_i dy_i y_i by the centres, through the optimizer
 };
 
-/// The parameters of such a loss: centres (K,D), N(0, 0.01).
+/// The parameters of such a loss: centres (K,D), normal, standard deviation 0.01.
 /// Their role is undecayed. Under equation_12 their gradient stays zero, so that an optimizer leaves them
 /// where update_centres puts them.
 template <Index Classes, Index Features, class T, class Space>

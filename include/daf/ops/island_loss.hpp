@@ -16,7 +16,7 @@ struct island_loss {
 ///   y = |e - c_p|^2 / 2 + (lambda1 / N) sum_{j != k} (cos(c_j, c_k) + 1);      de = dy (e - c_p)
 ///
 ///   x = e     any shape of D elements       y  (1)       labels  0 .. K-1
-///   centres   (K,D), undecayed, N(0, 0.01)
+///   centres   (K,D), undecayed, normal, standard deviation 0.01
 ///
 /// The cosine with a centre at the origin counts as 0, and so does its gradient.
 ///

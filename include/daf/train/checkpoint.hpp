@@ -1,7 +1,8 @@
 #pragma once
 // Checkpoints: one safetensors file with all that training changes, so that a learner made with the same seed, network,
-// objective and optimizer goes on to the same bits. PyTorch's names and layouts, so that Python reads it too. Written
-// whole or not at all; a load that fails changes nothing.
+// objective and optimizer goes on to the same bits. Seed, optimizer and rate are in it and checked; the figures of the network
+// (a margin), of the objective (lambda) and of the optimizer (momentum) are not: give the same. PyTorch's names and layouts, so
+// that Python reads it too. Written whole or not at all; a load that fails changes nothing.
 #include <charconv>
 #include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
@@ -145,7 +146,8 @@ std::vector<StoredTensor<typename L::Number>> tensors_of(const std::vector<HostS
 
 }  // namespace checkpoint_detail
 
-/// Writes a checkpoint; returns the checksum that it holds. Throws FileError and leaves an older file as it was.
+/// Writes a checkpoint; returns the checksum that it holds. Throws FileError, or ArgumentError where two layers have one name,
+/// and leaves an older file as it was.
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
@@ -209,8 +211,9 @@ inline Safetensors open_checkpoint(const std::filesystem::path& path) {
     return read_safetensors(path, ChecksumPolicy::required);
 }
 
-/// Puts an open checkpoint into a learner. Throws MismatchError for another architecture, optimizer or seed, and then,
-/// as for any error, leaves the learner as it was. Everything: learning rate, moments and counters too.
+/// Puts an open checkpoint into a learner: the parameters, or with Restore::everything the learning rate, moments and counters
+/// too. Throws MismatchError for another architecture, and for everything also for another optimizer or seed; then, as for any
+/// error, the learner is as it was.
 template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
                                   Restore what = Restore::everything) {
@@ -220,7 +223,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     if (info.architecture != architecture) {
         throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture +
                             "', found '" + info.architecture +
-                            "'. Choose the preset and attention that the file was trained with.");
+                            "'. Load it into the network that it was trained with.");
     }
     if (what == Restore::everything && file.metadata("optimizer") != name_of(learner.optimizer())) {
         throw MismatchError(file.origin() + ": metadata 'optimizer': expected " +
