@@ -18,7 +18,7 @@ struct DeviceNumber {
 
 /// A GPU: own kernels and cuDNN's, in the order of one stream, behind which the host runs ahead until wait(). It owns the stream,
 /// the scratch, which grows to what the largest call needs and then stays, and cuDNN's plans. The bits of a result are the same
-/// in every run on one kind of device where cuDNN is told so (docs/gpu.md); own kernels have no other way.
+/// in every run on one kind of device, unless set_cudnn allows others.
 class Gpu {
   public:
     using Space = Device;
