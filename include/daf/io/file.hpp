@@ -173,16 +173,17 @@ inline void sync_folder(const std::filesystem::path& folder) {
 
 namespace file_detail {
 
-/// Where a path leads, through links whose target need not be there yet. Links that lead in a circle lead to themselves.
-inline std::filesystem::path behind_links(std::filesystem::path path) {
+/// Where a path leads, through links whose target need not be there yet. Throws FileError for links that lead in a circle.
+inline std::filesystem::path behind_links(const std::filesystem::path& path) {
     constexpr int most_links = 40;  // as Linux has it
-    std::error_code error;
+    std::filesystem::path at = path;
+    std::error_code no_link;
     for (int links = 0; links < most_links; ++links) {
-        const std::filesystem::path next = std::filesystem::read_symlink(path, error);
-        if (error) break;                  // no link
-        path = path.parent_path() / next;  // an absolute one takes its place
+        const std::filesystem::path next = std::filesystem::read_symlink(at, no_link);
+        if (no_link) return at;
+        at = at.parent_path() / next;  // an absolute one takes its place
     }
-    return path;
+    fail("write", path, ELOOP);
 }
 
 }  // namespace file_detail
