@@ -81,7 +81,7 @@ fs::path RunFolder::epoch(int number) const {
 void RunFolder::check_new() const {
     if (fs::symlink_status(path_).type() == fs::file_type::not_found) return;
     std::error_code error;
-    bool unused = fs::is_directory(path_, error);
+    bool unused = fs::exists(path_ / ".lock", error);
     for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
         const std::string name = entry->path().filename().string();
         unused = unused && (name == ".lock" || is_leftover(name));
