@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <daf/io/json.hpp>
+#include <optional>
+#include <vector>
 
 #include "training/settings.hpp"
 
@@ -12,23 +14,23 @@ namespace {
 /// What an option needs to act that the configuration does not have; nothing where it acts.
 std::optional<std::string_view> missing_for(const TrainConfig& config, std::string_view option) {
     struct Need {
-        std::string_view options;
         bool met;
         std::string_view text;
+        std::vector<std::string_view> options;
     };
     const Need needs[] = {
-        {" alpha ", config.centre_update == "eq12", "--centre-update eq12"},
-        {" lambda margin alpha tc-reduction centre-update ", config.objective != "softmax",
-         "--objective joint or tc"},
-        {" momentum ", config.optimizer == "sgd", "--optimizer sgd"},
-        {" data-seed ", config.data == generated_data, "--data generated"},
-        {" flip rotate zoom shift light ", config.augment == "on", "--augment on"},
-        {" skip-bad ", config.data != generated_data, "--data FOLDER or FILE.csv"},
-        {" first-centres ", config.weights.has_value(), "--weights"},
+        {config.centre_update == "eq12", "--centre-update eq12", {"alpha"}},
+        {config.objective != "softmax",
+         "--objective joint or tc",
+         {"lambda", "margin", "alpha", "tc-reduction", "centre-update"}},
+        {config.optimizer == "sgd", "--optimizer sgd", {"momentum"}},
+        {config.data == generated_data, "--data generated", {"data-seed"}},
+        {config.augment == "on", "--augment on", {"flip", "rotate", "zoom", "shift", "light"}},
+        {config.data != generated_data, "--data FOLDER or FILE.csv", {"skip-bad"}},
+        {config.weights.has_value(), "--weights", {"first-centres"}},
     };
-    const std::string word = " " + std::string(option) + " ";
     for (const Need& need : needs) {
-        if (!need.met && need.options.find(word) != std::string_view::npos) return need.text;
+        if (!need.met && std::ranges::find(need.options, option) != need.options.end()) return need.text;
     }
     return std::nullopt;
 }
