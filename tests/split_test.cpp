@@ -11,6 +11,8 @@ using daf_test::check_same_bits;
 namespace {
 
 const daf::cpu::ConvolutionChoice by_split{Convolution::split};
+/// A build for matrix tiles has no other way, and not every system grants them.
+const bool no_tiles = daf::cpu::needs_matrix_tiles && !daf::cpu::matrix_tiles_granted();
 
 }  // namespace
 
@@ -39,7 +41,8 @@ TEST_CASE("a NaN is not lost when a float is split") {
     CHECK(std::isnan(daf::cpu::to_float(daf::cpu::nearest_bf16(nan))));
 }
 
-TEST_CASE("the product of split floats stays close to double on maps of any shape") {
+TEST_CASE("the product of split floats stays close to double on maps of any shape" *
+          doctest::skip(no_tiles)) {
     check_errors({5, 7, 16, 16, 3, 1}, 2, {by_split});  // steps that run on into the next pixel
     check_errors({8, 8, 16, 32, 3, 1}, 2, {by_split});
     check_errors({8, 8, 32, 16, 3, 1}, 2, {by_split});
@@ -50,7 +53,8 @@ TEST_CASE("the product of split floats stays close to double on maps of any shap
     check_errors({1, 1, 32, 32, 3, 1}, 40, {by_split});
 }
 
-TEST_CASE("small maps of many images have an image a lane, and the last images may be missing") {
+TEST_CASE("small maps of many images have an image a lane, and the last images may be missing" *
+          doctest::skip(no_tiles)) {
     const daf::cpu::ConvolutionSize size{6, 6, 64, 32, 3, 1};
     CHECK(SplitTiling::of(size, 40, 1).across);
     CHECK_FALSE(SplitTiling::of(size, 5, 1).across);
@@ -58,18 +62,21 @@ TEST_CASE("small maps of many images have an image a lane, and the last images m
     check_errors({3, 3, 64, 64, 3, 1}, 33, {by_split});
 }
 
-TEST_CASE("a batch of several units: the sums of dweight go on from one to the next") {
+TEST_CASE("a batch of several units: the sums of dweight go on from one to the next" *
+          doctest::skip(no_tiles)) {
     const daf::cpu::ConvolutionSize size{24, 24, 32, 32, 3, 1};
     CHECK(SplitTiling::of(size, 30, 32).units() > 2);
     check_errors(size, 30, {by_split});
 }
 
-TEST_CASE("the product of split floats gives the same bits on any number of threads") {
+TEST_CASE("the product of split floats gives the same bits on any number of threads" *
+          doctest::skip(no_tiles)) {
     check_same_bits({24, 24, 32, 48, 3, 1}, 60, by_split);  // units spread over the threads
     check_same_bits({12, 12, 64, 64, 3, 1}, 2, by_split);   // units that all share
     check_same_bits({3, 3, 64, 64, 3, 1}, 70, by_split);
 }
 
-TEST_CASE("the product of split floats stays close to double on the presets' layers") {
+TEST_CASE("the product of split floats stays close to double on the presets' layers" *
+          doctest::skip(no_tiles)) {
     daf_test::check_errors_on_presets({by_split});
 }

@@ -203,6 +203,13 @@ TEST_CASE("a context can insist on an algorithm") {
     CHECK(algorithm_of(cpu, first, 1) == Convolution::winograd);
     CHECK(algorithm_of(cpu, {96, 96, 64, 64, 5, 1}, 32) == Convolution::direct);
     CHECK(algorithm_of(cpu, {96, 96, 64, 64, 3, 2}, 32) == Convolution::direct);
+    if (daf::cpu::needs_matrix_tiles && !cpu.matrix_tiles()) {
+        CHECK_THROWS_WITH_AS(cpu.set_convolution(Convolution::split),
+                             "Cpu: split: this build multiplies on matrix tiles, which the system does not "
+                             "grant: take Convolution::automatic",
+                             daf::Error);
+        return;
+    }
     cpu.set_convolution(Convolution::split);
     CHECK(algorithm_of(cpu, first, 1) == Convolution::split);
     CHECK(daf::cpu::choose_convolution<double>(cpu, large, 1).algorithm == Convolution::direct);

@@ -228,7 +228,7 @@ TEST_CASE("stop: a run that another program began and finished in the meantime i
     daf_cnn::claim(run, daf_cnn::Begin::anew);  // then this one's data are loaded
     fs::create_directory(folder / "run");
     folder.file("run/config.json", "{}");
-    CHECK(contains(message_of<daf_cnn::BadUse>([&] { daf_cnn::create(run); }),
+    CHECK(contains(message_of<daf_cnn::BadUse>([&] { daf_cnn::claim_new(run); }),
                    "run' exists; go on with that run"));
     CHECK(content_of(folder / "run/config.json") == "{}");
 }

@@ -227,7 +227,8 @@ TEST_CASE("write_atomically: follows links to a file that is not there yet") {
     const auto astray = message_of<daf::FileError>([&] { write_text(folder / "astray", "x"); });
     CHECK(contains(astray, "No such file or directory"));
     std::filesystem::create_symlink("circle", folder / "circle");
-    CHECK_THROWS_AS(write_text(folder / "circle", "x"), daf::FileError);
+    const auto circle = message_of<daf::FileError>([&] { write_text(folder / "circle", "x"); });
+    CHECK(contains(circle, "Remove the link that leads back to itself."));
     CHECK(std::filesystem::is_symlink(folder / "circle"));
 }
 

@@ -248,8 +248,7 @@ TEST_CASE(
         };
         const std::vector<float> before = all();
         CHECK_THROWS_WITH_AS(learner.step(data.images().slice(0, 1), data.classes().slice(0, 1)),
-                             "batch_norm: training needs more than one value per channel, got 1: give it "
-                             "more images",
+                             "batch_norm: training needs at least 2 images, got 1: give it more",
                              daf::ArgumentError);
         CHECK(all() == before);
         CHECK(learner.draws() == 1);
@@ -290,6 +289,11 @@ TEST_CASE("a network without a metric loss learns as one whose metric loss weigh
     check(cpu);
     daf::Reference reference;
     check(reference);
+    using Learner = daf::Learner<Classifier, daf::Cpu>;
+    CHECK_THROWS_WITH_AS(
+        Learner(cpu, daf::max_batch(1), daf::Seed{5}, {}, {.softmax_weight = 0}),
+        "Learner: softmax_weight is 0, and the network has no metric loss: it would learn nothing",
+        daf::ArgumentError);
 }
 
 TEST_CASE("an optimizer has the moments that it has, and no other") {

@@ -120,7 +120,7 @@ void ablate(const Request& request) {
     daf::Cpu cpu(daf::Threads{config.training.threads});
     const Splits data = load_run_data(cpu, config.training);
     check_batch(config.training, data);
-    if (begin == Begin::anew) lock = create(folder);
+    if (begin == Begin::anew) lock = claim_new(folder);
     write_settings(folder.config(), settings_of(config));
     try {
         const Accuracies accuracies = train_all(cpu, config, folder, data);

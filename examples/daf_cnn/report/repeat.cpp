@@ -54,7 +54,9 @@ std::string repeating_command(const TrainConfig& config, const std::filesystem::
         if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(value)>, bool>)
             command += " " + quoted(text);
     });
-    if (!sayable) command = "daf-cnn train --config " + quoted(file.string());
+    if (!sayable)
+        command =
+            "daf-cnn train --config " + quoted(std::filesystem::absolute(file).lexically_normal().string());
     return command + " --run DIR";
 }
 

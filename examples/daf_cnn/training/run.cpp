@@ -57,9 +57,10 @@ std::optional<RunLock> claim(const RunFolder& folder, Begin begin) {
     return lock;
 }
 
-std::optional<RunLock> create(const RunFolder& folder) {
+RunLock claim_new(const RunFolder& folder) {
+    folder.check_new();
     folder.create();
-    std::optional<RunLock> lock(folder.path());
+    RunLock lock(folder.path());
     folder.check_new();
     folder.remove_leftovers();
     return lock;
@@ -92,7 +93,7 @@ Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder
         training.resume();
     } else {
         training.start();
-        lock = create(folder);
+        lock = claim_new(folder);
     }
     write_config(folder.config(), config);
     introduce(config, folder, *network, data, cpu.threads(), training.done_text());

@@ -15,9 +15,9 @@ enum class Begin { anew, where_it_stopped };
 /// that holds a run, what a killed program left in it removed.
 std::optional<RunLock> claim(const RunFolder& folder, Begin begin);
 
-/// Creates the folder of a run that begins anew, and locks it. Throws BadUse if another program has begun one there since
-/// claim(), or daf::FileError.
-std::optional<RunLock> create(const RunFolder& folder);
+/// Creates the folder of a run that begins anew, and locks it. Throws BadUse if there is another run since claim(), or if
+/// another program holds the folder; or daf::FileError.
+RunLock claim_new(const RunFolder& folder);
 
 /// Throws daf::Error where the device that the run wants is not to be had.
 void check_device(const TrainConfig& config);

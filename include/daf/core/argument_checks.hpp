@@ -16,14 +16,15 @@ inline void check_not_empty(const char* op, Index count) {
     if (count < 1) throw_argument(op, "the batch is empty: expected at least one image");
 }
 
+inline void check_enough(const char* op, Index count, Index least) {
+    if (count >= least) return;
+    throw_argument(op, "training needs at least " + std::to_string(least) + " images, got " +
+                           std::to_string(count) + ": give it more");
+}
 template <class Op>
 void check_training_batch(Index count) {
-    if constexpr (least_training_batch < Op >> 1) {
-        if (count < least_training_batch<Op>) {
-            throw_argument(Op::Header::name,
-                           "training needs more than one value per channel, got 1: give it more images");
-        }
-    }
+    constexpr Index least = images_to_train<Op>;
+    if constexpr (least > 1) check_enough(Op::Header::name, count, least);
 }
 
 inline void check_batch(const char* op, const char* argument, const void* data, Index count, Index expected) {

@@ -46,10 +46,9 @@ requires(Op::classes > 0) inline constexpr bool reads_labels<Op> = true;
 
 /// Images that a training pass needs at least: 2 where a variance is taken over the images alone.
 template <class Op>
-inline constexpr Index least_training_batch = 1;
+inline constexpr Index images_to_train = 1;
 template <class Op>
-requires(Op::least_training_batch >
-         1) inline constexpr Index least_training_batch<Op> = Op::least_training_batch;
+requires(Op::least_training_batch >= 1) inline constexpr Index images_to_train<Op> = Op::least_training_batch;
 
 /// True for operators that draw random numbers in training: dropout.
 template <class Op>

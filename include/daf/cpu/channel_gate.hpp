@@ -15,7 +15,7 @@ struct ChannelShape {
     template <class Op>
     static constexpr ChannelShape of() {
         static_assert(Op::Input::area <= Index{1} << 24,  // places are counted in floats while a map is read
-                      "daf: a map of channel attention may have 2^24 positions on Cpu");
+                      "daf: a map of channel attention may have at most 2^24 positions on Cpu");
         return {Op::Input::area, Op::channels, Op::hidden_channels, Op::hidden};
     }
 };

@@ -85,7 +85,8 @@ struct Kernel<GlobalAveragePool<In>, Cpu> {
 
 template <class In>
 struct Kernel<GlobalMaxPool<In>, Cpu> {
-    static_assert(In::area <= Index{1} << 24, "daf: a map of global_pool may have 2^24 positions on Cpu");
+    static_assert(In::area <= Index{1} << 24,
+                  "daf: a map of global_pool may have at most 2^24 positions on Cpu");
     using Op = GlobalMaxPool<In>;
     static constexpr Index channels = In::channels;
 

@@ -35,6 +35,7 @@ inline const char* remedy(int reason) {
         case ENOENT:
         case ENOTDIR: return "Check the path; folders on the way must exist.";
         case EISDIR: return "Name a file, not a folder.";
+        case ELOOP: return "Remove the link that leads back to itself.";
         case ENAMETOOLONG: return "Choose a shorter name.";
         case EMFILE:
         case ENFILE: return "Raise the limit on open files (ulimit -n).";
@@ -169,16 +170,12 @@ inline void sync_folder(const std::filesystem::path& folder) {
     if (!synced && !unsupported) fail("sync the folder", folder, errno);
 }
 
-}  // namespace file_detail
-
-namespace file_detail {
-
-/// Where a path leads, through links whose target need not be there yet. Throws FileError for links that lead in a circle.
+/// Where a path leads, through links whose target need not be there yet. Throws FileError for links in a circle.
 inline std::filesystem::path behind_links(const std::filesystem::path& path) {
     constexpr int most_links = 40;  // as Linux has it
     std::filesystem::path at = path;
     std::error_code no_link;
-    for (int links = 0; links < most_links; ++links) {
+    for (int links = 0; links <= most_links; ++links) {
         const std::filesystem::path next = std::filesystem::read_symlink(at, no_link);
         if (no_link) return at;
         at = at.parent_path() / next;  // an absolute one takes its place

@@ -7,6 +7,15 @@
 
 namespace daf {
 
+namespace detail {
+/// A slab as the parameters of Net, which must be as many as it has.
+template <class Net, class Space, class T>
+ParameterTuple<Net, const T, Space> parameters_for_inference(std::span<const T> slab) {
+    check_count("Inference: parameters", parameter_count<Net>, slab.size());
+    return bind_all_parameters<Net, const T, Space>(slab.data());
+}
+}  // namespace detail
+
 /// An immutable snapshot of a Sequence or a Network, its parameters in the form in which the kernels read them fastest (on the
 /// CPU: normalisation folded into the convolutions, weights transformed). Any number of threads may call it at once, each with
 /// a context and a workspace of its own:
@@ -16,7 +25,7 @@ namespace daf {
 ///   auto workspace = net.workspace(cpu, daf::max_batch(8));
 ///   auto [embeddings, logits] = net(cpu, workspace, x);                  // of a Sequence: one output
 ///
-/// It gives what evaluate(x) and forward(x) of those give, up to rounding. Bits do not depend on the number of threads.
+/// It gives what Learner::evaluate(x) or Model::forward(x) gives, up to rounding. Bits do not depend on the number of threads.
 template <class Net, class Backend, Activation T = float>
 class Inference;
 
@@ -34,7 +43,7 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it should be
     /// fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements.
     Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Seq net = {})
-        : Inference(ctx, bound<Seq>(parameters), usual, net) {}
+        : Inference(ctx, detail::parameters_for_inference<Seq, Space>(parameters), usual, net) {}
     /// Of bound parameters: a part of a larger network's.
     Inference(Backend& ctx, const Parameters& parameters, MaxBatch usual = {1}, Seq net = {})
         : operators_(prepare(ctx, parameters, usual.count, net, std::index_sequence_for<Layers...>{})) {}
@@ -46,13 +55,6 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     Batch<typename Seq::Output, T, Space> operator()(Backend& ctx, InferenceWorkspace& workspace,
                                                      Batch<In, const T, Space> x) const {
         return workspace.forward(ctx, operators_, x);
-    }
-
-    /// The whole parameters of Net, bound. Throws ArgumentError unless they are as many as it has.
-    template <class Net>
-    static ParameterTuple<Net, const Number, Space> bound(std::span<const Number> parameters) {
-        detail::check_count("Inference: parameters", parameter_count<Net>, parameters.size());
-        return bind_all_parameters<Net, const Number, Space>(parameters.data());
     }
 
   private:
@@ -86,7 +88,7 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it should be
     /// fastest for. Throws ArgumentError unless they are parameter_count<Net> elements.
     Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Net net = {})
-        : Inference(ctx, OfTrunk::template bound<Net>(parameters), usual, net) {}
+        : Inference(ctx, detail::parameters_for_inference<Net, Space>(parameters), usual, net) {}
 
     InferenceWorkspace workspace(const Backend& ctx, MaxBatch largest) const {
         return {trunk_.workspace(ctx, largest), head_.workspace(ctx, largest)};

@@ -34,7 +34,8 @@ class Learner {
     using Outputs = NetworkOutputs<Net, T, Space>;
 
     /// Allocates all that training takes, draws the first parameters from the seed (initialise), and sets the moments to zero.
-    /// `net` holds what its operators leave to the run: a margin, a dropout's rate.
+    /// `net` holds what its operators leave to the run: a margin, a dropout's rate. Throws ArgumentError for a network without a
+    /// metric loss that is not to learn from softmax.
     Learner(Backend& ctx, MaxBatch largest, Seed seed, Net net = {}, JointObjective objective = {},
             Optimizer optimizer = Adam{})
         : net_(std::move(net)),
@@ -53,6 +54,9 @@ class Learner {
           trunk_eval_(activations_.data(), largest.count),
           head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count),
           steps_(ctx, largest.count) {
+        if (!Net::has_metric && objective.softmax_weight == 0) {
+            throw ArgumentError("Learner: softmax_weight is 0, and there is no metric loss to learn from");
+        }
         initialise<Net>(ctx, parameters_.template as<Number>(), seed);
         ctx.zero(moments_.template as<Number>(), daf::moments(optimizer) * moment_stride);
         ctx.zero(sum_before(), 1);
@@ -91,14 +95,9 @@ class Learner {
         const StepFigures figures = steps_.finish();
         const Queued& step = queued_[(steps_queued_ - unfinished_--) % 2];
         finished_ = step;
-        StepResult result;
-        result.softmax = figures.losses[0];
-        result.metric = figures.losses[1];
-        result.loss = objective_.lambda * result.metric + objective_.softmax_weight * result.softmax;
-        result.active = figures.active;
-        result.correct = figures.correct;
-        result.count = step.count;
-        return result;
+        const auto [softmax, metric] = figures.losses;
+        const double loss = objective_.lambda * metric + objective_.softmax_weight * softmax;
+        return {loss, softmax, metric, figures.active, figures.correct, step.count};
     }
     /// Steps that are queued and not finished: 0, 1 or 2.
     Index unfinished_steps() const { return static_cast<Index>(unfinished_); }
@@ -114,8 +113,8 @@ class Learner {
     }
 
     /// After the step on x whose loss was not finite was finished: which operator, as operator_names<Net>() counts them,
-    /// first put out a number that is not finite. -1 if x holds one already; the metric loss's place if every output is
-    /// finite. It runs the step's forward pass again, which moves running statistics once more, and allocates.
+    /// first put out a number that is not finite. -1 if x holds one already; Net::metric_at, the losses' place, if every output
+    /// is finite. It runs the step's forward pass again, which moves running statistics once more, and allocates.
     Index first_not_finite(Images x) {
         if (!all_finite(x)) return -1;
         Index found = metric_place;

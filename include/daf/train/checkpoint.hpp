@@ -1,7 +1,7 @@
 #pragma once
 // Checkpoints: one safetensors file with all that training changes, so that a learner made with the same seed, network,
-// objective and optimizer goes on to the same bits. Seed, optimizer and rate are in it and checked; the figures of the network
-// (a margin), of the objective (lambda) and of the optimizer (momentum) are not: give the same. PyTorch's names and layouts, so
+// objective and optimizer goes on to the same bits. Seed and kind of optimizer are checked then, and the rate is restored; the
+// figures of the network (a margin), of the objective (lambda) and of the optimizer (momentum) are not in it: give the same. PyTorch's names and layouts, so
 // that Python reads it too. Written whole or not at all; a load that fails changes nothing.
 #include <charconv>
 #include <daf/io/pytorch_layout.hpp>

@@ -1,6 +1,7 @@
 // A Learner on Gpu, from its steps to the recorded work, on the stand-ins for the CUDA runtime and for the execution of
 // cuDNN's plans.
 #include <daf/daf.cuh>
+#include <daf/net/inference.hpp>
 #include <daf/net/learner.hpp>
 #include <daf/reference/batch_norm.hpp>
 #include <daf/reference/conv_bn_relu.hpp>
@@ -57,6 +58,28 @@ TEST_CASE("training on Gpu, recorded from its second step of a size on, goes as 
     CHECK(runtime_figures().pinned == 0);
     CHECK(runtime_figures().streams == 0);
     CHECK(runtime_figures().recordings == 0);
+}
+
+TEST_CASE("a network without a metric loss trains on Gpu as on Reference, and is used as it was trained") {
+    using Classifier = daf::Network<daf_test::TinyTrunk, daf_test::TinyHead>;
+    const auto learner_on = [](auto& ctx) {
+        return daf::Learner<Classifier, std::remove_reference_t<decltype(ctx)>>(
+            ctx, daf::max_batch(most_images), daf::Seed{5}, Classifier{}, {}, descent);
+    };
+    daf::Reference reference;
+    auto expected = learner_on(reference);
+    daf::Gpu gpu;
+    auto learner = learner_on(gpu);
+    check_near(run_of(learner), run_of(expected), 2e-5);
+
+    const TinyData<float> data(most_images);
+    const daf::Inference<Classifier, daf::Gpu> net(gpu, learner.parameters());
+    auto workspace = net.workspace(gpu, daf::max_batch(most_images));
+    const auto x = gpu.upload(data.images());
+    const auto got = gpu.download(net(gpu, workspace, x).logits);
+    const auto want = expected.evaluate(data.images()).logits;
+    CHECK(difference(std::vector<float>(got.data(), got.data() + got.size()),
+                     std::vector<float>(want.data(), want.data() + want.size())) <= 2e-5);
 }
 
 TEST_CASE("a recording that is launched leaves the bits of the calls that it holds") {
