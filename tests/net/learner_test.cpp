@@ -290,10 +290,9 @@ TEST_CASE("a network without a metric loss learns as one whose metric loss weigh
     daf::Reference reference;
     check(reference);
     using Learner = daf::Learner<Classifier, daf::Cpu>;
-    CHECK_THROWS_WITH_AS(
-        Learner(cpu, daf::max_batch(1), daf::Seed{5}, {}, {.softmax_weight = 0}),
-        "Learner: softmax_weight is 0, and the network has no metric loss: it would learn nothing",
-        daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(Learner(cpu, daf::max_batch(1), daf::Seed{5}, {}, {.softmax_weight = 0}),
+                         "Learner: softmax_weight is 0, and there is no metric loss to learn from",
+                         daf::ArgumentError);
 }
 
 TEST_CASE("an optimizer has the moments that it has, and no other") {
