@@ -11,7 +11,7 @@ namespace daf_cnn {
 /// Whether a run begins or goes on from the files in its folder.
 enum class Begin { anew, where_it_stopped };
 
-/// Before a run's configuration is settled. Anew: throws BadUse if the folder is there. Otherwise: the lock on a folder
+/// Before a run's configuration is settled. Anew: throws BadUse if a run may be there (RunFolder::check_new). Otherwise: the lock on a folder
 /// that holds a run, what a killed program left in it removed.
 std::optional<RunLock> claim(const RunFolder& folder, Begin begin);
 
