@@ -96,8 +96,7 @@ Command add_bench(CLI::App& program) {
             "7 classes or with 1,000"},
         request->mode, given);
     add_option(*app, Option{"batch", Interval{1, 65536}, "images an iteration"}, request->batch, given);
-    add_option(*app, Option{"threads", Interval{1, most_threads}, "threads", "all cores"}, request->threads,
-               given);
+    add_option(*app, threads_option("threads"), request->threads, given);
     add_option(*app, device_option(), request->device, given);
     add_option(*app, precision_option(), request->precision, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object with every iteration's time"},

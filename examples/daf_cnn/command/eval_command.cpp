@@ -125,10 +125,7 @@ Command add_eval(CLI::App& program) {
                Option{"limit", Interval{1, 1e9}, "the first N images of the split",
                       "all; generated: 7000, 1400 and 1400"},
                request->limit, given);
-    add_option(*app,
-               Option{"threads", Interval{1, most_threads}, "threads; the result does not depend on them",
-                      "all cores"},
-               request->threads, given);
+    add_option(*app, threads_option(), request->threads, given);
     add_option(*app, device_option(), request->device, given);
     add_option(*app, precision_option(), request->precision, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object"}, request->json, given);

@@ -158,10 +158,7 @@ Command add_predict(CLI::App& program) {
         *app,
         Option{"skip-bad", AnyText{}, "leave out images that cannot be read, and say which and how many"},
         request->skip_bad, given);
-    add_option(*app,
-               Option{"threads", Interval{1, most_threads}, "threads; the result does not depend on them",
-                      "all cores"},
-               request->threads, given);
+    add_option(*app, threads_option(), request->threads, given);
     add_option(*app, device_option(), request->device, given);
     add_option(*app, precision_option(), request->precision, given);
     app->footer(

@@ -70,10 +70,7 @@ Command add_report(CLI::App& program) {
         Option{"points", Interval{1, 20000},
                "validation images in the t-SNE at most, evenly spaced; its time grows with the square"},
         request->points, given);
-    add_option(*app,
-               Option{"threads", Interval{1, most_threads}, "threads; the page does not depend on them",
-                      "all cores"},
-               request->threads, given);
+    add_option(*app, threads_option("threads; the page does not depend on them"), request->threads, given);
     app->footer(
         "One page without network or scripts: learning curves, confusion matrix, t-SNE,\n"
         "attention, distances between classes, the surest mistakes; for an ablation, the\n"

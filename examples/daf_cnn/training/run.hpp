@@ -11,8 +11,8 @@ namespace daf_cnn {
 /// Whether a run begins or goes on from the files in its folder.
 enum class Begin { anew, where_it_stopped };
 
-/// Before a run's configuration is settled. Anew: throws BadUse if a run may be there (RunFolder::check_new). Otherwise: the lock on a folder
-/// that holds a run, what a killed program left in it removed.
+/// Before a run's configuration is settled. Anew: throws BadUse if a run may be there (RunFolder::check_new). Otherwise:
+/// the lock on a folder that holds a run, what a killed program left in it removed.
 std::optional<RunLock> claim(const RunFolder& folder, Begin begin);
 
 /// Creates the folder of a run that begins anew, and locks it. Throws BadUse if there is another run since claim(), or if

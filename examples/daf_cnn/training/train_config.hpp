@@ -84,6 +84,11 @@ TrainConfig read_config(const std::filesystem::path& path);
 /// optimizer keeps the stored rate. Throws BadUse for options that cannot act together.
 TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& given);
 
+/// --threads, of every command that computes.
+inline Option threads_option(std::string_view help = "threads; the result does not depend on them") {
+    return {"threads", Interval{1, most_threads}, help, "all cores", true};
+}
+
 /// --device, of every command that runs a network.
 inline Option device_option() {
     return {"device",
@@ -120,9 +125,7 @@ void for_each_option(Config& config, Visit&& visit) {
     const auto run = under("Run");
     run(Option{"epochs", Interval{1, large}, "passes over the training images", {}, true}, config.epochs);
     run(Option{"batch", Interval{1, 65536}, "images a step", "by the recipe: 128 or 32"}, config.batch);
-    run(Option{"threads", Interval{1, most_threads}, "threads; the result does not depend on them",
-               "all cores", true},
-        config.threads);
+    run(threads_option(), config.threads);
     run(device_option().formerly("cpu"), config.device);
     run(precision_option().formerly("float"), config.precision);
     run(Option{"seed", any_seed, "first values, shuffling and dropout"}, config.seed);
