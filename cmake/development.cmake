@@ -61,8 +61,8 @@ target_link_options(daf_development INTERFACE ${sanitizer_flags})
 set(inlines_less $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>)
 # For programs that take longer to compile than to run.
 set(compile_quickly -O1 ${inlines_less})
-# Tests compile in two thirds of the time at -O1. At -O3, as users compile, are what they link, the application, the network
-# that is held to PyTorch's numbers, and in scripts/instruction_sets all of the operators' tests.
+# Tests compile in two thirds of the time at -O1. At -O3, as users compile, are what they link, the application, the tests
+# against PyTorch's numbers, and in scripts/instruction_sets all of the operators' tests.
 set(DAF_TEST_OPTIMIZATION -O1 CACHE STRING "How far tests are optimised, in release builds")
 set(compile_tests $<$<CONFIG:Release>:${DAF_TEST_OPTIMIZATION}> ${inlines_less})
 
