@@ -282,15 +282,27 @@ class WinogradWeights {
 
   private:
     Index panels() const { return (out_ + width_ - 1) / width_; }
+    /// Panels of tiles that a product sums over at once. Columns that lie in more pieces come slower than a result that is added
+    /// to (docs/performance.md).
+    static constexpr Index most_panels = 8;
+
     void multiply_panel(const T* panel, const TileColumns<T>& tiles, Index count, T* out,
                         Index out_row) const {
-        const Index packets = width_ / lanes<T>, first = tiles.first_sum.size();
-        if (first > 0)
-            cpu::multiply_panel(packets, tiles.first_sum, panel, tiles.first, count, out, out_row, width_,
-                                false);
-        if (tiles.rest_sum.size() > 0)
-            cpu::multiply_panel(packets, tiles.rest_sum, panel + first * width_, tiles.rest, count, out,
-                                out_row, width_, first > 0);
+        bool accumulate = false;
+        const auto add = [&](Sum sum, const Columns<T>& columns) {
+            if (sum.size() == 0) return;
+            cpu::multiply_panel(width_ / lanes<T>, sum, panel, columns, count, out, out_row, width_,
+                                accumulate);
+            panel += sum.size() * width_;
+            accumulate = true;
+        };
+        const auto [panels, channels] = tiles.first_sum;
+        Columns<T> columns = tiles.first;
+        for (Index done = 0; done < panels; done += most_panels) {
+            add({std::min(panels - done, most_panels), channels}, columns);
+            columns.data += most_panels * columns.outer;
+        }
+        add(tiles.rest_sum, tiles.rest);
     }
 
     Index in_, out_, side_, tile_;
