@@ -1,6 +1,6 @@
-// One operator at a time, at the shapes of the presets: inference, forward and backward, in GFLOP/s where arithmetic
-// counts and in GB/s where memory does, beside what the machine can do. A convolution's arithmetic is that of the plain
-// sum, so an algorithm that needs less of it may exceed the machine's peak.
+// One operator at a time, at the shapes of the presets: inference, forward and backward, in GFLOP/s where
+// arithmetic counts and in GB/s where memory does, beside what the machine can do. A convolution's arithmetic
+// is that of the plain sum, so an algorithm that needs less of it may exceed the machine's peak.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -143,7 +143,8 @@ void add(const std::string& name, Index images = 32,
     }
 }
 
-/// A layer's convolution by every algorithm that runs fast here. Winograd's 6x6 tiles may reach five times the peak.
+/// A layer's convolution by every algorithm that runs fast here. Winograd's 6x6 tiles may reach five times
+/// the peak.
 template <class Op>
 void add_algorithms(const std::string& layer, Index images) {
     add<Op>("convolution " + layer + " direct", images, daf::Convolution::direct);

@@ -26,8 +26,8 @@ double fastest(int runs, const Body& body) {
     return best;
 }
 
-/// GFLOP/s of `threads` cores at once: multiplications and additions of floats in as many registers as a product's
-/// sums would have.
+/// GFLOP/s of `threads` cores at once: multiplications and additions of floats in as many registers as a
+/// product's sums would have.
 inline double peak_gflops(int threads) {
     using P = daf::cpu::Packet<float>;
     constexpr int registers = daf::cpu::accumulators;
@@ -53,8 +53,8 @@ inline double peak_gflops(int threads) {
     return 2.0 * registers * static_cast<double>(daf::cpu::lanes<float> * steps * threads) / seconds * 1e-9;
 }
 
-/// GB/s, read and written, of `threads` cores that copy so that `bytes` move: from and to whichever cache, or memory,
-/// work of that size lives in.
+/// GB/s, read and written, of `threads` cores that copy so that `bytes` move: from and to whichever cache, or
+/// memory, work of that size lives in.
 inline double copy_bandwidth(int threads, double bytes) {
     const std::size_t half = std::max(static_cast<std::size_t>(bytes / 2), std::size_t{64});
     daf::Cpu cpu(daf::Threads{threads});
@@ -68,8 +68,8 @@ inline double copy_bandwidth(int threads, double bytes) {
     return 2.0 * static_cast<double>(half) / seconds * 1e-9;
 }
 
-/// Nanoseconds in which a cache line goes from one thread's core to another's: some 30 where the two share a last cache,
-/// 100 and more where they do not. 0 on a machine with one core.
+/// Nanoseconds in which a cache line goes from one thread's core to another's: some 30 where the two share a
+/// last cache, 100 and more where they do not. 0 on a machine with one core.
 inline double handover_nanoseconds() {
     if (std::thread::hardware_concurrency() < 2) return 0;
     constexpr int rounds = 5000;

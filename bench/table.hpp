@@ -10,8 +10,8 @@
 
 namespace daf_bench {
 
-/// Runs are named "operator/pass/threads" and report either "flop" or "bytes" as a rate; with "bytes", in "size" how
-/// many of them an iteration moves.
+/// Runs are named "operator/pass/threads" and report either "flop" or "bytes" as a rate; with "bytes", in
+/// "size" how many of them an iteration moves.
 class Table : public benchmark::BenchmarkReporter {
   public:
     bool ReportContext(const Context&) override {

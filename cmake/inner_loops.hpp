@@ -1,7 +1,7 @@
 #pragma once
-// The loops under convolutions and products, in float and double: the same whatever the operator, and the longest to
-// compile. Our own programs compile them once, in inner_loops.cpp. Whoever includes the library alone compiles them as they
-// are used.
+// The loops under convolutions and products, in float and double: the same whatever the operator, and the
+// longest to compile. Our own programs compile them once, in inner_loops.cpp. Whoever includes the library
+// alone compiles them as they are used.
 #include <daf/cpu/winograd_transform.hpp>
 
 namespace daf::cpu {

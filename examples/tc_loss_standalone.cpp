@@ -1,5 +1,6 @@
 // Metric learning on a small set: what the Triplet-Centre loss adds to softmax [Eq 13].
-// Points of four overlapping classes learn an embedding in the plane, judged by points that it did not learn from.
+// Points of four overlapping classes learn an embedding in the plane, judged by points that it did not learn
+// from.
 #include <complex>
 #include <cstdio>
 #include <daf/daf.hpp>

@@ -1,4 +1,5 @@
-// A network of your own, from the first batch to a file and back. It learns which way the stripes in noisy pictures run.
+// A network of your own, from the first batch to a file and back. It learns which way the stripes in noisy
+// pictures run.
 #include <complex>
 #include <cstdio>
 #include <daf/daf.hpp>

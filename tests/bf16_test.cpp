@@ -22,7 +22,8 @@ float float_of(std::uint32_t bits) {
     return value;
 }
 
-/// The nearest of the two numbers that enclose a finite value, of equally near ones the even one, by distances in double.
+/// The nearest of the two numbers that enclose a finite value, of equally near ones the even one, by
+/// distances in double.
 std::uint16_t nearest(float value) {
     const auto below = static_cast<std::uint16_t>(bits_of(value) >> 16);  // toward zero
     const auto above = static_cast<std::uint16_t>(below + 1);
@@ -59,7 +60,8 @@ TEST_CASE("bf16: every pattern is a float's upper half, and comes back from it")
 }
 
 TEST_CASE("bf16: floats go to the nearest number, of two equally near ones to the even one") {
-    // Between any two neighbours: just above the lower, just below, at and just above the middle, just below the upper.
+    // Between any two neighbours: just above the lower, just below, at and just above the middle, just below
+    // the upper.
     for (std::uint32_t pattern = 0; pattern <= 0xFFFF; ++pattern) {
         for (const std::uint32_t rest : {1u, 0x7FFFu, 0x8000u, 0x8001u, 0xFFFFu}) {
             const float value = float_of(pattern << 16 | rest);

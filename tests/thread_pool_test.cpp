@@ -88,7 +88,8 @@ TEST_CASE("what a slow worker has not come to, others run") {
 
 TEST_CASE(
     "where other programs want every core, contexts come and go without waiting their turn again and again") {
-    // Whoever gives way on such a machine may be out for milliseconds: twenty pools that did so some 200 times took 11 s.
+    // Whoever gives way on such a machine may be out for milliseconds: twenty pools that did so some 200
+    // times took 11 s.
     std::vector<std::jthread> others;
     for (unsigned i = 0; i < std::clamp(2 * std::thread::hardware_concurrency(), 4U, 16U); ++i)
         others.emplace_back([](const std::stop_token& over) {
@@ -209,7 +210,8 @@ TEST_CASE("background work: idle workers do it while the caller does something e
 }
 
 TEST_CASE("background work: a round comes before it") {
-    // A chunk of background work blocks the worker; the others must wait until the round that comes next is over.
+    // A chunk of background work blocks the worker; the others must wait until the round that comes next is
+    // over.
     daf::Cpu cpu(daf::Threads{2});
     daf::Cpu::Background work;
     std::atomic<bool> inside{false}, release{false}, round_over{false};

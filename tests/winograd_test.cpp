@@ -29,7 +29,8 @@ TEST_CASE("conv by Winograd keeps every promise on maps of any shape") {
 }
 
 TEST_CASE("conv + BN + ReLU by Winograd keeps every promise") {
-    // Small: an output so near to 0 that float and double rectify it differently would fail the comparison of dx.
+    // Small: an output so near to 0 that float and double rectify it differently would fail the comparison of
+    // dx.
     daf_test::conform<daf::ConvBnRelu<Shape<4, 5, 8>, 9>>({}, by_winograd());
     daf_test::conform<daf::ConvBnRelu<Shape<3, 3, 4>, 17>>({}, by_winograd());
 }
@@ -49,8 +50,8 @@ TEST_CASE("the passes by any tile keep every shape") {
 }
 
 TEST_CASE("weights that are transformed a slice of channels at a time give what all at once give") {
-    // 64 points of 128 x 180 channels are more than a cache holds; five images are one block; the last slice and
-    // its last panel are not full.
+    // 64 points of 128 x 180 channels are more than a cache holds; five images are one block; the last slice
+    // and its last panel are not full.
     const daf::cpu::ConvolutionSize large{12, 12, 128, 180, 3, 1};
     const daf::cpu::WinogradTraffic traffic{large.in + large.features, large.in, 1, sizeof(double)};
     const auto tiling = daf::cpu::WinogradTiling::of(large, 5, 6, traffic);

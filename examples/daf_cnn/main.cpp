@@ -21,8 +21,8 @@ namespace {
 
 enum Status { done = 0, failed = 1, bad_use = 2, stopped = daf_cnn::stopped_status };
 
-/// Standard streams that are closed (daf-cnn >&-) stay without effect: else the next file opened would take their
-/// number, and be written to as if it were standard output. Reading gives nothing, writing fails.
+/// Standard streams that are closed (daf-cnn >&-) stay without effect: else the next file opened would take
+/// their number, and be written to as if it were standard output. Reading gives nothing, writing fails.
 void occupy_closed_streams() {
     int number = 0;
     do number = ::open("/dev/null", O_RDONLY);

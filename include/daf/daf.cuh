@@ -1,5 +1,6 @@
 #pragma once
-// Everything for the GPU, for a .cu file. Operators without a kernel here yet stop the compiler with the header's name.
+// Everything for the GPU, for a .cu file. Operators without a kernel here yet stop the compiler with the
+// header's name.
 #include <daf/core/version.hpp>
 #include <daf/gpu/context.cuh>
 #include <daf/gpu/step_queue.cuh>

@@ -86,7 +86,8 @@ TEST_CASE("augmentation: quarter turns about the centre, clockwise") {
     check_close(changed(nine, 3, 3, turned(90)), {70, 40, 10, 80, 50, 20, 90, 60, 30});
     check_close(changed(nine, 3, 3, turned(180)), {90, 80, 70, 60, 50, 40, 30, 20, 10});
     check_close(changed({1, 2, 3, 4}, 2, 2, turned(90)), {3, 1, 4, 2});
-    // By 45 degrees a corner of the new image shows what lies sqrt(2) left of, above ... the centre: an edge's middle.
+    // By 45 degrees a corner of the new image shows what lies sqrt(2) left of, above ... the centre: an
+    // edge's middle.
     const auto half = changed(nine, 3, 3, turned(45));
     CHECK(half[0] == doctest::Approx(40));
     CHECK(half[2] == doctest::Approx(20));
@@ -99,7 +100,8 @@ TEST_CASE("augmentation: scale 2 shows the middle half, scale 1/2 shrinks the pi
     check_close(changed(nine, 3, 3, scaled(2)), {30, 35, 40, 45, 50, 55, 60, 65, 70});
     const Pixels four{0, 0,  0,   0, 0, 40, 80, 0,  //
                       0, 80, 120, 0, 0, 0,  0,  0};
-    // Columns 0 and 3 show what stands at -1.5 and 4.5, the edge; 1 and 2 the halves between columns 0 1 and 2 3.
+    // Columns 0 and 3 show what stands at -1.5 and 4.5, the edge; 1 and 2 the halves between columns 0 1 and
+    // 2 3.
     const auto small = changed(four, 4, 4, scaled(0.5));
     for (const std::size_t edge : {0u, 1u, 2u, 3u, 4u, 7u, 8u, 11u, 12u, 13u, 14u, 15u})
         CHECK(small[edge] == 0);

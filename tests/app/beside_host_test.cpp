@@ -1,5 +1,5 @@
-// The training loop beside a device: the next step is queued while one runs, and everything else is as on the CPU. A CPU's
-// network plays the device, as late as a device may be.
+// The training loop beside a device: the next step is queued while one runs, and everything else is as on the
+// CPU. A CPU's network plays the device, as late as a device may be.
 #include <doctest/doctest.h>
 
 #include <algorithm>

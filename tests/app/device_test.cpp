@@ -1,4 +1,5 @@
-// --device gpu where there is none to be had: one clear line from every command that runs a network, and nothing written.
+// --device gpu where there is none to be had: one clear line from every command that runs a network, and
+// nothing written.
 #include <doctest/doctest.h>
 
 #include <daf/daf.hpp>

@@ -1,5 +1,5 @@
-// A loss that is not finite stops training: the message says where, names the first layer concerned and what to do, and
-// the best model stays.
+// A loss that is not finite stops training: the message says where, names the first layer concerned and what
+// to do, and the best model stays.
 #include <doctest/doctest.h>
 
 #include <algorithm>

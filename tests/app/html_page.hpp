@@ -1,6 +1,6 @@
 #pragma once
-// Reads the report's HTML as strictly as a test needs it: every tag closed in its order, every text and attribute
-// escaped.
+// Reads the report's HTML as strictly as a test needs it: every tag closed in its order, every text and
+// attribute escaped.
 #include <algorithm>
 #include <array>
 #include <cctype>

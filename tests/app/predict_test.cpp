@@ -54,7 +54,8 @@ json predictions(const std::filesystem::path& weights, std::vector<std::string> 
     return json::parse(outcome.out);
 }
 
-/// The records of a CSV by RFC 4180: quoted fields may hold anything, quotes doubled; CRLF behind every record.
+/// The records of a CSV by RFC 4180: quoted fields may hold anything, quotes doubled; CRLF behind every
+/// record.
 std::vector<std::vector<std::string>> records_of(const std::string& csv) {
     std::vector<std::vector<std::string>> records;
     std::vector<std::string> record{""};

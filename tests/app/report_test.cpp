@@ -119,7 +119,8 @@ TEST_CASE("report: the channel stage is the mean of the gated map") {
 TEST_CASE("report: a run's page has every part, needs nothing else, and is the same on 1 and 3 threads") {
     const ScratchFolder folder;
     const fs::path run = folder / "run";
-    // The rate drops after the second and third epoch, and the best model is reloaded where the epoch was not it.
+    // The rate drops after the second and third epoch, and the best model is reloaded where the epoch was not
+    // it.
     REQUIRE(train(run, {"--epochs", "3", "--patience", "1", "--threshold", "1", "--margin", "12"}).status ==
             0);
     const Outcome outcome = daf_test::daf_cnn({"report", "--run", run, "--threads", "1"});

@@ -1,5 +1,5 @@
-// Training that is stopped by a signal, killed, or told by nobody to go on: what is saved, and that --resume goes on from
-// there to the same bits.
+// Training that is stopped by a signal, killed, or told by nobody to go on: what is saved, and that --resume
+// goes on from there to the same bits.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -100,7 +100,8 @@ TEST_CASE("stop: saves within an epoch change nothing, and 0 makes none") {
     REQUIRE(run_command(command(folder / "often", with(options, {"0.0000001"}))).status == 0);
     REQUIRE(run_command(command(folder / "never", with(options, {"0"}))).status == 0);
     check_same_run(folder / "often", folder / "never");
-    // A disk that takes no checkpoint shows how many are tried: one a batch, training and validating, and the epoch's.
+    // A disk that takes no checkpoint shows how many are tried: one a batch, training and validating, and the
+    // epoch's.
     const auto on_a_full_disk = [&](const std::string& run, const char* minutes) {
         return run_command(with({"sh", "-c", "ulimit -f 8192; exec \"$0\" \"$@\""},
                                 command(folder / run, with(options, {minutes}))));

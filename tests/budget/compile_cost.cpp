@@ -1,10 +1,10 @@
 // usage: compile_cost SECONDS MEGABYTES YARDSTICK COMPILER ARGUMENT... UNIT
-// Compiles UNIT, prints what it took, and exits with 1 past either limit. The seconds are the processor's, so that other programs'
-// turns do not count; the memory is that of the largest of the compiler's processes.
+// Compiles UNIT, prints what it took, and exits with 1 past either limit. The seconds are the processor's, so
+// that other programs' turns do not count; the memory is that of the largest of the compiler's processes.
 //
-// The same compiler takes twice as long on one machine as on another, and where neighbours share its caches. So the
-// limit is in seconds of the machine for which it was set: YARDSTICK, compiled before and after UNIT, tells how much
-// slower this one is. A faster machine is not held to less than SECONDS.
+// The same compiler takes twice as long on one machine as on another, and where neighbours share its caches.
+// So the limit is in seconds of the machine for which it was set: YARDSTICK, compiled before and after UNIT,
+// tells how much slower this one is. A faster machine is not held to less than SECONDS.
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,8 +15,8 @@
 
 namespace {
 
-/// Of yardstick.cpp where budgets were set: AMD Zen 4, g++ 12.2, quiet. Not measured there, but estimated: a unit of daf's that
-/// took 38.5 s there took 7 times as long as the yardstick on another machine.
+/// Of yardstick.cpp where budgets were set: AMD Zen 4, g++ 12.2, quiet. Not measured there, but estimated: a
+/// unit of daf's that took 38.5 s there took 7 times as long as the yardstick on another machine.
 constexpr double yardstick_seconds = 5.5;
 
 struct Cost {

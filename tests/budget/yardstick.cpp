@@ -1,5 +1,5 @@
-// Nothing of daf: how fast a machine compiles is measured on it (compile_cost.cpp). Keep it as it is: its time on the
-// machine for which the budgets were set is part of them.
+// Nothing of daf: how fast a machine compiles is measured on it (compile_cost.cpp). Keep it as it is: its
+// time on the machine for which the budgets were set is part of them.
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <map>

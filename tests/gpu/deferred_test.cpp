@@ -1,5 +1,6 @@
-// What a training network on a GPU never stores, maps before a pool and the gradients behind them (core/deferred.hpp),
-// against the same operators one after another, each with memory of its own: the same bits.
+// What a training network on a GPU never stores, maps before a pool and the gradients behind them
+// (core/deferred.hpp), against the same operators one after another, each with memory of its own: the same
+// bits.
 #include <doctest/doctest.h>
 
 #include <daf/gpu/conv_bn_relu.hpp>
@@ -19,7 +20,8 @@ namespace layer = daf::layer;
 
 namespace {
 
-// A row and a column that no window covers; channels with packs and without; pools in a row, and one at the end.
+// A row and a column that no window covers; channels with packs and without; pools in a row, and one at the
+// end.
 using Net = daf::Sequence<Shape<9, 13, 2>, layer::ConvBnRelu<8>, layer::MaxPool<2>, layer::ConvBnRelu<5>,
                           layer::ConvBnRelu<16>, layer::MaxPool<2>, layer::MaxPool<1>, layer::ConvBnRelu<8>,
                           layer::MaxPool<2>>;

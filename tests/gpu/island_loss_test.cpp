@@ -8,7 +8,8 @@ using daf::Shape;
 
 namespace {
 
-/// The sums of cosines cancel where unit vectors are many or few-dimensional; the reference adds them another way.
+/// The sums of cosines cancel where unit vectors are many or few-dimensional; the reference adds them another
+/// way.
 daf_test::Promise cancelling(daf_test::Promise promise = {}) {
     promise.double_tolerance = 1e-11;
     return promise;

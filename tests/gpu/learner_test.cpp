@@ -1,4 +1,5 @@
-// Whole training steps on the GPU's kernels, run as fibers: what one kernel leaves is what the next one reads.
+// Whole training steps on the GPU's kernels, run as fibers: what one kernel leaves is what the next one
+// reads.
 #include <doctest/doctest.h>
 
 #include <daf/gpu/conv_bn_relu.hpp>

@@ -63,8 +63,8 @@ struct WatchedGpu : daf_test::HostGpu {
     }
 };
 
-/// Both passes of Op as Reference does them, on maps that start `shift` elements behind a multiple of 64 bytes; the widths in
-/// use.
+/// Both passes of Op as Reference does them, on maps that start `shift` elements behind a multiple of 64
+/// bytes; the widths in use.
 template <class Op, class T>
 std::set<Index> widths_at(Index shift) {
     constexpr Index images = 3;

@@ -1,6 +1,7 @@
 // A test of the tests: a kernel, right or with one fault, that the fibers and the sanitizers must catch.
 //   usage: planted_faults FAULT     `none` for the right kernel
-// Prints "caught: HOW" or "not caught". A sanitizer that catches the fault first ends the program with its own report.
+// Prints "caught: HOW" or "not caught". A sanitizer that catches the fault first ends the program with its
+// own report.
 #include <cmath>
 #include <cstdio>
 #include <cstring>

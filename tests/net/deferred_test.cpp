@@ -1,5 +1,5 @@
-// Outputs that a training network never stores (core/deferred.hpp) against the same operators one after another, each
-// with memory of its own: the same bits.
+// Outputs that a training network never stores (core/deferred.hpp) against the same operators one after
+// another, each with memory of its own: the same bits.
 #include <doctest/doctest.h>
 
 #include <daf/daf.hpp>
@@ -14,8 +14,8 @@ namespace layer = daf::layer;
 
 namespace {
 
-// Channels that fill no packet, maps that no tile and no window divides, a row left out by the pool; gradients' sums over
-// several strips of an image, the last one shorter.
+// Channels that fill no packet, maps that no tile and no window divides, a row left out by the pool;
+// gradients' sums over several strips of an image, the last one shorter.
 using Net = daf::Sequence<Shape<13, 21, 2>, layer::ConvBnRelu<5>, layer::ConvBnRelu<19>, layer::ConvBnRelu<8>,
                           layer::MaxPool<2>, layer::ConvBnRelu<6>, layer::ConvBnRelu<7>,
                           layer::DualAttention<7, 3>, layer::Linear<3>>;

@@ -151,8 +151,9 @@ void check_network(Backend& ctx) {
                   is_state);
 }
 
-/// How far a run may part from PyTorch's in double: each loss of a step and its count of active samples, and each tensor
-/// where it ends; or by what share of their largest movement the trained ones may miss their way there.
+/// How far a run may part from PyTorch's in double: each loss of a step and its count of active samples, and
+/// each tensor where it ends; or by what share of their largest movement the trained ones may miss their way
+/// there.
 struct Apart {
     double losses, tensors, active = 0, movements = 0;
 };
@@ -218,8 +219,9 @@ TEST_CASE("golden: 50 steps of training with Adam, centres by Eq 12") {
     check_training(cpu, "adam", CentreUpdate::equation_12, daf::Adam{.learning_rate = 1e-3});
 }
 
-// Seen: losses 0.6 % apart at most, statistics and centres 0.3 %, movements 0.17 of their largest. This network amplifies rounding: at a rate of 1e-3 PyTorch's own float parts
-// from its double by up to 1.1 in the loss.
+// Seen: losses 0.6 % apart at most, statistics and centres 0.3 %, movements 0.17 of their largest. This
+// network amplifies rounding: at a rate of 1e-3 PyTorch's own float parts from its double by up to 1.1 in the
+// loss.
 TEST_CASE("golden: 50 steps of training in float stay beside PyTorch in double, whatever the convolution") {
     for (const auto convolution :
          {daf::Convolution::direct, daf::Convolution::winograd, daf::Convolution::automatic}) {

@@ -275,7 +275,8 @@ TEST_CASE("a network without a metric loss learns as one whose metric loss weigh
         for (int i = 0; i < 5; ++i) {
             const daf::StepResult got = plain.step(data.images(), data.classes());
             const daf::StepResult want = weightless.step(data.images(), data.classes());
-            // The optimizer takes the last elements of a slab one by one, and they round otherwise than in a packet.
+            // The optimizer takes the last elements of a slab one by one, and they round otherwise than in a
+            // packet.
             CHECK(got.softmax == doctest::Approx(want.softmax).epsilon(1e-5));
             CHECK(got.loss == got.softmax);
             CHECK(got.correct == want.correct);

@@ -47,8 +47,8 @@ TEST_CASE("a sequence takes each layer's shape from the layer before") {
 TEST_CASE("the memory of a sequence is a constant") {
     using Training = daf::Workspace<Small, float, daf::Cpu, daf::Mode::train>;
     using Evaluation = daf::Workspace<Small, float, daf::Cpu, daf::Mode::eval>;
-    // z, mean and 1/deviation, of which y is made where it is read; the pool's output and its winners; the last output;
-    // the gradient by the last input: the pool's is made where it is read, too. In cache lines.
+    // z, mean and 1/deviation, of which y is made where it is read; the pool's output and its winners; the
+    // last output; the gradient by the last input: the pool's is made where it is read, too. In cache lines.
     static_assert(Training::bytes(16) ==
                   (4 * 16 * 144 + 64 + 64) + (4 * 16 * 36 + 16 * 36) + 4 * 16 * 3 + 4 * 16 * 36);
     static_assert(Evaluation::bytes(16) == 2 * 4 * 16 * 144);

@@ -1,5 +1,5 @@
-// Two units of one program include everything and instantiate the same network: no definition may appear twice, and both
-// must see the same.
+// Two units of one program include everything and instantiate the same network: no definition may appear
+// twice, and both must see the same.
 #include <daf/daf.hpp>
 #include <string>
 #include <string_view>

@@ -1,6 +1,6 @@
 #pragma once
-// A workbench of any operator, element type and backend: what the checks of conformance.cpp are written for, so that they are
-// compiled once and not for each of them.
+// A workbench of any operator, element type and backend: what the checks of conformance.cpp are written for,
+// so that they are compiled once and not for each of them.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -66,7 +66,8 @@ class BenchOf final : public Bench {
 /// Makes benches of one operator and element type on a context: make(images, seed).
 using MakeBench = std::function<std::unique_ptr<Bench>(Index images, std::uint64_t seed)>;
 
-/// An operator and an element type, by whatever context of Backend: subject.on(ctx)(images, seed). It refers to the operator.
+/// An operator and an element type, by whatever context of Backend: subject.on(ctx)(images, seed). It refers
+/// to the operator.
 template <class Backend>
 struct Subject {
     MakeBench on(Backend& ctx) const {

@@ -17,8 +17,8 @@ struct Promise {
     double float_tolerance = 2e-5;     // Cpu in float against Reference in double, per tensor
     double double_tolerance = 1e-12;   // Cpu in double against Reference in double
     double gradient_tolerance = 2e-7;  // against finite differences, in double
-    // Activations of bf16 against Reference in double on the same numbers, in rounding steps of bf16: those of its tensors, and
-    // those of the parameters' gradients. 0 steps: as exact as float.
+    // Activations of bf16 against Reference in double on the same numbers, in rounding steps of bf16: those
+    // of its tensors, and those of the parameters' gradients. 0 steps: as exact as float.
     double bf16_steps = 1;
     double bf16_gradient_steps = 0;
     bool whole_numbers = false;              // in bf16: inputs of which products and their sums are exact
@@ -49,11 +49,13 @@ struct Tolerances {
 
 void check_close(const Result& got, const Result& want, const Tolerances& tolerance);
 
-/// A training pass by both, and y in eval mode, on the same numbers: those that the bench's elements can hold.
+/// A training pass by both, and y in eval mode, on the same numbers: those that the bench's elements can
+/// hold.
 void check_against_reference(const MakeBench& make, const MakeBench& make_reference, Index images,
                              std::uint64_t seed, const Tolerances& tolerance, bool whole_numbers = false);
 
-/// dx and the parameters' gradients against central differences of sum y dy, for up to 30 elements of each. In double.
+/// dx and the parameters' gradients against central differences of sum y dy, for up to 30 elements of each.
+/// In double.
 void check_gradients(const MakeBench& make, const Promise& promise, Index images, std::uint64_t seed);
 
 /// accumulate(dx) adds to what is there, gradients of parameters always do, skip leaves dx alone.
@@ -76,7 +78,8 @@ void check_same_bits(const Subject<Backend>& subject, Index images, const char* 
     check_same_bits(results, what, ways);
 }
 
-/// All promises on one backend but those about its contexts. The doubles of Reference itself are held against nothing.
+/// All promises on one backend but those about its contexts. The doubles of Reference itself are held against
+/// nothing.
 void conform_on(const MakeBench& in_double, const MakeBench& in_float, const MakeBench& reference,
                 const Promise& promise, bool is_reference);
 

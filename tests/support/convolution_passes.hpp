@@ -90,8 +90,8 @@ inline void check_errors(const daf::cpu::ConvolutionSize& size, daf::Index count
     }
 }
 
-/// The same on all 3x3 layers of the presets but the first of each. Errors grow with the channels and with what a weight's
-/// gradient sums over, so large maps need few images.
+/// The same on all 3x3 layers of the presets but the first of each. Errors grow with the channels and with
+/// what a weight's gradient sums over, so large maps need few images.
 inline void check_errors_on_presets(const std::vector<daf::cpu::ConvolutionChoice>& choices) {
     std::vector<daf::cpu::ConvolutionSize> sizes = layers(48, {16, 32, 64, 128, 128});
     for (const auto& half : layers(48, {32, 64, 128, 256, 256})) sizes.push_back(half);

@@ -26,8 +26,8 @@ std::vector<float> moved_by_optimizer(L& learner) {
     return values;
 }
 
-/// A step whose loss is not finite, and one queued behind it, leave all that as it was; one queued when the host has been given
-/// that loss does not, though a refused one is still on its way.
+/// A step whose loss is not finite, and one queued behind it, leave all that as it was; one queued when the
+/// host has been given that loss does not, though a refused one is still on its way.
 template <class Backend>
 void check_refused_steps(Backend& ctx) {
     // The centres go with the optimizer, so that a NaN does not stay in them.

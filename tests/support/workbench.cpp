@@ -7,8 +7,8 @@ namespace daf_test {
 void draw(Buffer& x, Buffer& dy, Buffer& parameters, Index trained, Guarded<std::int32_t>& labels,
           Index classes, std::uint64_t seed) {
     daf::RandomSequence random(daf::Stream{daf::Seed{seed}, 0, 77});
-    // Beside activations in bf16, parameters are floats: these too get numbers that bf16 holds, so that a product which rounds
-    // its weights is held against the same ones.
+    // Beside activations in bf16, parameters are floats: these too get numbers that bf16 holds, so that a
+    // product which rounds its weights is held against the same ones.
     const auto set = [&, in_bf16 = x.element() == Buffer::Element::bf16](Buffer& values, Index i,
                                                                          double value) {
         values.set(i, in_bf16 ? static_cast<double>(static_cast<daf::bf16>(value)) : value);

@@ -14,8 +14,8 @@ namespace daf_test {
 void draw(Buffer& x, Buffer& dy, Buffer& parameters, Index trained, Guarded<std::int32_t>& labels,
           Index classes, std::uint64_t seed);
 
-/// One operator, one element type, one backend: inputs drawn from a seed, outputs poisoned. Every number that is drawn is one
-/// that T can hold.
+/// One operator, one element type, one backend: inputs drawn from a seed, outputs poisoned. Every number that
+/// is drawn is one that T can hold.
 template <class Op, class T, class Backend>
 struct Workbench {
     using In = typename Op::Input;

@@ -1,6 +1,6 @@
 #pragma once
-// What --help prints, and what the manual page and the completion of bash are made of: one description of the command
-// line, CLI11's, in three forms.
+// What --help prints, and what the manual page and the completion of bash are made of: one description of the
+// command line, CLI11's, in three forms.
 #include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
@@ -8,8 +8,8 @@
 
 namespace daf_cnn {
 
-/// Prepares `program`, before its commands are added, to print help of at most 80 columns: usage, what it does, its
-/// commands, its options under their headings, examples.
+/// Prepares `program`, before its commands are added, to print help of at most 80 columns: usage, what it
+/// does, its commands, its options under their headings, examples.
 void use_help_format(CLI::App& program);
 /// After they are added: --help stands last under the first heading of each.
 void place_help_flags(CLI::App& program);

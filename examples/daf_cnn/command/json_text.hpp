@@ -6,8 +6,8 @@
 
 namespace daf_cnn {
 
-/// A number or a word as it stands there, cut short; a list or an object by its kind alone: writing one out that is nested
-/// without end takes the stack.
+/// A number or a word as it stands there, cut short; a list or an object by its kind alone: writing one out
+/// that is nested without end takes the stack.
 template <class Json>
 std::string shown_value(const Json& value) {
     if (value.is_array()) return "a list";

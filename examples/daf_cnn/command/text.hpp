@@ -19,8 +19,8 @@ namespace daf_cnn {
     return text;
 }
 
-/// The text with its control characters written as escapes, so that it takes one line and moves no cursor: a file's
-/// name may hold any byte.
+/// The text with its control characters written as escapes, so that it takes one line and moves no cursor: a
+/// file's name may hold any byte.
 inline std::string one_line(std::string_view text) {
     std::string line;
     for (const char c : text) {

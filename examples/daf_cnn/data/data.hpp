@@ -40,9 +40,9 @@ std::uint32_t generated_count(Split split, std::optional<std::uint32_t> limit);
 /// Whether --data names a folder of images.
 bool is_image_folder(const std::string& name);
 
-/// The splits asked for. Generated faces are drawn at `side` pixels on all threads, a folder's images are brought to
-/// it or left smaller (image_folder.hpp), a CSV's images stay as they are. What was skipped is told in one line on
-/// standard error. Throws daf::FileError or daf::FormatError.
+/// The splits asked for. Generated faces are drawn at `side` pixels on all threads, a folder's images are
+/// brought to it or left smaller (image_folder.hpp), a CSV's images stay as they are. What was skipped is
+/// told in one line on standard error. Throws daf::FileError or daf::FormatError.
 Splits load_data(daf::Cpu& cpu, const DataSource& source, daf::Index side, const std::vector<Split>& wanted);
 
 /// Where training's shuffle draws; operators draw from layers counted from 0.

@@ -12,10 +12,10 @@
 
 namespace daf_cnn {
 
-/// Feeds the shuffled, augmented and enlarged batches of an epoch, one step after another. While the caller trains on
-/// one, the context's threads prepare the next one whenever training has no work for them (Cpu::start); what they did
-/// not come to is done when the batch is asked for, and that time is counted. A batch is a function of data, seed,
-/// epoch and step alone. After the construction, a step allocates nothing.
+/// Feeds the shuffled, augmented and enlarged batches of an epoch, one step after another. While the caller
+/// trains on one, the context's threads prepare the next one whenever training has no work for them
+/// (Cpu::start); what they did not come to is done when the batch is asked for, and that time is counted. A
+/// batch is a function of data, seed, epoch and step alone. After the construction, a step allocates nothing.
 class Feeder {
   public:
     struct Settings {

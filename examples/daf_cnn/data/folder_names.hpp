@@ -1,5 +1,6 @@
 #pragma once
-// What folders of images may be called: the splits and the classes of FER2013, SFEW and their usual spellings.
+// What folders of images may be called: the splits and the classes of FER2013, SFEW and their usual
+// spellings.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,7 +9,8 @@
 
 namespace daf_cnn {
 
-/// train, val or test in any case and spelling: training, valid, validation, PublicTest, testing, PrivateTest.
+/// train, val or test in any case and spelling: training, valid, validation, PublicTest, testing,
+/// PrivateTest.
 std::optional<Split> split_named(std::string_view name);
 
 /// One of the seven in any case and spelling: anger or angry, happiness or happy, ....

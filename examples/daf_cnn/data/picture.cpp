@@ -34,8 +34,8 @@ void prepare_opencv() {
     static_cast<void>(prepared);
 }
 
-/// libjpeg, libpng and OpenCV print their opinion of a damaged image on standard error, where the program says
-/// one line that names the file. While any Quiet lives, standard error leads to nowhere.
+/// libjpeg, libpng and OpenCV print their opinion of a damaged image on standard error, where the program
+/// says one line that names the file. While any Quiet lives, standard error leads to nowhere.
 class Quiet {
   public:
     Quiet() {

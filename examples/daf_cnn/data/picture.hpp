@@ -19,9 +19,9 @@ struct Picture {
 inline constexpr std::uint64_t largest_picture_file = std::uint64_t{1} << 28;    // bytes
 inline constexpr std::uint64_t largest_picture_pixels = std::uint64_t{1} << 26;  // 8192 x 8192
 
-/// Decodes a JPEG, PNG, BMP, PGM/PPM, WebP or TIFF file, recognised by its content. Colours become their luma,
-/// 16 bits become 8, transparency is dropped, a photo's orientation (EXIF) is applied. Any number of threads
-/// may call it; while one decodes, the process's standard error is closed to what the decoders print.
+/// Decodes a JPEG, PNG, BMP, PGM/PPM, WebP or TIFF file, recognised by its content. Colours become their
+/// luma, 16 bits become 8, transparency is dropped, a photo's orientation (EXIF) is applied. Any number of
+/// threads may call it; while one decodes, the process's standard error is closed to what the decoders print.
 /// Throws daf::FileError where the file cannot be read and daf::FormatError where it is not a whole image of
 /// at most largest_picture_pixels: "PATH: expected ..., found .... what to do".
 Picture read_picture(const std::filesystem::path& path);

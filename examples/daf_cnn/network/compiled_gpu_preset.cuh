@@ -1,6 +1,6 @@
 #pragma once
-// A preset's type on a GPU. Included by gpu_NAME.cu, one preset each though their kernels are the same: nvcc's time grows with
-// the square of what a unit instantiates (docs/performance.md).
+// A preset's type on a GPU. Included by gpu_NAME.cu, one preset each though their kernels are the same:
+// nvcc's time grows with the square of what a unit instantiates (docs/performance.md).
 #include <daf/daf.cuh>
 
 #include "network/compiled_bench.hpp"
@@ -33,7 +33,8 @@ std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
                                                            : made_on_gpu<P, A, float>(settings);
 }
 
-/// Throws where the GPU's memory cannot hold what a bench of the whole network allocates, as far as the plans say it.
+/// Throws where the GPU's memory cannot hold what a bench of the whole network allocates, as far as the plans
+/// say it.
 template <class P, class T>
 void require_bench_memory(const daf::Gpu& gpu, BenchMode mode, Index batch) {
     using Net = NetworkOf<P, Attention::full>;

@@ -1,6 +1,6 @@
 #pragma once
-// A preset's network on one backend, as the program sees it. Included by compiled_preset.hpp and compiled_gpu_preset.cuh
-// alone, behind the backend.
+// A preset's network on one backend, as the program sees it. Included by compiled_preset.hpp and
+// compiled_gpu_preset.cuh alone, behind the backend.
 #include <algorithm>
 #include <cmath>
 #include <daf/net/learner.hpp>

@@ -25,8 +25,8 @@ namespace daf_cnn {
 
 /// What a network runs on.
 enum class Device { cpu, gpu };
-/// How it multiplies: floats as they are; floats rounded to TF32; activations and weights in bf16. Parameters, statistics
-/// and losses are floats in each.
+/// How it multiplies: floats as they are; floats rounded to TF32; activations and weights in bf16.
+/// Parameters, statistics and losses are floats in each.
 enum class Precision { single, tf32, bf16 };
 
 struct Placement {
@@ -70,8 +70,8 @@ struct Reading {
     std::vector<float> embedding;
 };
 
-/// Where 3D attention looks in one image: the gates of Eq 1 and Eq 3, and the map (height x width x channels) that they
-/// weigh.
+/// Where 3D attention looks in one image: the gates of Eq 1 and Eq 3, and the map (height x width x channels)
+/// that they weigh.
 struct Gaze {
     Index side = 0;                   // of the map
     std::vector<float> map;           // side * side * channels: x of Eq 4
@@ -91,11 +91,12 @@ class FaceNetwork {
     /// Memory that it and its context have taken.
     virtual Index bytes() const = 0;
 
-    /// Whether steps run while the host does something else. Then a second one may be queued before the first is finished,
-    /// and its images travel meanwhile.
+    /// Whether steps run while the host does something else. Then a second one may be queued before the first
+    /// is finished, and its images travel meanwhile.
     virtual bool runs_beside_host() const = 0;
-    /// Queues one step of training. images: labels.size() images of side() x side() in [0, 1]; the memory may be reused when
-    /// the call returns. Checkpoints, figures and centres are those behind every step that is queued.
+    /// Queues one step of training. images: labels.size() images of side() x side() in [0, 1]; the memory may
+    /// be reused when the call returns. Checkpoints, figures and centres are those behind every step that is
+    /// queued.
     virtual void queue_step(std::span<const float> images, std::span<const std::int32_t> labels) = 0;
     /// The figures of the oldest step that is not finished, which then is.
     virtual daf::StepResult finish_step() = 0;
@@ -112,8 +113,8 @@ class FaceNetwork {
     virtual std::vector<Reading> read(std::span<const float> images) = 0;
     /// Where its attention looks; empty for a network without.
     virtual std::vector<Gaze> gaze(std::span<const float> images) = 0;
-    /// The first layer concerned, as checkpoints call it, when the loss of the finished step on `images` is not finite; "the
-    /// images" or "the losses" where no layer is.
+    /// The first layer concerned, as checkpoints call it, when the loss of the finished step on `images` is
+    /// not finite; "the images" or "the losses" where no layer is.
     virtual std::string first_not_finite(std::span<const float> images) = 0;
     /// The same of the network as it is used, for images whose judgement is not finite.
     virtual std::string first_not_finite_judging(std::span<const float> images) = 0;
@@ -152,7 +153,8 @@ struct Preset {
         return settings.placement.device == Device::gpu ? on_gpu.make_network(settings)
                                                         : on_cpu.make_network(cpu, settings);
     }
-    /// One iteration of what the mode times, on a fixed batch of random numbers; it has been done when the call returns.
+    /// One iteration of what the mode times, on a fixed batch of random numbers; it has been done when the
+    /// call returns.
     std::function<void()> make_bench(Placement placement, daf::Cpu& cpu, BenchMode mode, Index batch) const {
         return placement.device == Device::gpu ? on_gpu.make_bench(placement.precision, mode, batch)
                                                : on_cpu.make_bench(cpu, mode, batch);

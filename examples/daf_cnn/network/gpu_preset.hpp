@@ -1,6 +1,6 @@
 #pragma once
-// Networks on a GPU: compiled in gpu_NAME.cu where CUDA is at hand, refused in words by gpu_missing.cpp where it is
-// not. Each has a context of its own.
+// Networks on a GPU: compiled in gpu_NAME.cu where CUDA is at hand, refused in words by gpu_missing.cpp where
+// it is not. Each has a context of its own.
 #include "network/face_network.hpp"
 
 namespace daf_cnn {

@@ -44,8 +44,8 @@ struct Lite {
 /// Whether the network has the paper's 3D attention (Eq 1-5) behind block 5.
 enum class Attention { none, full };
 
-/// What says which expression an image shows: the head's logits, or the centre that its embedding is nearest to (the
-/// paper's 4.3.2, where the TC loss takes the place of softmax).
+/// What says which expression an image shows: the head's logits, or the centre that its embedding is nearest
+/// to (the paper's 4.3.2, where the TC loss takes the place of softmax).
 enum class Classifier { softmax, nearest_centre };
 
 namespace detail {

@@ -2,8 +2,8 @@
 // The instruction sets that a build may use and a processor may lack.
 #include <cstddef>
 
-// Name for the compiler and for people, and the macro that the compiler defines where it may use it. A macro, because
-// both are looked up by the compiler itself.
+// Name for the compiler and for people, and the macro that the compiler defines where it may use it. A macro,
+// because both are looked up by the compiler itself.
 #if defined(__x86_64__)
 #define DAF_CNN_FEATURES(USE)         \
     USE("sse3", __SSE3__)             \

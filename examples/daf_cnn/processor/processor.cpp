@@ -1,5 +1,5 @@
-// Compiled for the plainest processor (CMakeLists.txt), and without a line of the C++ library: the linker might pick
-// another file's copy of an inline function, made for the processor that is lacking.
+// Compiled for the plainest processor (CMakeLists.txt), and without a line of the C++ library: the linker
+// might pick another file's copy of an inline function, made for the processor that is lacking.
 #include <unistd.h>
 
 #include <cstring>

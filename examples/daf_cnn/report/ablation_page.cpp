@@ -74,7 +74,8 @@ std::string panels(const AblationReport& report, EmbeddedSplit RunReport::*split
     return html + "</div>\n";
 }
 
-/// How far a class's images lie from its mean, and the mean from the nearest other one; both averaged over the classes.
+/// How far a class's images lie from its mean, and the mean from the nearest other one; both averaged over
+/// the classes.
 struct Compactness {
     double own = 0, other = 0;
 };

@@ -1,5 +1,6 @@
 #pragma once
-// What the report's HTML is made of: texts that are safe to show, numbers that read well, pictures inside the page.
+// What the report's HTML is made of: texts that are safe to show, numbers that read well, pictures inside the
+// page.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace daf_cnn::html {
 
-/// A text as HTML shows it, in an element or an attribute's quotes. What is not UTF-8, and what no page may hold, is
-/// shown as U+FFFD.
+/// A text as HTML shows it, in an element or an attribute's quotes. What is not UTF-8, and what no page may
+/// hold, is shown as U+FFFD.
 std::string escaped(std::string_view text);
 
 /// "0.9143"; "–" for what is not a number.

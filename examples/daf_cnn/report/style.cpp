@@ -2,8 +2,8 @@
 
 namespace daf_cnn {
 
-// The seven colours are Okabe and Ito's, which people with any kind of colour vision tell apart, darker or lighter as
-// the ground asks for.
+// The seven colours are Okabe and Ito's, which people with any kind of colour vision tell apart, darker or
+// lighter as the ground asks for.
 const std::string_view report_style = R"css(
 :root {
   color-scheme: light dark;

@@ -16,8 +16,8 @@ using Eigen::ArrayXd;
 using Eigen::ArrayXf;
 using Eigen::ArrayXXf;
 
-/// body(first row, how many, worker) for part after part of the rows. Rows are independent of each other, so that how
-/// many threads share the parts does not matter.
+/// body(first row, how many, worker) for part after part of the rows. Rows are independent of each other, so
+/// that how many threads share the parts does not matter.
 template <class Body>
 void for_each_part(daf::Cpu& cpu, Index count, const Body& body) {
     constexpr Index rows_a_part = 16;

@@ -24,15 +24,16 @@ struct Tsne {
     double divergence = 0;  // KL(P || Q) at the end
 };
 
-/// Lays `count` rows of `features` numbers out in the plane, from their first two principal components on. Works on
-/// any input: equal rows come to lie on one spot. The same bits on any number of threads. Memory: 4 N^2 bytes.
+/// Lays `count` rows of `features` numbers out in the plane, from their first two principal components on.
+/// Works on any input: equal rows come to lie on one spot. The same bits on any number of threads. Memory: 4
+/// N^2 bytes.
 Tsne tsne(daf::Cpu& cpu, std::span<const float> rows, Index count, const TsneSettings& settings = {});
 
 /// The parts of it, for tests.
 namespace tsne_parts {
 
-/// p_j|i for one i: exp(-beta * distance) over its sum, beta such that the entropy is log(perplexity). `distances` are
-/// squared, those to the other points; they become the probabilities.
+/// p_j|i for one i: exp(-beta * distance) over its sum, beta such that the entropy is log(perplexity).
+/// `distances` are squared, those to the other points; they become the probabilities.
 void calibrate(Eigen::ArrayXd& distances, double perplexity);
 
 /// The symmetric affinities P, (p_j|i + p_i|j) / 2N; the diagonal is zero.

@@ -1,6 +1,6 @@
 #pragma once
-// A configuration as a list of settings: how it is kept in config.json, read back, and compared with a command line.
-// A configuration is a struct with for_each_option(config, visit); TrainConfig is one.
+// A configuration as a list of settings: how it is kept in config.json, read back, and compared with a
+// command line. A configuration is a struct with for_each_option(config, visit); TrainConfig is one.
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -36,14 +36,15 @@ Settings settings_of(Config& config) {
     return settings;
 }
 
-/// Gives `to` the values that `from` has for the options named; both are settings of one configuration's type.
+/// Gives `to` the values that `from` has for the options named; both are settings of one configuration's
+/// type.
 void overwrite(const Settings& to, const Settings& from, const Given& named);
 
 /// Whole or not at all.
 void write_settings(const std::filesystem::path& path, const Settings& settings);
 
-/// An entry that is missing has the value that Option::formerly states; without such a value, and for entries of
-/// unknown names, throws daf::FormatError that names the file and the entry. Or daf::FileError.
+/// An entry that is missing has the value that Option::formerly states; without such a value, and for entries
+/// of unknown names, throws daf::FormatError that names the file and the entry. Or daf::FileError.
 void read_settings(const std::filesystem::path& path, const Settings& settings);
 
 /// Gives `stored` what is given and free on resume. Throws BadUse that names the option which contradicts.

@@ -30,7 +30,8 @@ std::int64_t nanoseconds() {
     return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-/// Standard error as it was when the first StopAtOnce was made: while pictures are read, it leads to nowhere (data/picture.cpp).
+/// Standard error as it was when the first StopAtOnce was made: while pictures are read, it leads to nowhere
+/// (data/picture.cpp).
 std::atomic<int> standard_error{-1};
 
 void keep_standard_error() {

@@ -51,9 +51,9 @@ class StopAtOnce {
     detail::StopHandler handler_;
 };
 
-/// While it lives, the first signal is only noted, for work that saves before it stops. A second one takes the system's
-/// default action, which ends the program at once; one that comes within 0.1 s is the first one's echo, since
-/// `timeout`, for one, sends twice. Scopes of this class do not nest.
+/// While it lives, the first signal is only noted, for work that saves before it stops. A second one takes
+/// the system's default action, which ends the program at once; one that comes within 0.1 s is the first
+/// one's echo, since `timeout`, for one, sends twice. Scopes of this class do not nest.
 class StopWhenSaved {
   public:
     StopWhenSaved();

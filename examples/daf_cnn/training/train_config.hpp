@@ -79,9 +79,9 @@ void write_config(const std::filesystem::path& path, TrainConfig config);
 /// Throws daf::FileError or daf::FormatError that names the file and the entry.
 TrainConfig read_config(const std::filesystem::path& path);
 
-/// The configuration of a run that repeats another one: `stored` in full, except what the command line gives, and
-/// the number of threads, which belongs to the machine. Nothing else follows from what is given: a run by another
-/// optimizer keeps the stored rate. Throws BadUse for options that cannot act together.
+/// The configuration of a run that repeats another one: `stored` in full, except what the command line gives,
+/// and the number of threads, which belongs to the machine. Nothing else follows from what is given: a run by
+/// another optimizer keeps the stored rate. Throws BadUse for options that cannot act together.
 TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& given);
 
 /// --threads, of every command that computes.

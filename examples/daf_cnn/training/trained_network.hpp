@@ -24,9 +24,10 @@ struct TrainedNetwork {
     std::unique_ptr<FaceNetwork> network;
 };
 
-/// The network of a checkpoint that `daf-cnn train` wrote, for batches up to `largest_batch`. The file says which preset
-/// and attention it has, the margin it was trained with and what classifies. Throws daf::FileError, daf::FormatError or
-/// daf::MismatchError. The context must outlive the network.  On a GPU: throws daf::Error where that cannot be used.
+/// The network of a checkpoint that `daf-cnn train` wrote, for batches up to `largest_batch`. The file says
+/// which preset and attention it has, the margin it was trained with and what classifies. Throws
+/// daf::FileError, daf::FormatError or daf::MismatchError. The context must outlive the network.  On a GPU:
+/// throws daf::Error where that cannot be used.
 TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch,
                             Placement placement = {});
 

@@ -116,8 +116,8 @@ void Training::run(Progress& progress) {
     }
 }
 
-/// Beside a device, images are read and sent while the step before runs. A checkpoint is what all queued steps have made of
-/// the network, so before a pause none is queued ahead.
+/// Beside a device, images are read and sent while the step before runs. A checkpoint is what all queued
+/// steps have made of the network, so before a pause none is queued ahead.
 void Training::train_epoch(Session& session) {
     const int epoch = epochs_done_ + 1, steps = steps_of_epoch();
     feeder_.begin(epoch, unfinished_.steps);

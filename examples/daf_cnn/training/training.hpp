@@ -40,9 +40,9 @@ class Training {
     long steps_left() const;
 
     /// Trains until `config.epochs` are done. After every epoch: its line in metrics.jsonl, best.safetensors
-    /// if it is the best, last.safetensors; within it last.safetensors again, every `config.save_every` minutes. Throws
-    /// Stopped when a signal asks to stop, between two batches and after saving there; Diverged; or daf::FileError with
-    /// the earlier files as they were.
+    /// if it is the best, last.safetensors; within it last.safetensors again, every `config.save_every`
+    /// minutes. Throws Stopped when a signal asks to stop, between two batches and after saving there;
+    /// Diverged; or daf::FileError with the earlier files as they were.
     void run(Progress& progress);
 
     /// The best epoch's model on the validation images. The network is that model afterwards.

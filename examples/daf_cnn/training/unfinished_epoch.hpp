@@ -5,8 +5,8 @@
 
 namespace daf_cnn {
 
-/// What a checkpoint in the middle of an epoch holds beside the network, so that training goes on to the same bits and
-/// figures. The batches themselves follow from seed, epoch and step.
+/// What a checkpoint in the middle of an epoch holds beside the network, so that training goes on to the same
+/// bits and figures. The batches themselves follow from seed, epoch and step.
 struct UnfinishedEpoch {
     int steps = 0;          // done
     daf::StepResult sum{};  // of their figures
@@ -19,8 +19,8 @@ struct UnfinishedEpoch {
 
     /// Adds its entries to a checkpoint's notes; none before the first step.
     void note(daf::Metadata& notes) const;
-    /// What an open checkpoint noted. Throws daf::FormatError for what is no number, daf::MismatchError unless the
-    /// epoch has that many steps.
+    /// What an open checkpoint noted. Throws daf::FormatError for what is no number, daf::MismatchError
+    /// unless the epoch has that many steps.
     static UnfinishedEpoch noted(const daf::Safetensors& file, int steps_of_epoch);
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// What forward and backward (core/entry.hpp) ask of their arguments at run time. What is wrong is an ArgumentError that names
-// the operator and the argument.
+// What forward and backward (core/entry.hpp) ask of their arguments at run time. What is wrong is an
+// ArgumentError that names the operator and the argument.
 #include <daf/core/call.hpp>
 #include <daf/core/deferred.hpp>
 
@@ -10,7 +10,8 @@ namespace daf::detail {
     throw ArgumentError(std::string(op) + ": " + message);
 }
 
-// Messages are put together in functions that are no templates: else every tensor of every operator has the code for its own.
+// Messages are put together in functions that are no templates: else every tensor of every operator has the
+// code for its own.
 
 inline void check_not_empty(const char* op, Index count) {
     if (count < 1) throw_argument(op, "the batch is empty: expected at least one image");

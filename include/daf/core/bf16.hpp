@@ -6,10 +6,11 @@
 
 namespace daf {
 
-/// The upper half of a float: its sign, its exponent and 7 bits of its fraction. It is a way of storing numbers, not of
-/// computing with them: it becomes a float by itself, exactly, and a float becomes one where that is written down, rounded to
-/// the nearest, of two equally near ones the one whose last bit is 0. NaNs stay NaNs, infinities infinite; what is
-/// larger than the largest becomes infinite. A double is rounded to float first.
+/// The upper half of a float: its sign, its exponent and 7 bits of its fraction. It is a way of storing
+/// numbers, not of computing with them: it becomes a float by itself, exactly, and a float becomes one where
+/// that is written down, rounded to the nearest, of two equally near ones the one whose last bit is 0. NaNs
+/// stay NaNs, infinities infinite; what is larger than the largest becomes infinite. A double is rounded to
+/// float first.
 class bf16 {
   public:
     /// Holds anything.
@@ -54,8 +55,8 @@ struct wide<const bf16> {
 };
 }  // namespace detail
 
-/// What goes with activations of T: the type that is computed in, and that parameters, their gradients, moments, statistics
-/// and losses have. float for bf16, T itself for the others.
+/// What goes with activations of T: the type that is computed in, and that parameters, their gradients,
+/// moments, statistics and losses have. float for bf16, T itself for the others.
 template <class T>
 using Wide = typename detail::wide<T>::type;
 

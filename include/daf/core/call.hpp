@@ -34,8 +34,9 @@ struct DrawPlace {
     std::uint32_t first_sample = 0;  // the global position of the batch's first image
 };
 
-/// Where dropout draws. Step and first sample stand here, the step in host memory; or, for work that is recorded once and
-/// run many times, in a DrawPlace in the backend's memory, which is read when the kernel runs.
+/// Where dropout draws. Step and first sample stand here, the step in host memory; or, for work that is
+/// recorded once and run many times, in a DrawPlace in the backend's memory, which is read when the kernel
+/// runs.
 struct Draw {
     Seed seed;
     const std::uint32_t* step = nullptr;
@@ -61,8 +62,9 @@ struct SideInput {
     constexpr SideInput(Labels<Space> l, Draw d) : labels(l), draw(d) {}
 };
 
-/// forward: x -> y, of T but for a loss; parameters are of Wide<T>. In eval, `saved` is empty and the parameters are
-/// read-only. Only kernels that declare it meet an X that is Deferred, or a y that is null for it (core/deferred.hpp).
+/// forward: x -> y, of T but for a loss; parameters are of Wide<T>. In eval, `saved` is empty and the
+/// parameters are read-only. Only kernels that declare it meet an X that is Deferred, or a y that is null for
+/// it (core/deferred.hpp).
 template <Operator Op, Mode M, class T, class Space, class X = Batch<typename Op::Input, const T, Space>>
 struct ForwardCall {
     static constexpr bool training = M == Mode::train;
@@ -76,8 +78,8 @@ struct ForwardCall {
     Index count() const { return x.count(); }
 };
 
-/// backward: dy -> dx, dparams.  x and y hold numbers only where Op::backward_reads_x / _y says that they are read. Only kernels
-/// that declare it meet an X or DY that is not in memory (core/deferred.hpp).
+/// backward: dy -> dx, dparams.  x and y hold numbers only where Op::backward_reads_x / _y says that they are
+/// read. Only kernels that declare it meet an X or DY that is not in memory (core/deferred.hpp).
 template <Operator Op, class T, class Space, class X = Batch<typename Op::Input, const T, Space>,
           class DY = Batch<typename Op::Output, const OutputElement<Op, T>, Space>>
 struct BackwardCall {

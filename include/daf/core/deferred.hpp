@@ -1,18 +1,21 @@
 #pragma once
-// An output that is never stored. Some operators save what their output follows from at once: ConvBnRelu keeps z, and
-// y = relu(normalised z). Where the next operator can make y as it reads it, y need not exist.
+// An output that is never stored. Some operators save what their output follows from at once: ConvBnRelu
+// keeps z, and y = relu(normalised z). Where the next operator can make y as it reads it, y need not exist.
 //
 // Kernels say so, and nothing else decides it:
-//   Kernel<Op, Backend>::OutputRows<T>      its output may be deferred: OutputRows<T>(params, saved) makes it after
-//                                           forward<train>, to the bits that y would hold. Called with (n, row, to) it
-//                                           writes row `row` of image n; on a GPU a kernel reads its source()
-//                                           (gpu/map_source.hpp), and write_all(ctx, y) writes it
+//   Kernel<Op, Backend>::OutputRows<T>      its output may be deferred: OutputRows<T>(params, saved) makes it
+//                                           after forward<train>, to the bits that y would hold. Called with
+//                                           (n, row, to) it writes row `row` of image n; on a GPU a kernel
+//                                           reads its source() (gpu/map_source.hpp), and write_all(ctx, y)
+//                                           writes it
 //   Kernel<Reader, Backend>::reads_rows     true: the x of its training calls may be Deferred
 // forward and backward (core/entry.hpp) take a Deferred as the y of the one and the x of the other.
 //
-// So with gradients: a pool's dx is its dy and zeros. Where the operator before it can read that from what the pool saved,
-//   Kernel<Op, Backend>::InputSlopes<T>     its dx may be deferred: InputSlopes<T>(dy, saved) makes it. On a processor it is
-//                                           called as cpu/map_rows.hpp says, on a GPU a kernel reads its source()
+// So with gradients: a pool's dx is its dy and zeros. Where the operator before it can read that from what
+// the pool saved,
+//   Kernel<Op, Backend>::InputSlopes<T>     its dx may be deferred: InputSlopes<T>(dy, saved) makes it. On a
+//                                           processor it is called as cpu/map_rows.hpp says, on a GPU a
+//                                           kernel reads its source()
 //   Kernel<Before, Backend>::reads_slopes   true: the dy of its backward calls may be a DeferredGradient
 // a network does not run the pool's backward pass, and there is no such dx.
 #include <daf/core/operator.hpp>
@@ -22,8 +25,8 @@ namespace daf {
 template <class Op, class Backend>
 struct Kernel;  // core/entry.hpp
 
-/// A batch of Op's output that is made where it is read: from Op's parameters, which must stay as they were in its
-/// forward pass, and from what it saved there.
+/// A batch of Op's output that is made where it is read: from Op's parameters, which must stay as they were
+/// in its forward pass, and from what it saved there.
 template <Operator Op, class T, class Space = Host>
 struct Deferred {
     using Operator = Op;
@@ -43,7 +46,8 @@ inline constexpr bool is_deferred = false;
 template <class Op, class T, class Space>
 inline constexpr bool is_deferred<Deferred<Op, T, Space>> = true;
 
-/// A batch of Op's dx that is made where it is read: from Op's dy, and from what it saved in its forward pass.
+/// A batch of Op's dx that is made where it is read: from Op's dy, and from what it saved in its forward
+/// pass.
 template <Operator Op, class T, class Space = Host>
 struct DeferredGradient {
     using Operator = Op;
@@ -62,7 +66,8 @@ inline constexpr bool is_deferred_gradient = false;
 template <class Op, class T, class Space>
 inline constexpr bool is_deferred_gradient<DeferredGradient<Op, T, Space>> = true;
 
-/// Whether the kernel's dx need not be made: it has no other gradients, and who reads dx makes it from what it saved.
+/// Whether the kernel's dx need not be made: it has no other gradients, and who reads dx makes it from what
+/// it saved.
 template <class Op, class Backend, class T>
 inline constexpr bool gradient_can_be_deferred = gradient_count<Op> == 0 && requires {
     sizeof(typename Kernel<Op, Backend>::template InputSlopes<T>);

@@ -3,7 +3,8 @@
 //
 //   forward<train>(ctx, op, x, y, params, saved [, labels | draw]);
 //   forward<eval>(ctx, op, x, y, params [, Nothing{}, labels]);
-//   backward(ctx, op, x, y, dy, overwrite(dx) | accumulate(dx) | skip, params, dparams, saved [, labels | draw]);
+//   backward(ctx, op, x, y, dy, overwrite(dx) | accumulate(dx) | skip, params, dparams, saved
+//            [, labels | draw]);
 //
 // Shapes, element types and memory spaces are checked by the compiler, counts and pointers at run time.
 #include <daf/core/argument_checks.hpp>
@@ -212,14 +213,17 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 }
 
 /// y = op(x).
-///   x, y      batches of Op::Input and Op::Output, equally many images; they may not overlap. y has x's elements T, a loss's y
-///             Wide<T>. In training either may be Deferred where the kernel allows it (core/deferred.hpp)
-///   params    of Op and Wide<T> (bind<Op>), or Nothing; in training a stateful operator updates its state in them
-///   saved     of Op and T (bind_saved<Op, T>), or Nothing; written in training, for backward. In eval always Nothing
+///   x, y      batches of Op::Input and Op::Output, equally many images; they may not overlap. y has x's
+///             elements T, a loss's y Wide<T>. In training either may be Deferred where the kernel allows it
+///             (core/deferred.hpp)
+///   params    of Op and Wide<T> (bind<Op>), or Nothing; in training a stateful operator updates its state in
+///             them
+///   saved     of Op and T (bind_saved<Op, T>), or Nothing; written in training, for backward. In eval always
+///             Nothing
 ///   side      labels or a Draw, for operators that read them
-/// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes, a training batch
-/// of fewer than images_to_train<Op>; nothing has changed then.
-/// The bits of the result do not depend on the number of threads.
+/// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes, a
+/// training batch of fewer than images_to_train<Op>; nothing has changed then. The bits of the result do not
+/// depend on the number of threads.
 template <Mode M, class Backend, Operator Op, class X, class Y, class Params = Nothing, class Saved = Nothing>
 void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Saved& saved = {},
              const SideInput<typename Backend::Space>& side = {}) {

@@ -46,8 +46,8 @@ constexpr Init glorot(Index fan_in, Index fan_out) {
 
 }  // namespace init
 
-/// Where a tensor's axes stand in PyTorch's layout of it: axis i there is our axis order[i], and the axes from
-/// `rank` on are folded into the last one. rank 0: the layouts agree.
+/// Where a tensor's axes stand in PyTorch's layout of it: axis i there is our axis order[i], and the axes
+/// from `rank` on are folded into the last one. rank 0: the layouts agree.
 struct PytorchLayout {
     std::array<std::size_t, 4> order{};
     std::size_t rank = 0;
@@ -61,7 +61,8 @@ inline constexpr PytorchLayout linear_map_layout{{3, 2, 0, 1}, 2};
 /// A linear layer's (in, out) against PyTorch's (out, in).
 inline constexpr PytorchLayout linear_layout{{1, 0, 2, 3}, 2};
 
-/// One parameter (or gradient) of an operator: its name (PyTorch's), which member holds it, role, first values.
+/// One parameter (or gradient) of an operator: its name (PyTorch's), which member holds it, role, first
+/// values.
 template <class Member>
 struct Parameter {
     const char* name;

@@ -1,5 +1,6 @@
 #pragma once
-// What every context that works on host memory has: its scratch, and the moves between memories, which here are none.
+// What every context that works on host memory has: its scratch, and the moves between memories, which here
+// are none.
 #include <algorithm>
 #include <daf/core/scratch.hpp>
 

@@ -1,5 +1,6 @@
 #pragma once
-// Memory that a network owns: allocated once, 64-byte aligned. A backend names its own kind as Backend::Memory.
+// Memory that a network owns: allocated once, 64-byte aligned. A backend names its own kind as
+// Backend::Memory.
 #include <cstddef>
 #include <cstdint>
 #include <daf/core/operator.hpp>
@@ -48,8 +49,8 @@ class HostMemory {
                         " bytes are not to be had. Use a smaller batch or network.");
         }
     }
-    /// A pass over many streams of a large block misses the processor's table of pages less often. A wish that the system
-    /// may refuse.
+    /// A pass over many streams of a large block misses the processor's table of pages less often. A wish
+    /// that the system may refuse.
     static void prefer_large_pages([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t size) {
 #if defined(__linux__)
         constexpr std::size_t page = 4096, worth_it = std::size_t{4} << 20;

@@ -1,19 +1,22 @@
 #pragma once
 // What an operator is, and what follows from its description: sizes, bound views.
 //
-// An operator is a small struct whose shapes stand in its type and which is free of the element type. Most are
-// empty; a figure that a user may want to set at run time (a margin, a rate) is a member with a default:
+// An operator is a small struct whose shapes stand in its type and which is free of the element type. Most
+// are empty; a figure that a user may want to set at run time (a margin, a rate) is a member with a default:
 //
 //   struct Op {
 //       using Header = header::op;                        // its kernels are in daf/<backend>/op.hpp
 //       using Input = Shape<...>;  using Output = Shape<...>;
-//       template <class T, class Space = Host> struct Parameters { ...views; static constexpr auto fields(); };
-//       template <class T, class Space = Host> struct Saved { ...views; static constexpr auto fields(); };
+//       template <class T, class Space = Host>
+//       struct Parameters { ...views; static constexpr auto fields(); };
+//       template <class T, class Space = Host>
+//       struct Saved { ...views; static constexpr auto fields(); };
 //       static constexpr bool backward_reads_x, backward_reads_y;
 //   };
 //
-// `Nothing` stands in for a missing Parameters or Saved. An operator some of whose parameters follow sums over the batch
-// instead of gradients (Eq 12) declares `Gradients` too; otherwise its gradients look like its parameters, the state left out.
+// `Nothing` stands in for a missing Parameters or Saved. An operator some of whose parameters follow sums
+// over the batch instead of gradients (Eq 12) declares `Gradients` too; otherwise its gradients look like its
+// parameters, the state left out.
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
@@ -94,8 +97,8 @@ struct saved_of<Op, T, Space> {
 
 }  // namespace detail
 
-/// With activations of T parameters and gradients are of Wide<T>: ParametersOf<Op, Wide<T>>, GradientsOf<Op, Wide<T>>. What
-/// an operator saves is named by T; its statistics are of Wide<T> all the same.
+/// With activations of T parameters and gradients are of Wide<T>: ParametersOf<Op, Wide<T>>, GradientsOf<Op,
+/// Wide<T>>. What an operator saves is named by T; its statistics are of Wide<T> all the same.
 template <class Op, class T, class Space = Host>
 using ParametersOf = typename detail::parameters_of<Op, T, Space>::type;
 template <class Op, class T, class Space = Host>
@@ -107,10 +110,10 @@ using SavedOf = typename detail::saved_of<Op, T, Space>::type;
 template <class Op, class T>
 using OutputElement = std::conditional_t<reads_labels<Op>, Wide<T>, T>;
 
-// ---- Slabs: all parameters (or gradients, or moments) of a kind in one piece of memory ----------------------
+// ---- Slabs: all parameters (or gradients, or moments) of a kind in one piece of memory --------------------
 
-/// Elements in each segment of a slab: [decayed | undecayed | last]. The last one holds the state of parameters,
-/// the sums of gradients.
+/// Elements in each segment of a slab: [decayed | undecayed | last]. The last one holds the state of
+/// parameters, the sums of gradients.
 struct SegmentSizes {
     Index decayed = 0;
     Index undecayed = 0;
@@ -199,8 +202,9 @@ inline void check_count(const char* what, Index expected, std::size_t given) {
 }
 }  // namespace detail
 
-/// The caller's memory as the parameters of Op, [decayed | undecayed | state]. bind<Op, Device> for a GPU's. It writes
-/// nothing: initialise (net/initialise.hpp) gives first values. Throws ArgumentError unless it is parameter_count<Op> elements.
+/// The caller's memory as the parameters of Op, [decayed | undecayed | state]. bind<Op, Device> for a GPU's.
+/// It writes nothing: initialise (net/initialise.hpp) gives first values. Throws ArgumentError unless it is
+/// parameter_count<Op> elements.
 template <Operator Op, class Space = Host, class T>
 auto bind(std::span<T> slab) {
     detail::check_count("bind: parameters", parameter_count<Op>, slab.size());
@@ -208,8 +212,9 @@ auto bind(std::span<T> slab) {
     return bind_parameters<Op, T, Space>(cursor);
 }
 
-/// The caller's memory as the gradients of Op's parameters, [decayed | undecayed | sums]. The first two segments are as in
-/// bind<Op>. It writes nothing. Throws ArgumentError unless it is gradient_count<Op> elements.
+/// The caller's memory as the gradients of Op's parameters, [decayed | undecayed | sums]. The first two
+/// segments are as in bind<Op>. It writes nothing. Throws ArgumentError unless it is gradient_count<Op>
+/// elements.
 template <Operator Op, class Space = Host, class T>
 auto bind_gradients(std::span<T> slab) {
     detail::check_count("bind_gradients", gradient_count<Op>, slab.size());

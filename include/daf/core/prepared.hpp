@@ -1,6 +1,6 @@
 #pragma once
-// Operators made ready for inference: their parameters no longer change, so a kernel may keep them in the form in which it
-// reads them. A kernel that has such a form declares it,
+// Operators made ready for inference: their parameters no longer change, so a kernel may keep them in the
+// form in which it reads them. A kernel that has such a form declares it,
 //
 //   template <class T>
 //   class Prepared {
@@ -71,7 +71,8 @@ class Prepared {
     Prepared(Backend& ctx, Op op, const ParametersOf<Op, const Wide<T>, Space>& parameters, Index usual_batch)
         : form_(ctx, op, parameters, usual_batch) {}
 
-    /// y = op(x). x and y may not overlap and hold equally many images, at least one: throws ArgumentError otherwise.
+    /// y = op(x). x and y may not overlap and hold equally many images, at least one: throws ArgumentError
+    /// otherwise.
     void forward(Backend& ctx, Batch<typename Op::Input, const T, Space> x,
                  Batch<typename Op::Output, T, Space> y) const {
         const char* name = Op::Header::name;

@@ -1,6 +1,7 @@
 #pragma once
-// Scratch: memory that a kernel needs only while it runs. A context owns one arena; a kernel takes pieces of it
-// through a frame and gives them back when the frame ends. Nothing is allocated once the arena is large enough.
+// Scratch: memory that a kernel needs only while it runs. A context owns one arena; a kernel takes pieces of
+// it through a frame and gives them back when the frame ends. Nothing is allocated once the arena is large
+// enough.
 #include <cstddef>
 #include <daf/core/call.hpp>
 #include <daf/core/error.hpp>
@@ -71,8 +72,8 @@ class BasicScratchFrame {
 using ScratchArena = BasicScratchArena<HostMemory>;
 using ScratchFrame = BasicScratchFrame<HostMemory>;
 
-/// Where a forward kernel writes what Op saves: the caller's memory, or in eval, where nothing is kept, scratch of
-/// saved_bytes<Op, T>(count).
+/// Where a forward kernel writes what Op saves: the caller's memory, or in eval, where nothing is kept,
+/// scratch of saved_bytes<Op, T>(count).
 template <Operator Op, Mode M, class T, class Space, class Memory>
 SavedOf<Op, T, Space> saved_or_scratch(const ForwardCall<Op, M, T, Space>& call,
                                        BasicScratchFrame<Memory>& frame) {

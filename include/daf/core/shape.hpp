@@ -10,7 +10,8 @@ namespace daf {
 using Index = std::ptrdiff_t;
 
 /// Extents known at compile time, outermost first, the last one contiguous in memory.
-/// Shape<H, W, C> is a map (channels-last), Shape<C> a feature vector, read by operators as a 1x1 map of C channels.
+/// Shape<H, W, C> is a map (channels-last), Shape<C> a feature vector, read by operators as a 1x1 map of C
+/// channels.
 template <Index... Extents>
 struct Shape {
     static_assert(sizeof...(Extents) > 0, "daf: a Shape needs at least one extent");

@@ -1,6 +1,6 @@
 #pragma once
-// How a training loop's steps come to a backend: input in, the step's own work, figures out. Two steps may be on their way,
-// so that a backend that works beside the host has the next one's input when it needs it.
+// How a training loop's steps come to a backend: input in, the step's own work, figures out. Two steps may be
+// on their way, so that a backend that works beside the host has the next one's input when it needs it.
 #include <array>
 #include <cstddef>
 #include <daf/core/view.hpp>

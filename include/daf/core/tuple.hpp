@@ -1,6 +1,6 @@
 #pragma once
-// A value of each type, in order. std::tuple costs a compiler much more where the list is as long as a network
-// (docs/performance.md).
+// A value of each type, in order. std::tuple costs a compiler much more where the list is as long as a
+// network (docs/performance.md).
 #include <concepts>
 #include <cstddef>
 #include <type_traits>

@@ -26,8 +26,8 @@ inline P rectified(const P& value) {
     return packet::pselect(packet::pcmp_lt(value, zero), zero, value);
 }
 
-/// The sum of the lanes, which lie in memory and are overwritten: the upper half joins the lower, and so on. (g++ 12 finds
-/// undefined values in Eigen's own reductions, GCC bug 105593, in whoever includes this.)
+/// The sum of the lanes, which lie in memory and are overwritten: the upper half joins the lower, and so on.
+/// (g++ 12 finds undefined values in Eigen's own reductions, GCC bug 105593, in whoever includes this.)
 template <class T, Index Lanes = lanes<T>>
 T sum_of_lanes(T* lane) {
     if constexpr (Lanes == 1) {

@@ -12,9 +12,9 @@ constexpr Index vectorised(Index operations) {
     return operations / 4;
 }
 
-/// out[s][c][lane] = the sum of (a - b)^2 over every lanes-th column from `columns.first + lane` on, for Rows rows of a and
-/// Columns rows of b, each of `size` elements. Registers hold as many sums as there are pairs. A function of its own: g++ 12
-/// keeps the sums on the stack where it is inlined.
+/// out[s][c][lane] = the sum of (a - b)^2 over every lanes-th column from `columns.first + lane` on, for Rows
+/// rows of a and Columns rows of b, each of `size` elements. Registers hold as many sums as there are pairs.
+/// A function of its own: g++ 12 keeps the sums on the stack where it is inlined.
 template <int Rows, int Columns, class T>
 [[gnu::noinline, gnu::flatten]] void squared_distances(const T* a, const T* b, Index size, Range columns,
                                                        T (&out)[Rows][Columns][lanes<T>]) {
@@ -38,8 +38,8 @@ template <int Rows, int Columns, class T>
 }
 
 /// out[s][c] = |row s of a - row c of b|^2 / 2 for Rows rows of a and Columns rows of b, each of `size`
-/// elements, each row read once. Sums run in T over at most 16 terms a lane, then in double; a pair's order is the same in
-/// whatever company it is compared.
+/// elements, each row read once. Sums run in T over at most 16 terms a lane, then in double; a pair's order
+/// is the same in whatever company it is compared.
 template <int Rows, int Columns, class T>
 void half_squared_distances(const T* a, const T* b, Index size, double (&out)[Rows][Columns]) {
     constexpr Index block = 16 * lanes<T>;
@@ -124,8 +124,8 @@ class ClassMembers {
 };
 
 /// table[j][d] += the sum of term(i, j, d) over the samples i of class j, for the columns d of a (classes,
-/// width) table, in the batch's order: in T over at most 8 samples, then in double. term.operator()<P>(i, j, d)
-/// gives the packet of columns from d on, or with P = T one column.
+/// width) table, in the batch's order: in T over at most 8 samples, then in double. term.operator()<P>(i, j,
+/// d) gives the packet of columns from d on, or with P = T one column.
 template <class T, class Term>
 void add_class_sums(const ClassMembers& members, Range columns, Index width, T* table, const Term& term) {
     constexpr Index tile = 64;

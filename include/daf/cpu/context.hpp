@@ -1,6 +1,6 @@
 #pragma once
-// The Cpu backend's context: its threads and its scratch. One thread uses a context at a time; any number of contexts
-// live side by side.
+// The Cpu backend's context: its threads and its scratch. One thread uses a context at a time; any number of
+// contexts live side by side.
 #include <algorithm>
 #include <daf/core/entry.hpp>
 #include <daf/core/host_context.hpp>
@@ -28,8 +28,9 @@ enum class Convolution {
                 // Training takes it only if told to
 };
 
-/// The processor: kernels on its threads, in Eigen's packets. It owns the threads and the scratch, which grows to what the
-/// largest call needs and then stays. The bits of a result do not depend on the number of threads.
+/// The processor: kernels on its threads, in Eigen's packets. It owns the threads and the scratch, which
+/// grows to what the largest call needs and then stays. The bits of a result do not depend on the number of
+/// threads.
 class Cpu : public HostContext {
   public:
     using Folder = folder::cpu;
@@ -42,8 +43,8 @@ class Cpu : public HostContext {
 
     int threads() const { return pool_->threads(); }
 
-    /// Between the forward and the backward pass of a network it must stay the same. Throws Error for `split` where the build
-    /// multiplies on matrix tiles and the system does not grant them.
+    /// Between the forward and the backward pass of a network it must stay the same. Throws Error for `split`
+    /// where the build multiplies on matrix tiles and the system does not grant them.
     void set_convolution(Convolution algorithm) {
         if (algorithm == Convolution::split && cpu::needs_matrix_tiles && !matrix_tiles_) {
             throw Error(
@@ -57,14 +58,15 @@ class Cpu : public HostContext {
     /// Whether this processor has matrix tiles, the system grants them and the build may use them.
     bool matrix_tiles() const { return matrix_tiles_; }
 
-    /// body(chunk) or body(chunk, worker) for every chunk in [0, chunks), on all threads. The body must not throw.
+    /// body(chunk) or body(chunk, worker) for every chunk in [0, chunks), on all threads. The body must not
+    /// throw.
     template <class Body>
     void parallel(Index chunks, const Body& body) {
         pool_->run(chunks, body);
     }
 
-    /// Work that the threads do beside parallel(), when that has none for them; ThreadPool says how. A Background goes
-    /// before its context does.
+    /// Work that the threads do beside parallel(), when that has none for them; ThreadPool says how. A
+    /// Background goes before its context does.
     using Background = ThreadPool::Background;
     template <class Body>
     void start(Background& work, Index chunks, const Body& body) {
@@ -78,12 +80,13 @@ class Cpu : public HostContext {
     bool matrix_tiles_;
 };
 
-/// Into how many parts work over `count` images is split. It decides the order of sums, so it is a function of the
-/// count alone, never of the threads.
+/// Into how many parts work over `count` images is split. It decides the order of sums, so it is a function
+/// of the count alone, never of the threads.
 constexpr Index chunks_for(Index count) {
     return count < 16 ? count : 16;
 }
-/// The same for light work, of so many elementary operations an image: parts that are worth a thread's waking, or one.
+/// The same for light work, of so many elementary operations an image: parts that are worth a thread's
+/// waking, or one.
 constexpr Index chunks_for(Index count, Index operations) {
     constexpr Index worth_waking = 16384;
     return std::clamp(count * operations / worth_waking, Index{1}, chunks_for(count));

@@ -11,7 +11,8 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
     using Bn = typename Op::Normalisation;
     static constexpr cpu::ConvolutionSize size = cpu::convolution_size<Op>();
 
-    // A y need not be stored, nor an x (core/deferred.hpp): y is one step from the z that backward reads anyway. Nor a dy.
+    // A y need not be stored, nor an x (core/deferred.hpp): y is one step from the z that backward reads
+    // anyway. Nor a dy.
     static constexpr bool reads_rows = true, reads_slopes = true;
     template <class T>
     class OutputRows {

@@ -1,5 +1,6 @@
 #pragma once
-// The convolution behind Conv2d and ConvBnRelu: which algorithm runs, and the passes as the operators call them.
+// The convolution behind Conv2d and ConvBnRelu: which algorithm runs, and the passes as the operators call
+// them.
 #include <daf/cpu/direct_convolution.hpp>
 #include <daf/cpu/split_gradient.hpp>
 #include <daf/cpu/winograd.hpp>
@@ -19,15 +20,16 @@ struct ConvolutionChoice {
     friend constexpr bool operator==(const ConvolutionChoice&, const ConvolutionChoice&) = default;
 };
 
-/// What an algorithm takes in time, in multiplications of one channel of x by one of y: those it does, and what it does
-/// beside them in multiplications that would take as long. The transforms cost some for each transformed value; the weights
-/// cost their way through memory, which for a single image of many channels is more than the product. The direct product
-/// works on rows of pixels, and the shorter they are the fewer of its accumulators are in use.
+/// What an algorithm takes in time, in multiplications of one channel of x by one of y: those it does, and
+/// what it does beside them in multiplications that would take as long. The transforms cost some for each
+/// transformed value; the weights cost their way through memory, which for a single image of many channels is
+/// more than the product. The direct product works on rows of pixels, and the shorter they are the fewer of
+/// its accumulators are in use.
 template <class T>
 struct ConvolutionCost {
     static constexpr double for_value = 8;  // a value of a transformed tile, written and read again
-    // A weight that a product reads from memory; or from the last cache, since other layers' came in between; and one that is
-    // transformed first.
+    // A weight that a product reads from memory; or from the last cache, since other layers' came in between;
+    // and one that is transformed first.
     static constexpr double for_far_weight = 4.0 * sizeof(T);
     static constexpr double for_near_weight = 3.0 * sizeof(T);
     static constexpr double for_transform = 3.0 * sizeof(T);
@@ -58,8 +60,8 @@ struct ConvolutionCost {
     }
 };
 
-/// The M of F(MxM,3x3) that costs least. The larger its tiles, the fewer the multiplications and the more the weights; a
-/// tile that does not fit the map wastes some.
+/// The M of F(MxM,3x3) that costs least. The larger its tiles, the fewer the multiplications and the more the
+/// weights; a tile that does not fit the map wastes some.
 template <class T>
 constexpr Index winograd_tile(const ConvolutionCost<T>& cost) {
     Index best = 2;
@@ -69,12 +71,13 @@ constexpr Index winograd_tile(const ConvolutionCost<T>& cost) {
     return best;
 }
 
-/// From how many channels, on either side, the product on matrix tiles takes less time than any other: laying out the tiles
-/// costs the same for few as for many (docs/performance.md).
+/// From how many channels, on either side, the product on matrix tiles takes less time than any other: laying
+/// out the tiles costs the same for few as for many (docs/performance.md).
 inline constexpr Index split_channels = 32;
 
-/// How a pass over batches of `count` computes. Of itself only inference takes the split product: a whole network's gradients
-/// come out noisier by it than by Winograd (docs/performance.md), so training has to ask for it.
+/// How a pass over batches of `count` computes. Of itself only inference takes the split product: a whole
+/// network's gradients come out noisier by it than by Winograd (docs/performance.md), so training has to ask
+/// for it.
 template <class T>
 ConvolutionChoice choose_convolution(const Cpu& ctx, const ConvolutionSize& size, Index count,
                                      Weights weights = Weights::transformed_now) {

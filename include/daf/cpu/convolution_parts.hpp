@@ -1,5 +1,6 @@
 #pragma once
-// What the convolution's algorithms have in common: shapes, and how a pass meets the maps that it reads and writes.
+// What the convolution's algorithms have in common: shapes, and how a pass meets the maps that it reads and
+// writes.
 #include <daf/cpu/map_rows.hpp>
 
 namespace daf::cpu {
@@ -46,13 +47,14 @@ template <class T>
 struct OutputFinish {
     Finish kind = Finish::overwrite;
     const T* bias = nullptr;
-    /// Overwrites what leaves the caches before it is read (far_store.hpp); not every algorithm makes use of that.
+    /// Overwrites what leaves the caches before it is read (far_store.hpp); not every algorithm makes use of
+    /// that.
     bool past_caches = false;
 };
 
-/// Called once for each run of an output's pixels, when they are complete and in the cache, but perhaps not yet in their place:
-/// it reads and changes them through `pixels`, and keeps no pointer. Calls of one slot come one after another, in an order that
-/// the shapes fix.
+/// Called once for each run of an output's pixels, when they are complete and in the cache, but perhaps not
+/// yet in their place: it reads and changes them through `pixels`, and keeps no pointer. Calls of one slot
+/// come one after another, in an order that the shapes fix.
 template <class T>
 using AfterPixels = FunctionRef<void(T* pixels, Index count, Index slot)>;
 

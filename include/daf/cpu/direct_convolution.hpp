@@ -1,15 +1,15 @@
 #pragma once
-// The direct convolution, for every kernel and stride: channels-last, sizes at run time so that one piece of code serves
-// every layer. All three passes are the register-blocked product of gemm.hpp over rows of a zero-padded copy of one
-// image; patches are never copied.
+// The direct convolution, for every kernel and stride: channels-last, sizes at run time so that one piece of
+// code serves every layer. All three passes are the register-blocked product of gemm.hpp over rows of a
+// zero-padded copy of one image; patches are never copied.
 #include <algorithm>
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/convolution_parts.hpp>
 
 namespace daf::cpu {
 
-/// Writes rows of an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels, every pixel
-/// `step` from the next; `before` zero pixels stand above and to the left.
+/// Writes rows of an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels,
+/// every pixel `step` from the next; `before` zero pixels stand above and to the left.
 template <class T>
 void place_in_grid(const MapRows<T>& maps, Index image, Range rows, Index columns, Index channels, Index step,
                    Index before, Index grid_width, T* grid) {
@@ -49,7 +49,8 @@ class GridConvolution {
     Index panels() const { return (to_.channels + panel_width() - 1) / panel_width(); }
     Index rows() const { return to_.rows; }
 
-    /// weight (K,K,in,features): its features run over the target's channels, or turned round over the source's.
+    /// weight (K,K,in,features): its features run over the target's channels, or turned round over the
+    /// source's.
     void pack(Cpu& ctx, const T* weight, T* packed) const {
         ctx.parallel(panels(), [&](Index panel) {
             const Index first = panel * panel_width(), m = std::min(panel_width(), to_.channels - first);
@@ -129,7 +130,8 @@ class ConvolutionWeightGradient {
     ConvolutionWeightGradient(const ConvolutionSize& size, Index count)
         : size_(size), packets_(panel_packets<T>(size.features, 12)), chunks_(parts(size, count)) {}
 
-    /// Chunks of images: as many as keep the copies of the weights within bounds, a function of the shapes alone.
+    /// Chunks of images: as many as keep the copies of the weights within bounds, a function of the shapes
+    /// alone.
     Index chunks() const { return chunks_; }
 
     Index scratch(int threads) const {

@@ -1,6 +1,7 @@
 #pragma once
-// Stores past the caches, for what is taken to leave them before it is read again: an ordinary store to a line that no cache
-// holds reads the line first, and drives out another. Only where a packet is a whole line: parts of lines are slower so.
+// Stores past the caches, for what is taken to leave them before it is read again: an ordinary store to a
+// line that no cache holds reads the line first, and drives out another. Only where a packet is a whole line:
+// parts of lines are slower so.
 #include <cstdint>
 #include <daf/cpu/gemm.hpp>
 

@@ -1,5 +1,6 @@
 #pragma once
-// A callable that somebody else owns, without its type: a parameter that makes no second copy of the code behind it.
+// A callable that somebody else owns, without its type: a parameter that makes no second copy of the code
+// behind it.
 #include <memory>
 #include <type_traits>
 #include <utility>

@@ -1,12 +1,13 @@
 #pragma once
-// Matrix products of run-time size, on one thread, out of operands that are laid out for them: the register-blocked
-// core under convolutions and linear layers. The only header that sees Eigen's packets.
+// Matrix products of run-time size, on one thread, out of operands that are laid out for them: the
+// register-blocked core under convolutions and linear layers. The only header that sees Eigen's packets.
 //
 //   C[j][i] (+)= sum over t of A[t][i] * B[j][t],      i < m,  j < n,  t = (outer, inner)
 //
-// i is contiguous in C and in A, and is what the SIMD lanes run over (channels-last: the output channels). A is packed
-// into panels. B is read where it lies, through strides, so that a convolution needs no copies of its patches: t walks a
-// kernel row in the outer and its contiguous pixels x channels in the inner loop. The sum's order is fixed by the shapes.
+// i is contiguous in C and in A, and is what the SIMD lanes run over (channels-last: the output channels). A
+// is packed into panels. B is read where it lies, through strides, so that a convolution needs no copies of
+// its patches: t walks a kernel row in the outer and its contiguous pixels x channels in the inner loop. The
+// sum's order is fixed by the shapes.
 #include <Eigen/Core>
 #include <cstring>
 #include <daf/core/scratch.hpp>
@@ -28,8 +29,8 @@ inline constexpr int accumulators = 24;  // of 32 registers
 inline constexpr int accumulators = 12;  // of 16 registers
 #endif
 
-/// The packet, in a register. Where several operations take it, g++ would load it again for each, and loads are scarcer than
-/// registers.
+/// The packet, in a register. Where several operations take it, g++ would load it again for each, and loads
+/// are scarcer than registers.
 template <class P>
 inline P in_register(P value) {
 #if defined(__x86_64__)
@@ -40,7 +41,8 @@ inline P in_register(P value) {
     return value;
 }
 
-/// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner. inner or column is 1.
+/// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner. inner or
+/// column is 1.
 template <class T>
 struct Columns {
     const T* data;
@@ -56,8 +58,8 @@ struct Sum {
     constexpr Index size() const { return outer * inner; }
 };
 
-/// How wide (in packets) panels of A are: wide ones where rows of B are short, so that there are accumulators enough
-/// to hide the multiplication's latency.
+/// How wide (in packets) panels of A are: wide ones where rows of B are short, so that there are accumulators
+/// enough to hide the multiplication's latency.
 template <class T>
 constexpr Index panel_packets(Index m, Index columns_in_a_row) {
     const Index packets = (m + lanes<T> - 1) / lanes<T>;
@@ -65,8 +67,8 @@ constexpr Index panel_packets(Index m, Index columns_in_a_row) {
     return accumulators >= 24 && packets >= 4 && columns_in_a_row < 12 ? 4 : 2;
 }
 
-/// The width, in elements, of a panel of m rows where B has many columns: of 4 packets where m fills them, since then 24
-/// multiplications need 10 loads and not 26.
+/// The width, in elements, of a panel of m rows where B has many columns: of 4 packets where m fills them,
+/// since then 24 multiplications need 10 loads and not 26.
 template <class T>
 constexpr Index panel_width(Index m) {
     const bool fills = accumulators >= 24 && m % (4 * lanes<T>) == 0;
@@ -80,8 +82,8 @@ constexpr Index packed_size(Index m, Index sum, Index packets) {
     return (m + width - 1) / width * width * sum;
 }
 
-/// Packs A into panels [panel][t][packets * lanes], the rows beyond m as zeros. element(t) points to A[t][0], whose
-/// i-th row is `row` further on.
+/// Packs A into panels [panel][t][packets * lanes], the rows beyond m as zeros. element(t) points to A[t][0],
+/// whose i-th row is `row` further on.
 template <class T, class Element>
 void pack_panels(T* to, Index m, Index sum, Index packets, Index row, const Element& element) {
     const Index width = packets * lanes<T>;
@@ -105,8 +107,8 @@ template <int N, class Body>
     (std::make_integer_sequence<int, N>{});
 }
 
-/// Rows a and b of a matrix, whose lanes with and without `Bit` in their number are the corners of squares: b's corner without
-/// it takes the place of a's with it, and the other way round.
+/// Rows a and b of a matrix, whose lanes with and without `Bit` in their number are the corners of squares:
+/// b's corner without it takes the place of a's with it, and the other way round.
 template <int Bit, class P, int... Lane>
 inline void exchange_corners(P& a, P& b, std::integer_sequence<int, Lane...>) {
     constexpr int count = sizeof...(Lane);
@@ -142,9 +144,9 @@ enum class Contiguous { column, row };
 
 /// A step of the sum: element(j) is B's of the j-th column.
 ///
-/// It takes as few instructions as it can: where another thread shares the core, those and not the multiplications are scarce.
-/// Its lambdas are forced inline: else g++ 12 decides that the sums lie in memory before it has inlined them
-/// (tests/structure/product_registers).
+/// It takes as few instructions as it can: where another thread shares the core, those and not the
+/// multiplications are scarce. Its lambdas are forced inline: else g++ 12 decides that the sums lie in memory
+/// before it has inlined them (tests/structure/product_registers).
 template <class T, int Packets, int Count, class Element>
 [[gnu::always_inline]] inline void add_step(Packet<T> (&sums)[Count][Packets], const T* a,
                                             const Element& element) {
@@ -188,7 +190,8 @@ template <class T, int Packets, int Count>
     constexpr std::integral_constant<int, 0> first;
     constexpr std::integral_constant<int, 1> second;
     for (; steps >= line; steps -= line) {
-        // The same line of the columns after these. Nothing beyond B: it may be what another core is about to write.
+        // The same line of the columns after these. Nothing beyond B: it may be what another core is about to
+        // write.
         if (after >= Count)
             unroll<Count>([&](auto j) { __builtin_prefetch(group[j / 3] + (j % 3 + Count) * column); });
         for (Index pair = 0; pair < line; pair += 2) {
@@ -216,7 +219,8 @@ template <class T, int Packets, int Count>
     }
 }
 
-/// One register block: Packets x Count of C, with `after` columns after it. `rows` of the panel's rows are stored.
+/// One register block: Packets x Count of C, with `after` columns after it. `rows` of the panel's rows are
+/// stored.
 template <class T, int Packets, int Count, Contiguous Side>
 [[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, Index after, T* c,
                                           Index c_column, Index rows, bool accumulate) {

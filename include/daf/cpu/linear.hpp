@@ -65,8 +65,8 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
     }
 
   private:
-    /// out (count, m) = or += B A for B of `count` rows of `sum` elements. Threads take panels of A: the weights are what is
-    /// large, and each is read once.
+    /// out (count, m) = or += B A for B of `count` rows of `sum` elements. Threads take panels of A: the
+    /// weights are what is large, and each is read once.
     template <class T, class Element>
     static void multiply_rows(Cpu& ctx, Index m, Index sum, T* panels, Index row, const Element& element,
                               const T* b, Index count, T* out, bool accumulate) {

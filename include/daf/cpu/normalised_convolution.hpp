@@ -1,6 +1,6 @@
 #pragma once
-// A convolution, batch normalisation and ReLU as one: the passes behind ConvBnRelu. Sizes are known at run time, so that one
-// piece of code serves every layer.
+// A convolution, batch normalisation and ReLU as one: the passes behind ConvBnRelu. Sizes are known at run
+// time, so that one piece of code serves every layer.
 #include <daf/cpu/batch_norm_parts.hpp>
 #include <daf/cpu/convolution.hpp>
 
@@ -82,7 +82,8 @@ class NormalisedConvolution {
     const T* z_row(const T* z, Index n, Index row) const {
         return z + (n * size_.out_height() + row) * row_size();
     }
-    /// Rows of dy that are added up at once: of one image, so that a made dy and a stored one give the same bits.
+    /// Rows of dy that are added up at once: of one image, so that a made dy and a stored one give the same
+    /// bits.
     Index strip_rows() const {
         return std::clamp<Index>(pixels_per_sum / size_.out_width(), 1, size_.out_height());
     }
@@ -128,8 +129,9 @@ struct RectifiedRows {
     }
 };
 
-/// A convolution with a bias and a ReLU, its weights in the form that the passes read: what inference makes of
-/// ConvBnRelu. The normalisation by running figures is a factor and a term for each channel, so it goes into them.
+/// A convolution with a bias and a ReLU, its weights in the form that the passes read: what inference makes
+/// of ConvBnRelu. The normalisation by running figures is a factor and a term for each channel, so it goes
+/// into them.
 template <class T>
 class FoldedConvolution {
   public:

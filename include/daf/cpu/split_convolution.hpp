@@ -1,6 +1,6 @@
 #pragma once
-// The 3x3 convolution of stride 1 on matrix tiles: y of x, or dx of dy. Nothing here depends on the number of threads but
-// who does which piece.
+// The 3x3 convolution of stride 1 on matrix tiles: y of x, or dx of dy. Nothing here depends on the number of
+// threads but who does which piece.
 #include <daf/cpu/split_operands.hpp>
 
 namespace daf::cpu {

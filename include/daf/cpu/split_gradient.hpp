@@ -1,5 +1,6 @@
 #pragma once
-// The 3x3 convolution of stride 1 backwards on matrix tiles: dx, the convolution of dy with the turned weights, and
+// The 3x3 convolution of stride 1 backwards on matrix tiles: dx, the convolution of dy with the turned
+// weights, and
 //
 //   dw[tap][c][f] = sum over the lanes l of x of x[l][c] dy[l - tap][f]
 //
@@ -97,8 +98,9 @@ class SplitBackward {
         return {first + i % columns, i / columns};
     }
 
-    /// Two columns that read nearly the same lanes, so that the second finds them in the nearest cache: taps of one panel
-    /// two lanes or two rows apart. Across, a block is one pixel, and only the same tap finds the same pixel.
+    /// Two columns that read nearly the same lanes, so that the second finds them in the nearest cache: taps
+    /// of one panel two lanes or two rows apart. Across, a block is one pixel, and only the same tap finds
+    /// the same pixel.
     std::pair<Column, Column> columns_of(Index pair) const {
         constexpr Index taps[4][2] = {{0, 2}, {6, 8}, {3, 5}, {1, 7}}, middle = 4;
         const Index panel = pair / 9 * 2, i = pair % 9;

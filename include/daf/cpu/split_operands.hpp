@@ -1,6 +1,6 @@
 #pragma once
-// The operands of a 3x3 convolution by matrix tiles, laid out as the tiles are read: pixels, pixels turned, pairs of
-// pixels, and weights.
+// The operands of a 3x3 convolution by matrix tiles, laid out as the tiles are read: pixels, pixels turned,
+// pairs of pixels, and weights.
 #include <daf/cpu/gemm.hpp>
 #include <daf/cpu/split_tiling.hpp>
 
@@ -31,7 +31,8 @@ class SplitSum {
           joined_(channels == tile_side),
           chunks_((channels + tile_depth - 1) / tile_depth) {}
 
-    /// Whether a step runs on from one pixel's channels to the next's: of 16 channels half a step would be zeros.
+    /// Whether a step runs on from one pixel's channels to the next's: of 16 channels half a step would be
+    /// zeros.
     bool joined() const { return joined_; }
     Index steps() const { return joined_ ? 6 : 9 * chunks_; }
     /// The tap where a step starts, and the channel.
@@ -135,7 +136,8 @@ class SplitGrid {
     Index padded_, row_, plane_;
 };
 
-/// A unit's pixels, without borders, as columns of A: [16 channels][block][channel][lane], high and low tiles.
+/// A unit's pixels, without borders, as columns of A: [16 channels][block][channel][lane], high and low
+/// tiles.
 class SplitTurned {
   public:
     SplitTurned(const SplitTiling& tiling, Index channels)
@@ -225,8 +227,8 @@ class SplitTurned {
     Index tiles_, blocks_;
 };
 
-/// A unit's bordered pixels as pairs of B: [16 channels][parity][high or low][pair]. A pair of parity 1 starts at an odd
-/// lane, so that a tap finds its pairs wherever it falls.
+/// A unit's bordered pixels as pairs of B: [16 channels][parity][high or low][pair]. A pair of parity 1
+/// starts at an odd lane, so that a tap finds its pairs wherever it falls.
 class SplitPairs {
   public:
     SplitPairs(const SplitTiling& tiling, const SplitGrid& grid, Index channels)

@@ -1,6 +1,6 @@
 #pragma once
-// Products of floats on a processor's matrix tiles (AMX), which multiply bf16 and add in float. A float is taken as the
-// sum of two bf16, high and low, and
+// Products of floats on a processor's matrix tiles (AMX), which multiply bf16 and add in float. A float is
+// taken as the sum of two bf16, high and low, and
 //
 //   a b = a_high b_high + a_low b_high + a_high b_low        what is left out is at most 2^-16 of a b
 //
@@ -99,15 +99,16 @@ inline void split(const float* from, Index count, Bf16* high, Bf16* low) {
     }
 }
 
-/// Two tiles of A, 16 rows each: row i, element k of the first at first[i * row + k], its low part `low` further.
+/// Two tiles of A, 16 rows each: row i, element k of the first at first[i * row + k], its low part `low`
+/// further.
 struct SplitRows {
     const Bf16* first;
     const Bf16* second;
     Index row, low;
 };
 
-/// Two tiles of B, 16 columns each. Elements k and k + 1 of the sum, k even, are a pair: column j's stand side by side at
-/// pair_size * k / 2 + 2 j of the high parts; the low parts are `low` further.
+/// Two tiles of B, 16 columns each. Elements k and k + 1 of the sum, k even, are a pair: column j's stand
+/// side by side at pair_size * k / 2 + 2 j of the high parts; the low parts are `low` further.
 struct SplitColumns {
     const Bf16* first;
     const Bf16* second;
@@ -136,8 +137,8 @@ inline bool matrix_tiles_granted() {
     return syscall(SYS_arch_prctl, request, tile_data) == 0;
 }
 
-/// Eight tiles of 16 rows of 64 bytes, as the processor is told. A constant in memory: g++'s intrinsic does not say that it
-/// reads more than the first bytes.
+/// Eight tiles of 16 rows of 64 bytes, as the processor is told. A constant in memory: g++'s intrinsic does
+/// not say that it reads more than the first bytes.
 struct alignas(64) TileLayout {
     std::uint8_t palette = 1, start = 0, reserved[14] = {};
     std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};

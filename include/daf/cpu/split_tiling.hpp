@@ -1,9 +1,10 @@
 #pragma once
-// How a 3x3 convolution by matrix tiles lays out a batch of maps: pixels are lanes, 32 lanes a block of the product.
+// How a 3x3 convolution by matrix tiles lays out a batch of maps: pixels are lanes, 32 lanes a block of the
+// product.
 //
-// Along the rows of an image: lanes are the pixels of a strip of rows, `pitch` = width + 1 lanes from row to row; the lane
-// between two rows is a zero, the border of both. Across images, for small maps: a block is one pixel of 32 images; taps
-// outside the map are left out. A function of the shapes and the count alone.
+// Along the rows of an image: lanes are the pixels of a strip of rows, `pitch` = width + 1 lanes from row to
+// row; the lane between two rows is a zero, the border of both. Across images, for small maps: a block is one
+// pixel of 32 images; taps outside the map are left out. A function of the shapes and the count alone.
 #include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/split_tiles.hpp>
 

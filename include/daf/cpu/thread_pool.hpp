@@ -1,6 +1,6 @@
 #pragma once
-// A pool of threads for work that is split into numbered chunks. How the work is split never depends on how many
-// threads there are; which thread takes which chunk does, and must not matter.
+// A pool of threads for work that is split into numbered chunks. How the work is split never depends on how
+// many threads there are; which thread takes which chunk does, and must not matter.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -28,8 +28,8 @@ constexpr Range part_of(Index count, Index chunks, Index chunk) {
 
 class ThreadPool {
   public:
-    /// Work for the time in which a pool's threads have nothing better to do: start() begins it, finish() ends it.
-    /// One thread uses it, the one that uses the pool.
+    /// Work for the time in which a pool's threads have nothing better to do: start() begins it, finish()
+    /// ends it. One thread uses it, the one that uses the pool.
     class Background {
       public:
         Background() = default;
@@ -54,7 +54,8 @@ class ThreadPool {
         int helpers_ = 0;  // workers that are in one of its chunks
     };
 
-    /// threads: how many work at once, the caller among them. Throws Error where the system has no more to give.
+    /// threads: how many work at once, the caller among them. Throws Error where the system has no more to
+    /// give.
     explicit ThreadPool(int threads) : shares_(static_cast<std::size_t>(std::max(threads, 1))) {
         // Where threads share a core, whoever waits gives way at once.
         if (static_cast<unsigned>(threads) > std::thread::hardware_concurrency()) pauses_ = 0;
@@ -73,9 +74,10 @@ class ThreadPool {
 
     int threads() const { return threads_started(); }
 
-    /// Calls body(chunk) or body(chunk, worker) once for every chunk in [0, chunks) and returns when all are done;
-    /// worker, in [0, threads()), is for memory that chunks may share one after another. A body that throws ends the
-    /// program. Called from inside a body, it runs the chunks on the calling thread, as its worker.
+    /// Calls body(chunk) or body(chunk, worker) once for every chunk in [0, chunks) and returns when all are
+    /// done; worker, in [0, threads()), is for memory that chunks may share one after another. A body that
+    /// throws ends the program. Called from inside a body, it runs the chunks on the calling thread, as its
+    /// worker.
     template <class Body>
     void run(Index chunks, const Body& body) {
         const int me = workers_.empty() ? 0 : running_as();
@@ -104,10 +106,11 @@ class ThreadPool {
         caller_ = {};
     }
 
-    /// Lets the workers call body(chunk) for the chunks in [0, chunks), in their order, whenever no round of run() has
-    /// a chunk for them: a round misses a worker for one such chunk at the most, so chunks should be small. `body` must
-    /// live until finish(), and must not throw. Workers help with one piece of work at a time; another that is started
-    /// meanwhile waits for finish(). What `work` was still about is dropped first.
+    /// Lets the workers call body(chunk) for the chunks in [0, chunks), in their order, whenever no round of
+    /// run() has a chunk for them: a round misses a worker for one such chunk at the most, so chunks should
+    /// be small. `body` must live until finish(), and must not throw. Workers help with one piece of work at
+    /// a time; another that is started meanwhile waits for finish(). What `work` was still about is dropped
+    /// first.
     template <class Body>
     void start(Background& work, Index chunks, const Body& body) {
         work.drop();
@@ -161,16 +164,16 @@ class ThreadPool {
         return me == caller_ ? 0 : -1;
     }
 
-    /// Waits awake until done(), but not for long: it mostly comes within microseconds, and to sleep and wake takes longer.
-    /// Whether it came.
+    /// Waits awake until done(), but not for long: it mostly comes within microseconds, and to sleep and wake
+    /// takes longer. Whether it came.
     template <class Done>
     bool spin(const Done& done) const {
         for (int i = 0; i < pauses_; ++i) {
             if (done()) return true;
             relax();
         }
-        // By the clock, not by turns: where other programs want the core, one yield can take milliseconds, and whoever sleeps
-        // is woken at once.
+        // By the clock, not by turns: where other programs want the core, one yield can take milliseconds,
+        // and whoever sleeps is woken at once.
         const auto enough = std::chrono::steady_clock::now() + std::chrono::microseconds(100);
         do {
             if (done()) return true;
@@ -198,8 +201,9 @@ class ThreadPool {
         if (members_.fetch_sub(1, std::memory_order_acq_rel) == 1) members_.notify_one();
     }
 
-    /// A worker's share of a round: chunks that lie side by side, the same in every round of as many chunks. So a thread mostly
-    /// works on what it worked on before, and what is in its core's caches need not go to another's.
+    /// A worker's share of a round: chunks that lie side by side, the same in every round of as many chunks.
+    /// So a thread mostly works on what it worked on before, and what is in its core's caches need not go to
+    /// another's.
     struct alignas(64) Share {
         std::atomic<Index> next{0};
         Index last = 0;

@@ -3,8 +3,9 @@
 //
 //   V = B^T x B for every tile,  M[k] = V[k] U[k] for every point k,  y = A^T M A,      U = G w G^T
 //
-// The transforms write V and U as the product of gemm.hpp reads them. A block of tiles is transformed, multiplied and
-// transformed back at a time. Nothing here depends on the number of threads but who does which piece.
+// The transforms write V and U as the product of gemm.hpp reads them. A block of tiles is transformed,
+// multiplied and transformed back at a time. Nothing here depends on the number of threads but who does which
+// piece.
 #include <daf/cpu/winograd_parts.hpp>
 
 namespace daf::cpu {
@@ -77,7 +78,8 @@ class WinogradForward {
         PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
-        // An output that leaves the caches before it is read goes straight to memory, once `after` has had it.
+        // An output that leaves the caches before it is read goes straight to memory, once `after` has had
+        // it.
         const bool far = near_outputs() > 0 && takes_far_stores(y) && finish.kind != Finish::accumulate;
         const OutputFinish<T> as_made{finish.kind, finish.bias};
         PerThread<T> near(frame, far ? ctx.threads() : 0, near_outputs());

@@ -1,9 +1,9 @@
 #pragma once
-// Winograd's convolution backwards: dx, the convolution of dy with the turned weights, and dw, whose taps, turned round, are
-// sums over patches of x and the windows of dy about them:
+// Winograd's convolution backwards: dx, the convolution of dy with the turned weights, and dw, whose taps,
+// turned round, are sums over patches of x and the windows of dy about them:
 //
-//   dx:  M[k] = V[k] U[k],   V = B^T dy B          dw:  dU[k] = sum over the tiles of W[k]^T V[k],   W = A x A^T,
-//                                                       turned dw = G^T dU G
+//   dx:  M[k] = V[k] U[k],   V = B^T dy B
+//   dw:  dU[k] = sum over the tiles of W[k]^T V[k],   W = A x A^T,   turned dw = G^T dU G
 //
 // So dy is transformed once for both. x and dy may be made row by row as they are needed.
 #include <daf/cpu/winograd_parts.hpp>
@@ -86,7 +86,8 @@ class WinogradBackward {
     }
 
   private:
-    /// A block's products: sums (+)= its dU, and where there are transformed weights its tiles of dx, in the place of x's.
+    /// A block's products: sums (+)= its dU, and where there are transformed weights its tiles of dx, in the
+    /// place of x's.
     void multiply(Cpu& ctx, T* x_tiles, const T* dy_tiles, Index tiles, const T* transformed, T* sums,
                   bool accumulate) const {
         ctx.parallel(tiling_.points(), [&](Index k) {
@@ -102,8 +103,8 @@ class WinogradBackward {
     void multiply_by_slices(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* dy_tiles, Index tiles,
                             const T* turned, T* dweight) const {
         const Index side = tiling_.side();
-        // A thread takes some channels of x and one slice of features: that part of dweight is its own. Each time it adds to
-        // it, it reads and writes it whole, so it does so for some rows of points at once.
+        // A thread takes some channels of x and one slice of features: that part of dweight is its own. Each
+        // time it adds to it, it reads and writes it whole, so it does so for some rows of points at once.
         const Index slice_panels = slice_ / dy_.width();
         ctx.parallel(slices() * sums_parts(), [&](Index i, int worker) {
             const Index slice = i / sums_parts();
@@ -159,7 +160,8 @@ class WinogradBackward {
         });
     }
 
-    /// Elements of dweight from a tap to the next. The sums are of its taps turned round: from the last one back.
+    /// Elements of dweight from a tap to the next. The sums are of its taps turned round: from the last one
+    /// back.
     Index tap() const { return size_.in * size_.features; }
     Index last_tap() const { return 8 * tap(); }
 

@@ -1,8 +1,9 @@
 #pragma once
-// The matrices of Winograd's convolution F(M,3), made by the compiler from the points where Cook and Toom's polynomials
-// are evaluated, and the product of such a constant matrix with a column of packets.
+// The matrices of Winograd's convolution F(M,3), made by the compiler from the points where Cook and Toom's
+// polynomials are evaluated, and the product of such a constant matrix with a column of packets.
 //
-//   y = A^T [ (G w) . (B^T x) ]       M outputs y from M + 2 inputs x and 3 weights w with M + 2 multiplications
+//   y = A^T [ (G w) . (B^T x) ]       M outputs y from M + 2 inputs x and 3 weights w with
+//                                     M + 2 multiplications
 //
 // A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2016.
 #include <array>
@@ -10,7 +11,8 @@
 
 namespace daf::cpu::winograd {
 
-/// Finite points in the order in which F(M,3) uses them, mirrored pairs side by side; its last point is infinity.
+/// Finite points in the order in which F(M,3) uses them, mirrored pairs side by side; its last point is
+/// infinity.
 inline constexpr double finite_points[] = {0, 1, -1, 2, -2, 0.5, -0.5};
 
 template <int M>

@@ -1,5 +1,6 @@
 #pragma once
-// The tensors of Winograd's convolution: transformed tiles, transformed weights, and the grid that tiles are cut from.
+// The tensors of Winograd's convolution: transformed tiles, transformed weights, and the grid that tiles are
+// cut from.
 #include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/winograd_tiling.hpp>
 #include <daf/cpu/winograd_transform.hpp>
@@ -17,8 +18,8 @@ void with_tile(Index tile, const Body& body) {
     }
 }
 
-/// A strip of one map, with a border of pixels around its tiles or without: pixels whose channels lie side by side, zeros
-/// outside the map.
+/// A strip of one map, with a border of pixels around its tiles or without: pixels whose channels lie side by
+/// side, zeros outside the map.
 template <class T>
 class WinogradGrid {
   public:
@@ -50,7 +51,8 @@ class WinogradGrid {
         }
     }
 
-    /// body(M, pixels, tile) for every tile of a block's strip s, whose pixels (with the border) begin at `pixels` of the grid.
+    /// body(M, pixels, tile) for every tile of a block's strip s, whose pixels (with the border) begin at
+    /// `pixels` of the grid.
     template <class Body>
     void for_each_tile(const T* grid, Index s, const Body& body) const {
         with_tile(tiling_.tile, [&](auto m) {
@@ -67,8 +69,8 @@ class WinogradGrid {
     Index channels_, border_;
 };
 
-/// Channels of a product's result that a thread makes together from the points of one row, in whole panels: while it makes a
-/// point's, the tiles that all these channels are made of stay in its own cache.
+/// Channels of a product's result that a thread makes together from the points of one row, in whole panels:
+/// while it makes a point's, the tiles that all these channels are made of stay in its own cache.
 constexpr Index slice_width(Index panel) {
     return std::max(Index{64} / panel, Index{1}) * panel;
 }
@@ -150,8 +152,9 @@ class WinogradTiles {
     Index row_, stride_;
 };
 
-/// Transformed windows of a block, in panels: [point][panel][tile][channel of the panel]. So they are both sides of a product:
-/// the one that the SIMD lanes run over, and the columns of one that sums over their channels.
+/// Transformed windows of a block, in panels: [point][panel][tile][channel of the panel]. So they are both
+/// sides of a product: the one that the SIMD lanes run over, and the columns of one that sums over their
+/// channels.
 template <class T>
 class WinogradPackedTiles {
   public:
@@ -220,8 +223,8 @@ void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
     });
 }
 
-/// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: all of them, or a piece, which is
-/// a row of points of one slice of the output channels.
+/// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: all of them, or
+/// a piece, which is a row of points of one slice of the output channels.
 template <class T>
 class WinogradWeights {
   public:
@@ -282,8 +285,8 @@ class WinogradWeights {
 
   private:
     Index panels() const { return (out_ + width_ - 1) / width_; }
-    /// Panels of tiles that a product sums over at once. Columns that lie in more pieces come slower than a result that is added
-    /// to (docs/performance.md).
+    /// Panels of tiles that a product sums over at once. Columns that lie in more pieces come slower than a
+    /// result that is added to (docs/performance.md).
     static constexpr Index most_panels = 8;
 
     void multiply_panel(const T* panel, const TileColumns<T>& tiles, Index count, T* out,

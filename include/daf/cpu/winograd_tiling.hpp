@@ -1,18 +1,20 @@
 #pragma once
-// How Winograd's convolution cuts a batch of maps: into tiles, strips of tile rows, and blocks of strips whose
-// transformed tiles exist at one time. A function of the shapes and the count alone.
+// How Winograd's convolution cuts a batch of maps: into tiles, strips of tile rows, and blocks of strips
+// whose transformed tiles exist at one time. A function of the shapes and the count alone.
 #include <daf/cpu/convolution_parts.hpp>
 
 namespace daf::cpu {
 
-/// Elements from a row of so many to the next: an odd number of cache lines, so that rows spread over a cache's sets.
+/// Elements from a row of so many to the next: an odd number of cache lines, so that rows spread over a
+/// cache's sets.
 template <class T>
 constexpr Index spread_row(Index elements) {
     constexpr Index line = 64 / static_cast<Index>(sizeof(T));
     return ((elements + line - 1) / line | 1) * line;
 }
 
-/// Elements from a point's values to the next point's: a cache line more than whole pages, for the same reason.
+/// Elements from a point's values to the next point's: a cache line more than whole pages, for the same
+/// reason.
 template <class T>
 constexpr Index spread_point(Index elements) {
     constexpr Index line = 64 / static_cast<Index>(sizeof(T)), page = 64 * line;
@@ -47,7 +49,8 @@ struct WinogradTiling {
     constexpr Index block_tiles() const { return block_strips * strip_tiles(); }
     constexpr Index blocks() const { return (strips() + block_strips - 1) / block_strips; }
 
-    /// body(row, column, tile) for every tile of a block's strip s: its place in the strip, and its number in the block.
+    /// body(row, column, tile) for every tile of a block's strip s: its place in the strip, and its number in
+    /// the block.
     template <class Body>
     void for_each_tile(Index s, const Body& body) const {
         Index number = s * strip_tiles();
@@ -56,8 +59,8 @@ struct WinogradTiling {
         }
     }
 
-    /// body(slice, row, worker) for each of a tile's rows of points and each slice of channels. A thread takes some rows of one
-    /// slice one after another, so that the slice's weights stay in its own cache.
+    /// body(slice, row, worker) for each of a tile's rows of points and each slice of channels. A thread
+    /// takes some rows of one slice one after another, so that the slice's weights stay in its own cache.
     template <class Body>
     void for_each_piece(Cpu& ctx, Index slices, const Body& body) const {
         const Index parts = std::min<Index>(side(), 4);
@@ -100,8 +103,8 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     t.tile = tile;
     t.rows = (t.height + t.tile - 1) / t.tile;
     t.columns = (t.width + t.tile - 1) / t.tile;
-    // A block's tiles are written and read again, its weights are read once a block. Both take the same time where
-    // they are about equally large; a small block stays in the nearest caches.
+    // A block's tiles are written and read again, its weights are read once a block. Both take the same time
+    // where they are about equally large; a small block stays in the nearest caches.
     const Index weight_bytes = t.points() * size.in * size.features * traffic.element;
     const Index tile_bytes = t.points() * traffic.tile_channels * traffic.element;
     const Index most_tiles = std::max<Index>(std::clamp(2 * weight_bytes, smallest, largest) / tile_bytes, 1);
@@ -114,14 +117,15 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     const Index strips = std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
     const Index blocks = (t.strips() + strips - 1) / strips;
     t.block_strips = (t.strips() + blocks - 1) / blocks;  // nearly equal blocks
-    // Threads take whole blocks where there are many and their weights stay in a core's cache; elsewhere they share
-    // each block's steps, so that the weights are read once for all.
+    // Threads take whole blocks where there are many and their weights stay in a core's cache; elsewhere they
+    // share each block's steps, so that the weights are read once for all.
     constexpr Index near_bytes = Index{5} << 19, fewest_blocks = 8;
     const bool spread = traffic.weight_tensors * weight_bytes <= near_bytes && t.blocks() >= fewest_blocks;
     t.chunks = spread ? chunks_for(t.blocks()) : 1;
-    // Weights too large for the caches are transformed where they are used, in a core's own cache: that takes less than their
-    // way to memory and back. Every block does it again, so where there are many the weights must be larger to make up for it,
-    // and sums of gradients, which grow from block to block, do not allow it.
+    // Weights too large for the caches are transformed where they are used, in a core's own cache: that takes
+    // less than their way to memory and back. Every block does it again, so where there are many the weights
+    // must be larger to make up for it, and sums of gradients, which grow from block to block, do not allow
+    // it.
     constexpr Index far_bytes = Index{20} << 20;
     const bool sums = traffic.weight_tensors > 1;
     t.by_slices =

@@ -1,6 +1,6 @@
 #pragma once
-// Winograd's transforms of one tile, SIMD lanes over the channels: Mat tile Mat^T for each channel. A transformed tile
-// lies spread over M+2 x M+2 points; point k is `stride` elements from point k - 1.
+// Winograd's transforms of one tile, SIMD lanes over the channels: Mat tile Mat^T for each channel. A
+// transformed tile lies spread over M+2 x M+2 points; point k is `stride` elements from point k - 1.
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/far_store.hpp>
@@ -15,8 +15,9 @@ struct Square {
     Index rows, columns;
 };
 
-/// Elements `step` apart. Three share a pointer: one index register times 0, 1 or 2 reaches them all. The compiler does not learn
-/// what the pointers have to do with each other, or it makes one for each element, of which it has no registers for most.
+/// Elements `step` apart. Three share a pointer: one index register times 0, 1 or 2 reaches them all. The
+/// compiler does not learn what the pointers have to do with each other, or it makes one for each element, of
+/// which it has no registers for most.
 template <int Count, class T>
 class Line {
   public:
@@ -63,8 +64,8 @@ inline void transform_in_two_steps(Square<const T> in, Square<T> out, const Load
     });
 }
 
-/// The same for two columns of the result at a time, to the same bits: what is between the steps stays in registers. Loads are
-/// cheaper than the stores that this spares.
+/// The same for two columns of the result at a time, to the same bits: what is between the steps stays in
+/// registers. Loads are cheaper than the stores that this spares.
 template <class Mat, class P, class T, class Load, class Store>
 inline void transform_by_pairs(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     using cpu::detail::unroll;
@@ -115,8 +116,9 @@ inline void transform_channel(Square<const T> in, Square<T> out, const Load& loa
 
 }  // namespace detail
 
-/// Mat in Mat^T of one packet of channels, or one channel. load(pointer) gives a packet of `in`; store(pointer, row, column,
-/// packet) takes one of `out`. Both are lambdas: g++ does not inline functions here.
+/// Mat in Mat^T of one packet of channels, or one channel. load(pointer) gives a packet of `in`;
+/// store(pointer, row, column, packet) takes one of `out`. Both are lambdas: g++ does not inline functions
+/// here.
 template <class Mat, class P, class T, class Load, class Store>
 inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     if constexpr (std::is_same_v<P, T>) {
@@ -129,7 +131,8 @@ inline void transform(Square<const T> in, Square<T> out, const Load& load, const
     }
 }
 
-/// Where the channels of a transformed tile go: `width` of them side by side in each panel. {channels, 0, 0}: all side by side.
+/// Where the channels of a transformed tile go: `width` of them side by side in each panel. {channels, 0, 0}:
+/// all side by side.
 struct Panels {
     Index width;   // channels in a panel: whole packets, or all
     Index stride;  // from panel to panel
@@ -254,8 +257,9 @@ void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile)
     }
 }
 
-/// Some rows of the points of u = G w G^T for `inputs` channels of x, `in_row` elements apart in w; the first such row's first
-/// point goes to `u`. w: 3 x 3 taps, tap by tap `tap` elements apart. panels.row: the first input's row.
+/// Some rows of the points of u = G w G^T for `inputs` channels of x, `in_row` elements apart in w; the first
+/// such row's first point goes to `u`. w: 3 x 3 taps, tap by tap `tap` elements apart. panels.row: the first
+/// input's row.
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void weights(const T* w, Index tap, Index in_row, Index inputs,
                                              Index channels, Range rows, T* u, Index stride, Panels panels) {
@@ -292,8 +296,9 @@ template <int M, class T>
     }
 }
 
-/// dw += what some rows of the points of du give to G^T du G, for `inputs` channels of x. du, from its first such row on, is
-/// summed over `copies`, `copy` elements apart, in their order; from an input to the next du and dw go on by du_row and dw_row.
+/// dw += what some rows of the points of du give to G^T du G, for `inputs` channels of x. du, from its first
+/// such row on, is summed over `copies`, `copy` elements apart, in their order; from an input to the next du
+/// and dw go on by du_row and dw_row.
 template <int M, class T>
 [[gnu::noinline, gnu::flatten]] void weight_gradients(const T* du, Index stride, Index du_row, Index copies,
                                                       Index copy, Index inputs, Index channels, Range rows,

@@ -1,7 +1,7 @@
 #pragma once
-// How a block of threads goes over one image of an attention operator: positions by channels. What is read is read several
-// times 16 bytes at once, before any of it is used: with a block or two on a multiprocessor little else is on its way.
-// Numbers inside an image have 32 bits, which divide faster.
+// How a block of threads goes over one image of an attention operator: positions by channels. What is read is
+// read several times 16 bytes at once, before any of it is used: with a block or two on a multiprocessor
+// little else is on its way. Numbers inside an image have 32 bits, which divide faster.
 #include <algorithm>
 #include <cmath>
 #include <daf/core/scratch.hpp>
@@ -22,7 +22,8 @@ DAF_HOST_DEVICE Small threads_of(const B& block) {
     return static_cast<Small>(block.threads());
 }
 
-/// Of a block that works on an image, and how many a multiprocessor holds: with 80 registers a thread, and more for doubles.
+/// Of a block that works on an image, and how many a multiprocessor holds: with 80 registers a thread, and
+/// more for doubles.
 inline constexpr unsigned image_threads = 384;
 template <class T>
 inline constexpr unsigned images_at_once = sizeof(T) < sizeof(double) ? 2 : 1;
@@ -60,8 +61,8 @@ struct GivenAndSlope {
     Pack<T, W> x, dy;
 };
 
-/// What the threads of a block share while they work on an image. T is the type that is computed in; `Figure` what a
-/// thread finds of a channel.
+/// What the threads of a block share while they work on an image. T is the type that is computed in; `Figure`
+/// what a thread finds of a channel.
 template <class T, Index W, class Figure>
 struct ImageShared {
     static constexpr Small channel_room = 8192 / Small{sizeof(T)}, spatial_room = 4096 / Small{sizeof(T)};
@@ -115,7 +116,8 @@ DAF_HOST_DEVICE void for_each_read(Small first, Small end, Small step, const Rea
     }
 }
 
-/// *to.at(p, c) = value(p, c, read(p, c)), rounded, for every pack of W elements, neighbouring threads on neighbouring packs.
+/// *to.at(p, c) = value(p, c, read(p, c)), rounded, for every pack of W elements, neighbouring threads on
+/// neighbouring packs.
 template <Small AtOnce, Index W, BlockContext B, class T, class Read, class Value>
 DAF_HOST_DEVICE void write_map(const B& block, Small positions, Image<T> to, const Read& read,
                                const Value& value) {
@@ -143,7 +145,8 @@ DAF_HOST_DEVICE void write_slopes(const B& block, Small positions, Small channel
     });
 }
 
-/// What a thread finds of a channel at the positions that it sees: of several threads, `see` in the positions' order.
+/// What a thread finds of a channel at the positions that it sees: of several threads, `see` in the
+/// positions' order.
 template <class T>
 struct ColumnSum {
     T sum;
@@ -153,9 +156,9 @@ struct ColumnSum {
     DAF_HOST_DEVICE void join(const ColumnSum&) {}
 };
 
-/// out(c, sum, figure) on one thread a channel, for all that value(p, c, read(p, c)), a pack of W, is at its positions. Up to 16 terms are
-/// added in T, and so are these sums; what the threads have is added in double, in their order. Every thread has passed
-/// a barrier when it returns.
+/// out(c, sum, figure) on one thread a channel, for all that value(p, c, read(p, c)), a pack of W, is at its
+/// positions. Up to 16 terms are added in T, and so are these sums; what the threads have is added in double,
+/// in their order. Every thread has passed a barrier when it returns.
 template <Small AtOnce, Index W, BlockContext B, class Figure, std::size_t Threads, class Read, class Value,
           class Out>
 DAF_HOST_DEVICE void for_each_column(const B& block, Figure (&shared)[W][Threads], Small positions,

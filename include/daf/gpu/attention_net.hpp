@@ -1,12 +1,13 @@
 #pragma once
-// How a block of threads multiplies vectors of one image with the weights of channel attention's net. Every block reads all
-// of them, so that what counts is how many are on their way at once.
+// How a block of threads multiplies vectors of one image with the weights of channel attention's net. Every
+// block reads all of them, so that what counts is how many are on their way at once.
 #include <daf/gpu/attention_block.hpp>
 
 namespace daf::gpu {
 
-/// out(v, j, the sum over i of in(v, i) * weight[i][j]) for V vectors `in` and a (rows, columns) weight, of which P neighbours
-/// are read at once; the threads' shares are added in double. Every thread has passed a barrier when it returns.
+/// out(v, j, the sum over i of in(v, i) * weight[i][j]) for V vectors `in` and a (rows, columns) weight, of
+/// which P neighbours are read at once; the threads' shares are added in double. Every thread has passed a
+/// barrier when it returns.
 template <Index P, Index V, BlockContext B, class T, std::size_t Rows, std::size_t Threads, class In,
           class Out>
 DAF_HOST_DEVICE void column_products(const B& block, T (&partial)[Rows][Threads], Small rows, Small columns,
@@ -49,8 +50,8 @@ DAF_HOST_DEVICE void column_products(const B& block, T (&partial)[Rows][Threads]
     }
 }
 
-/// out(i, sums), on one thread a row: sums[v] that over j of weight[i][j] * in[v][j], for V vectors `in`, one behind the
-/// other. Neighbouring threads share a row. Every thread has passed a barrier when it returns.
+/// out(i, sums), on one thread a row: sums[v] that over j of weight[i][j] * in[v][j], for V vectors `in`, one
+/// behind the other. Neighbouring threads share a row. Every thread has passed a barrier when it returns.
 template <Index P, Index V, BlockContext B, class T, class Out>
 DAF_HOST_DEVICE void row_products(const B& block, Small rows, Small columns, const T* weight, const T* in,
                                   const Out& out) {

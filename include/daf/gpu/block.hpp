@@ -1,19 +1,22 @@
 #pragma once
-// What a kernel sees of the machine it runs on: one thread's place in a block of threads. Kernels are functors over it,
-// so that the same source runs on a GPU (CudaBlock in launch.cuh) and, in tests, as fibers on the CPU.
+// What a kernel sees of the machine it runs on: one thread's place in a block of threads. Kernels are
+// functors over it, so that the same source runs on a GPU (CudaBlock in launch.cuh) and, in tests, as fibers
+// on the CPU.
 //
 //   struct Kernel {
 //       static constexpr unsigned threads = 128;           // of a block, a multiple of warp_size
-//       static constexpr unsigned blocks_at_once = 2;      // that a multiprocessor should have registers for; may be left out
-//       struct Shared { ... };                             // what a block's threads share; it starts holding anything
+//       static constexpr unsigned blocks_at_once = 2;      // that a multiprocessor should have
+//                                                          // registers for; may be left out
+//       struct Shared { ... };                             // what a block's threads share; it starts
+//                                                          // holding anything
 //       ...pointers and sizes...
 //       template <gpu::BlockContext B>
 //       DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const;
 //   };
 //
-// Kernels are templates of the element type alone and take their sizes at run time: shapes select, they do not multiply
-// code. None uses atomics: one thread owns each sum, or partial sums are joined in an order that the sizes fix, so that
-// results have the same bits every time.
+// Kernels are templates of the element type alone and take their sizes at run time: shapes select, they do
+// not multiply code. None uses atomics: one thread owns each sum, or partial sums are joined in an order that
+// the sizes fix, so that results have the same bits every time.
 #include <concepts>
 #include <cstdint>
 #include <daf/core/host_device.hpp>
@@ -39,8 +42,8 @@ inline constexpr Index warp_size = 32;
 /// A thread's view of its block.
 ///   thread() of threads()         its number in the block
 ///   block() of blocks()           the block's number in the launch
-///   sync()                        no thread goes on before all are here; what they wrote before, all see afterwards.
-///                                 Every thread of the block must come.
+///   sync()                        no thread goes on before all are here; what they wrote before, all see
+///                                 afterwards. Every thread of the block must come.
 ///   shuffle_xor(value, mask)      the value of lane (own lane ^ mask) of the warp. Every lane must come.
 template <class B>
 concept BlockContext = requires(const B block, float value, unsigned mask) {
@@ -95,8 +98,8 @@ struct Found {
     DAF_HOST_DEVICE bool empty() const { return at < 0; }
 };
 
-/// Whether the first beats the second as a maximum: the larger, of equals the earlier. A NaN is larger than any
-/// number, so that it comes out.
+/// Whether the first beats the second as a maximum: the larger, of equals the earlier. A NaN is larger than
+/// any number, so that it comes out.
 template <class T>
 DAF_HOST_DEVICE bool is_larger(Found<T> first, Found<T> second) {
     if (first.empty() || second.empty()) return !first.empty();
@@ -121,8 +124,8 @@ DAF_HOST_DEVICE Found<T> warp_largest(const B& block, Found<T> mine) {
     return mine;
 }
 
-/// The sum of all threads' values, known to every thread. `partial` has room for one number a warp; all threads have
-/// passed a barrier before it is written and after it is read.
+/// The sum of all threads' values, known to every thread. `partial` has room for one number a warp; all
+/// threads have passed a barrier before it is written and after it is read.
 template <BlockContext B, class T>
 DAF_HOST_DEVICE T block_sum(const B& block, T value, T* partial) {
     const T of_warp = warp_sum(block, value);

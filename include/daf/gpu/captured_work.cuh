@@ -8,10 +8,12 @@ namespace daf::gpu {
 /// What was queued on a stream while it was recorded, with the arguments that it had then.
 class CapturedWork {
   public:
-    /// Records what record() queues on `stream`; nothing of it runs. Throws CudaError where record() does what a recording
-    /// cannot hold, as allocating or waiting, and what record() throws; the stream can be used again then.
-    ///   While it lasts, such calls are refused to this thread alone (cudaStreamCaptureModeThreadLocal): other threads may
-    ///   allocate for contexts of their own, and a library that allocates behind our back is found out.
+    /// Records what record() queues on `stream`; nothing of it runs. Throws CudaError where record() does
+    /// what a recording cannot hold, as allocating or waiting, and what record() throws; the stream can be
+    /// used again then.
+    ///   While it lasts, such calls are refused to this thread alone (cudaStreamCaptureModeThreadLocal):
+    ///   other threads may allocate for contexts of their own, and a library that allocates behind our back
+    ///   is found out.
     template <class Record>
     CapturedWork(cudaStream_t stream, const Record& record) {
         check_cuda(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),

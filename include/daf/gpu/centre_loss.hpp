@@ -55,8 +55,8 @@ struct CentreSlopes {
     }
 };
 
-/// own_sum and own_count: a thread owns the element (class, feature) and adds over the batch in its order; the thread of
-/// feature 0 counts as well.
+/// own_sum and own_count: a thread owns the element (class, feature) and adds over the batch in its order;
+/// the thread of feature 0 counts as well.
 template <class T>
 struct CentreSums {
     CentreSamples<T> samples;
@@ -111,7 +111,8 @@ struct CentreStep {
 
 }  // namespace gpu
 
-/// Labels in a GPU's memory are not checked before the launch: one that is no class gives a NaN loss and no gradient.
+/// Labels in a GPU's memory are not checked before the launch: one that is no class gives a NaN loss and no
+/// gradient.
 template <class S, Index K, GridBackend Backend>
 struct Kernel<CentreLoss<S, K>, Backend> {
     using Op = CentreLoss<S, K>;

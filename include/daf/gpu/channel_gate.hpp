@@ -26,10 +26,10 @@ struct ChannelStage {
     T *pools, *hidden, *gates;
     std::int32_t* argmaxes;
     // Backward's scratch, of all images.
-    T* da = nullptr;  // (N, C): by what the outer sigmoid is given
-    T* du = nullptr;  // (N, 2, C/r): by what the hidden activation is given
-    T* dpools =
-        nullptr;  // (N, 2, C): what the average adds to the slope of its every position, the maximum to its own
+    T* da = nullptr;      // (N, C): by what the outer sigmoid is given
+    T* du = nullptr;      // (N, 2, C/r): by what the hidden activation is given
+    T* dpools = nullptr;  // (N, 2, C): what the average adds to the slope of its every position, the maximum
+                          // to its own
 
     template <class Op, class Params, class Saved>
     static ChannelStage of(Op, const Params& params, const Saved& saved) {
@@ -47,8 +47,8 @@ struct ChannelStage {
                 saved.channel_argmax.data()};
     }
 
-    /// What the stage keeps of an image while a block works on it: two pools or their slopes, the hidden vectors or theirs,
-    /// the gate or its slope.
+    /// What the stage keeps of an image while a block works on it: two pools or their slopes, the hidden
+    /// vectors or theirs, the gate or its slope.
     DAF_HOST_DEVICE static constexpr Small kept(Small channels, Small hidden_channels) {
         return 3 * channels + 2 * hidden_channels;
     }
@@ -64,8 +64,8 @@ struct ChannelStage {
         dpools = frame.template take<T>(2 * count * channels);
     }
 
-    /// Where a block keeps vectors of the image that it works on: in shared memory if they fit, else where forward saves
-    /// them and in backward's scratch.
+    /// Where a block keeps vectors of the image that it works on: in shared memory if they fit, else where
+    /// forward saves them and in backward's scratch.
     struct Vectors {
         T *gate, *pools, *hidden;
     };
@@ -90,7 +90,8 @@ struct ChannelStage {
         return load<W>(gates + n * channels + c);
     }
 
-    /// Image n's gate from value(p, c, read(p, c)), a pack of W: one pass for both pools. Returns where the block keeps it.
+    /// Image n's gate from value(p, c, read(p, c)), a pack of W: one pass for both pools. Returns where the
+    /// block keeps it.
     template <Index W, BlockContext B, class Shared, class Read, class Value>
     DAF_HOST_DEVICE const T* find_gate(const B& block, Shared& shared, Index n, const Read& read,
                                        const Value& value) const {
@@ -124,9 +125,9 @@ struct ChannelStage {
         return here.gate;
     }
 
-    /// Image n's slopes by the gate and by what leads to it, where product(p, c, read(p, c)), a pack of W, summed over the positions, is
-    /// the gate's. Returns where the block keeps those of the pools: what the average adds to the slope of its every
-    /// position, and the maximum to its own.
+    /// Image n's slopes by the gate and by what leads to it, where product(p, c, read(p, c)), a pack of W,
+    /// summed over the positions, is the gate's. Returns where the block keeps those of the pools: what the
+    /// average adds to the slope of its every position, and the maximum to its own.
     template <Index W, BlockContext B, class Shared, class Read, class Product>
     DAF_HOST_DEVICE const T* find_slopes(const B& block, Shared& shared, Index n, const Read& read,
                                          const Product& product) const {
@@ -155,7 +156,8 @@ struct ChannelStage {
         return here.pools;
     }
 
-    /// The slope of what the stage was given, where that of what it gave is `slope`, and find_slopes returned dpools.
+    /// The slope of what the stage was given, where that of what it gave is `slope`, and find_slopes returned
+    /// dpools.
     template <Index W>
     DAF_HOST_DEVICE Pack<T, W> back(Index n, const T* dpools_of_image, Small p, Small c,
                                     const Pack<T, W>& slope) const {

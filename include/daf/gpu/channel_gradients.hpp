@@ -1,12 +1,12 @@
 #pragma once
-// The gradients of channel attention's net, from the slopes of all images: two products, of a map's vectors with slopes,
-// that run over the batch.
+// The gradients of channel attention's net, from the slopes of all images: two products, of a map's vectors
+// with slopes, that run over the batch.
 #include <daf/gpu/channel_gate.hpp>
 
 namespace daf::gpu {
 
-/// The net's gradients as one row of numbers: fc1.weight, fc2.weight, fc2.bias, fc1.bias. A batch is shared out in chunks of
-/// at least 128 images, at most 64 of them; what chunks found is joined in their order.
+/// The net's gradients as one row of numbers: fc1.weight, fc2.weight, fc2.bias, fc1.bias. A batch is shared
+/// out in chunks of at least 128 images, at most 64 of them; what chunks found is joined in their order.
 struct ChannelGradientSize {
     Index channels, hidden_channels, count;
 
@@ -42,9 +42,9 @@ struct ChannelGradients {
     }
 };
 
-/// A block a tile of 32 x 32 weights of either layer and a chunk of the batch. A layer's gradient is left^T right, left what
-/// it was given and right the slopes of what it gave, both with a row for each time it was used; the bias's is the sum of
-/// right. 16 terms are added in T, and these sums in double.
+/// A block a tile of 32 x 32 weights of either layer and a chunk of the batch. A layer's gradient is left^T
+/// right, left what it was given and right the slopes of what it gave, both with a row for each time it was
+/// used; the bias's is the sum of right. 16 terms are added in T, and these sums in double.
 template <class T>
 struct ChannelParameterSums {
     static constexpr unsigned threads = 256, blocks_at_once = 3;

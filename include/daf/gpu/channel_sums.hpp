@@ -1,7 +1,8 @@
 #pragma once
-// Sums over a batch of maps, one for each channel: the moments of batch normalisation, its gradients, a bias's gradient. A
-// map is rows (pixels of all images) of `channels` elements. Rows are shared out in chunks whose number follows from the
-// sizes alone; what chunks found is joined in a fixed order, so that the bits are the same every time.
+// Sums over a batch of maps, one for each channel: the moments of batch normalisation, its gradients, a
+// bias's gradient. A map is rows (pixels of all images) of `channels` elements. Rows are shared out in chunks
+// whose number follows from the sizes alone; what chunks found is joined in a fixed order, so that the bits
+// are the same every time.
 #include <daf/core/scratch.hpp>
 #include <daf/gpu/column_sums.hpp>
 
@@ -25,8 +26,8 @@ using Terms = TermsOf<double>;
 struct SumSize {
     Index rows, channels;
 
-    /// About 4096 elements a chunk, but no more chunks than fill a GPU, and of wide maps fewer: what chunks found is written
-    /// and read once more.
+    /// About 4096 elements a chunk, but no more chunks than fill a GPU, and of wide maps fewer: what chunks
+    /// found is written and read once more.
     constexpr Index chunks() const {
         const Index wanted = (rows * channels + 4095) / 4096,
                     of_channels = (131072 + channels - 1) / channels;
@@ -36,9 +37,10 @@ struct SumSize {
     constexpr Index scratch_bytes() const { return scratch_size<Terms>(chunks() * channels); }
 };
 
-/// A block a chunk. partial[chunk][channel] = what term.at(channel, width)(row, sums) adds for the chunk's rows, W
-/// neighbouring channels at a time. A few rows are added in N, the type that is computed in, and their sum in double: a GPU
-/// turns floats into doubles slowly, and so it has loads of several rows under way.
+/// A block a chunk. partial[chunk][channel] = what term.at(channel, width)(row, sums) adds for the chunk's
+/// rows, W neighbouring channels at a time. A few rows are added in N, the type that is computed in, and
+/// their sum in double: a GPU turns floats into doubles slowly, and so it has loads of several rows under
+/// way.
 template <class Term, class N, Index W>
 struct SumChunks {
     static constexpr unsigned threads = 256, blocks_at_once = 2;
@@ -92,8 +94,8 @@ struct SumChunks {
     }
 };
 
-/// finish(channel, the sum over all rows of what `term` adds). `wide` says whether what it reads is aligned(). Takes
-/// size.scratch_bytes() from the context.
+/// finish(channel, the sum over all rows of what `term` adds). `wide` says whether what it reads is
+/// aligned(). Takes size.scratch_bytes() from the context.
 template <class T, GridBackend Backend, class Term, class Finish>
 void sum_over_rows(Backend& ctx, SumSize size, bool wide, const Term& term, const Finish& finish) {
     auto frame = ctx.scratch();

@@ -4,8 +4,8 @@
 
 namespace daf::gpu {
 
-/// finish(column, the sum of term(k, column) over k < terms), on one thread a column. Neighbouring columns are added by
-/// neighbouring threads; `Lanes` threads share a column, and what they found is joined in pairs.
+/// finish(column, the sum of term(k, column) over k < terms), on one thread a column. Neighbouring columns
+/// are added by neighbouring threads; `Lanes` threads share a column, and what they found is joined in pairs.
 template <class Sum, Index Lanes, class Term, class Finish>
 struct AddColumns {
     static constexpr unsigned threads = Lanes > 32 ? 1024 : 256;

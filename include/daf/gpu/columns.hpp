@@ -4,8 +4,8 @@
 
 namespace daf::gpu {
 
-/// A block's threads laid over the columns of a row-major matrix: neighbours take neighbouring columns, and where there
-/// are fewer columns than threads, the rest of the threads take further rows.
+/// A block's threads laid over the columns of a row-major matrix: neighbours take neighbouring columns, and
+/// where there are fewer columns than threads, the rest of the threads take further rows.
 struct Columns {
     // Small numbers: divisions and registers of 64 bits are dear on a GPU.
     std::int32_t width;   // columns side by side

@@ -1,6 +1,6 @@
 #pragma once
-// The Gpu backend's context: one GPU, a stream of its own, and its scratch. One thread uses a context at a time; any
-// number of contexts live side by side.
+// The Gpu backend's context: one GPU, a stream of its own, and its scratch. One thread uses a context at a
+// time; any number of contexts live side by side.
 #include <algorithm>
 #include <daf/core/scratch.hpp>
 #include <daf/gpu/cudnn/convolutions.cuh>
@@ -16,9 +16,10 @@ struct DeviceNumber {
     int value = 0;
 };
 
-/// A GPU: own kernels and cuDNN's, in the order of one stream, behind which the host runs ahead until wait(). It owns the stream,
-/// the scratch, which grows to what the largest call needs and then stays, and cuDNN's plans. The bits of a result are the same
-/// in every run on one kind of device, unless set_cudnn allows others.
+/// A GPU: own kernels and cuDNN's, in the order of one stream, behind which the host runs ahead until wait().
+/// It owns the stream, the scratch, which grows to what the largest call needs and then stays, and cuDNN's
+/// plans. The bits of a result are the same in every run on one kind of device, unless set_cudnn allows
+/// others.
 class Gpu {
   public:
     using Space = Device;
@@ -26,8 +27,8 @@ class Gpu {
     using Folder = folder::gpu;
     static constexpr bool has_bf16 = true;
 
-    /// Throws CudaError where there is no driver, no such device, or none that this program has code for; the message says
-    /// which, and what to do.
+    /// Throws CudaError where there is no driver, no such device, or none that this program has code for; the
+    /// message says which, and what to do.
     explicit Gpu(DeviceNumber device = {}) : device_(gpu::usable(device.value)) { set_cudnn({}); }
     Gpu(const Gpu&) = delete;
     Gpu& operator=(const Gpu&) = delete;
@@ -39,7 +40,8 @@ class Gpu {
     }
     /// The scratch itself, to see whether it has moved.
     const BasicScratchArena<DeviceMemory>& arena() const { return arena_; }
-    /// Given back when the frame ends, though kernels may still wait to run: later ones come after them in the stream.
+    /// Given back when the frame ends, though kernels may still wait to run: later ones come after them in
+    /// the stream.
     BasicScratchFrame<DeviceMemory> scratch() { return BasicScratchFrame<DeviceMemory>(arena_); }
 
     Memory allocate(Index bytes) const {
@@ -97,8 +99,8 @@ class Gpu {
         gpu::launch(stream_.raw(), blocks, kernel);
     }
 
-    /// How convolutions and linear layers may be computed from here on. Where the most workspace is left as it is by default,
-    /// it is a sixteenth of the GPU's memory if that is less.
+    /// How convolutions and linear layers may be computed from here on. Where the most workspace is left as
+    /// it is by default, it is a sixteenth of the GPU's memory if that is less.
     void set_cudnn(const CudnnChoice& choice) {
         choice_ = choice;
         if (choice.most_workspace != CudnnChoice{}.most_workspace) return;
@@ -107,13 +109,15 @@ class Gpu {
     }
     const CudnnChoice& cudnn() const { return choice_; }
 
-    /// Scratch for a convolution; see ConvolvingBackend. Makes its plan if there is none yet, which may take a second:
-    /// ask for an operator's scratch_bytes before its work is captured. Throws CudnnError where cuDNN has no plan.
+    /// Scratch for a convolution; see ConvolvingBackend. Makes its plan if there is none yet, which may take
+    /// a second: ask for an operator's scratch_bytes before its work is captured. Throws CudnnError where
+    /// cuDNN has no plan.
     template <class T>
     Index convolution_bytes(const gpu::ConvolutionTask& task) const {
         return scratch_size<std::byte>(plan_of<T>(task).workspace);
     }
-    /// Whether cuDNN adds statistics up on a convolution's way; see ConvolvingBackend. Makes the plan as convolution_bytes does.
+    /// Whether cuDNN adds statistics up on a convolution's way; see ConvolvingBackend. Makes the plan as
+    /// convolution_bytes does.
     template <class T>
     bool fuses(const gpu::ConvolutionTask& task) const {
         return choice_.fused_statistics && convolutions().has_plan(task, gpu::cudnn::data_type<T>, choice_);

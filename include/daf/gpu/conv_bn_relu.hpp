@@ -8,7 +8,8 @@ namespace daf {
 
 namespace gpu {
 
-/// A normalisation by running figures as a factor and a term for each channel: slope = weight / std, bias = offset - mean * slope.
+/// A normalisation by running figures as a factor and a term for each channel: slope = weight / std, bias =
+/// offset - mean * slope.
 template <class T, class B>
 struct FoldNormalisation {
     const T *mean, *var, *weight, *offset;
@@ -23,8 +24,9 @@ struct FoldNormalisation {
     }
 };
 
-/// A convolution with a bias and a ReLU: what is left of ConvBnRelu when its normalisation goes by running figures.
-/// Cudnn's has the factors in the weights. In bf16 its bias is of bf16 too: for a float one cuDNN compiles an engine of its own.
+/// A convolution with a bias and a ReLU: what is left of ConvBnRelu when its normalisation goes by running
+/// figures. Cudnn's has the factors in the weights. In bf16 its bias is of bf16 too: for a float one cuDNN
+/// compiles an engine of its own.
 template <class Op, class T>
 class FoldedConvolution {
     using Number = Wide<T>;
@@ -90,8 +92,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     using Folded = gpu::FoldedConvolution<Op, T>;
 
     static constexpr gpu::SumSize sum_size(Index count) { return {count * Op::Output::area, Features}; }
-    /// The training pass's convolution: in bf16 with its statistics, where the backend may. They are sums of squares in float,
-    /// which lose digits where a mean is far from zero, as z does where it is rounded to bf16. Of floats only the sums would.
+    /// The training pass's convolution: in bf16 with its statistics, where the backend may. They are sums of
+    /// squares in float, which lose digits where a mean is far from zero, as z does where it is rounded to
+    /// bf16. Of floats only the sums would.
     template <class T>
     static gpu::ConvolutionTask forward_task(const Backend& ctx, Index count) {
         if constexpr (std::is_same_v<T, bf16>) {

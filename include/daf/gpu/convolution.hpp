@@ -1,7 +1,7 @@
 #pragma once
-// What the operators with a product in them ask of a backend, and how they prepare its operands. The convolutions themselves
-// are the backend's: cuDNN's on Gpu, but for those of few channels (direct_convolution.hpp). Everything around them is
-// done by kernels of ours.
+// What the operators with a product in them ask of a backend, and how they prepare its operands. The
+// convolutions themselves are the backend's: cuDNN's on Gpu, but for those of few channels
+// (direct_convolution.hpp). Everything around them is done by kernels of ours.
 #include <algorithm>
 #include <daf/gpu/channel_sums.hpp>
 #include <type_traits>
@@ -55,11 +55,12 @@ struct ConvolutionOperands {
 };
 
 /// A GridBackend that convolves:
-///   ctx.convolution_bytes<T>(task)                     scratch that convolve takes; whatever has to be made for the task
-///                                                      before it can run is made here, once
+///   ctx.convolution_bytes<T>(task)                     scratch that convolve takes; whatever has to be made
+///                                                      for the task before it can run is made here, once
 ///   ctx.convolve<T>(task, operands)                    queues it
-///   ctx.fuses<T>(task)                                 whether it can and may, asked of forward_statistics alone: everything
-///                                                      else it can. What has to be made for that is made here, once
+///   ctx.fuses<T>(task)                                 whether it can and may, asked of forward_statistics
+///                                                      alone: everything else it can. What has to be made
+///                                                      for that is made here, once
 template <class Backend>
 concept ConvolvingBackend = GridBackend<Backend> &&
     requires(Backend ctx, const ConvolutionTask& task, const ConvolutionOperands<float>& operands) {
@@ -68,10 +69,11 @@ concept ConvolvingBackend = GridBackend<Backend> &&
     { ctx.template fuses<float>(task) } -> std::same_as<bool>;
 };
 
-// ---- Weights: operators keep them as (taps, features), a convolution reads (features, taps) -------------------------
+// ---- Weights: operators keep them as (taps, features), a convolution reads (features, taps) ---------------
 
-/// to (columns, rows) = or += the transpose of from (rows, columns), its columns multiplied with `factor` if there is one;
-/// rounded to what `to` holds. A block a square, through shared memory, so that both sides are touched a row at a time.
+/// to (columns, rows) = or += the transpose of from (rows, columns), its columns multiplied with `factor` if
+/// there is one; rounded to what `to` holds. A block a square, through shared memory, so that both sides are
+/// touched a row at a time.
 template <class From, class To>
 struct Turn {
     using T = Wide<From>;

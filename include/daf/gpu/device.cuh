@@ -81,8 +81,8 @@ inline void check_code(int device) {
     check_cuda(status, "cudaFuncGetAttributes");
 }
 
-/// Makes a device current that this program can run on, and returns its number. Throws CudaError, which says what is in the
-/// way: driver, number or compute capability.
+/// Makes a device current that this program can run on, and returns its number. Throws CudaError, which says
+/// what is in the way: driver, number or compute capability.
 inline int usable(int device) {
     check_driver();
     check_number(device);

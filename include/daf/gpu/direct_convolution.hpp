@@ -1,18 +1,21 @@
 #pragma once
-// Convolutions of maps with hardly any channels, as a network's first layer has: nothing for tensor cores to multiply, and
-// bound by the memory that the many features take. For the first layer of the preset paper, in bf16 on an H100, cuDNN took
-// 0.3 ms forward and 8.3 ms for the weight's gradient; these kernels take 0.11 and 0.17.
+// Convolutions of maps with hardly any channels, as a network's first layer has: nothing for tensor cores to
+// multiply, and bound by the memory that the many features take. For the first layer of the preset paper, in
+// bf16 on an H100, cuDNN took 0.3 ms forward and 8.3 ms for the weight's gradient; these kernels take 0.11
+// and 0.17.
 #include <daf/gpu/column_sums.hpp>
 #include <daf/gpu/convolution.hpp>
 
 namespace daf::gpu {
 
-/// Whether the kernels here do it. A thread keeps the weights of some features, or their gradients, in registers.
+/// Whether the kernels here do it. A thread keeps the weights of some features, or their gradients, in
+/// registers.
 constexpr bool is_direct(const ConvolutionSize& size) {
     return size.channels <= 4 && size.taps() <= 9;
 }
 
-/// Pieces of y's lines: a thread goes along one, and reads a column of x for each pixel rather than its whole window.
+/// Pieces of y's lines: a thread goes along one, and reads a column of x for each pixel rather than its whole
+/// window.
 struct Pieces {
     static constexpr Index pixels = 8;
     Index a_line, lines;  // of all images
@@ -22,7 +25,8 @@ struct Pieces {
     DAF_HOST_DEVICE constexpr Index count() const { return a_line * lines; }
 };
 
-/// What the pixels of a piece of y see of x, one after another; zeros where the kernel hangs over the map's edge.
+/// What the pixels of a piece of y see of x, one after another; zeros where the kernel hangs over the map's
+/// edge.
 template <class T, Index K, Index C>
 class Window {
   public:
@@ -78,8 +82,8 @@ class Window {
     Wide<T> taps_[K * K * C] = {};
 };
 
-/// y = x * (weight * factor) + bias, rectified if asked; weight is (taps, features), as operators have it. Nothing of these is
-/// rounded to T but y.
+/// y = x * (weight * factor) + bias, rectified if asked; weight is (taps, features), as operators have it.
+/// Nothing of these is rounded to T but y.
 template <class T, Index K, Index C>
 struct DirectCall {
     using Number = Wide<T>;

@@ -4,7 +4,8 @@
 
 namespace daf::gpu {
 
-/// Division by a number that is known when a kernel is launched, as a multiplication: a GPU has no instruction for it.
+/// Division by a number that is known when a kernel is launched, as a multiplication: a GPU has no
+/// instruction for it.
 class Divider {
   public:
     /// divisor: 1 to 2^30.

@@ -7,8 +7,8 @@ namespace daf {
 
 namespace gpu {
 
-/// A block an image, both stages in one launch, W neighbouring channels at a time. The pass that applies the first gate
-/// pools for the second.
+/// A block an image, both stages in one launch, W neighbouring channels at a time. The pass that applies the
+/// first gate pools for the second.
 template <class T, Index W>
 struct DualForward {
     static constexpr unsigned threads = image_threads, blocks_at_once = images_at_once<T>;

@@ -10,10 +10,10 @@ namespace folder {
 struct gpu;  // daf/gpu/
 }
 
-/// A backend that runs the kernels of daf/gpu: Gpu (context.cuh). The tests have another one, which runs them as
-/// fibers on the CPU. Beside what every context has:
-///   ctx.launch(blocks, kernel)    runs kernel(block, shared) on every thread of `blocks` blocks of Kernel::threads,
-///                                 after what was launched before
+/// A backend that runs the kernels of daf/gpu: Gpu (context.cuh). The tests have another one, which runs them
+/// as fibers on the CPU. Beside what every context has:
+///   ctx.launch(blocks, kernel)    runs kernel(block, shared) on every thread of `blocks` blocks of
+///                                 Kernel::threads, after what was launched before
 ///   has_bf16                      true: activations may be of bf16
 template <class Backend>
 concept GridBackend = std::is_same_v<typename Backend::Folder, folder::gpu>;
@@ -36,7 +36,8 @@ struct ForEach {
     }
 };
 
-/// body(i, width) for packs of neighbours from i on that make up all i < size; what no widest pack holds goes one by one.
+/// body(i, width) for packs of neighbours from i on that make up all i < size; what no widest pack holds goes
+/// one by one.
 template <class T, class Body>
 struct ForEachPack {
     static constexpr unsigned threads = 256, blocks_at_once = 2;  // else ptxas spills to fit more of them
@@ -62,7 +63,8 @@ struct Singly {
     DAF_HOST_DEVICE void operator()(Index i) const { body(i, Width<1>{}); }
 };
 
-/// body.at(column, width) is asked once for the columns that a thread keeps, and gives what is called with each row.
+/// body.at(column, width) is asked once for the columns that a thread keeps, and gives what is called with
+/// each row.
 template <class Body, Index W>
 struct ForEachRow {
     static constexpr unsigned threads = 256, blocks_at_once = 2;
@@ -105,8 +107,8 @@ void for_each_pack(Backend& ctx, Index size, bool wide, const Body& body) {
     ctx.launch(blocks < most_blocks ? blocks : most_blocks, Kernel{size, body});
 }
 
-/// body.at(column, width)(row) for all elements of a row-major matrix of T. rows_a_thread: where what body.at reads is much
-/// beside a row, how many rows a thread should have at least.
+/// body.at(column, width)(row) for all elements of a row-major matrix of T. rows_a_thread: where what body.at
+/// reads is much beside a row, how many rows a thread should have at least.
 template <class T, GridBackend Backend, class Body>
 void for_each_row(Backend& ctx, Index rows, Index columns, bool wide, const Body& body,
                   Index rows_a_thread = 1) {

@@ -8,8 +8,8 @@ namespace daf {
 
 namespace gpu {
 
-/// What the pairs of centres come down to: with the unit vectors u_j = c_j / |c_j| (0 for a centre at the origin) and
-/// their sum s,
+/// What the pairs of centres come down to: with the unit vectors u_j = c_j / |c_j| (0 for a centre at the
+/// origin) and their sum s,
 ///   sum over j != k of cos(c_j, c_k) = |s|^2 - sum_j |u_j|^2      g_j = (s - (s . u_j) u_j) / |c_j|.
 struct Directions {
     double* sum;             // s, one a feature

@@ -8,7 +8,8 @@
 
 namespace daf {
 
-/// The CUDA runtime refuses a call, or a kernel before it failed. The message holds the call and CUDA's reason.
+/// The CUDA runtime refuses a call, or a kernel before it failed. The message holds the call and CUDA's
+/// reason.
 class CudaError : public Error {
   public:
     using Error::Error;
@@ -36,8 +37,8 @@ struct CudaBlock {
     }
 };
 
-/// How many blocks of a kernel a multiprocessor should hold, if it says so: registers are shared out by that. 0 leaves
-/// it to the compiler.
+/// How many blocks of a kernel a multiprocessor should hold, if it says so: registers are shared out by that.
+/// 0 leaves it to the compiler.
 template <class Kernel>
 inline constexpr unsigned blocks_at_once = 0;
 template <class Kernel>
@@ -51,7 +52,8 @@ __global__ void __launch_bounds__(Kernel::threads, blocks_at_once<Kernel>) run_k
 }
 
 #if defined(DAF_STAND_IN_RUNTIME)
-/// The tests' stand-in for the CUDA runtime, whose device is the CPU, learns here what a kernel's address stands for.
+/// The tests' stand-in for the CUDA runtime, whose device is the CPU, learns here what a kernel's address
+/// stands for.
 template <class Kernel>
 void tell_stand_in(const void* address);
 #endif

@@ -6,8 +6,8 @@
 
 namespace daf {
 
-/// x (N,In) w (In,Features) is the data gradient of a 1x1 convolution that takes Features channels to In: its weights,
-/// (features, channels) of that convolution, lie as w does, so that nothing is turned.
+/// x (N,In) w (In,Features) is the data gradient of a 1x1 convolution that takes Features channels to In: its
+/// weights, (features, channels) of that convolution, lie as w does, so that nothing is turned.
 ///   y = its data gradient by x     dx = its output for dy     dw = its weight gradient for dy and x
 template <class In, Index Features, Start S, GridBackend Backend>
 requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backend> {
@@ -93,7 +93,8 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
         }
     }
 
-    /// A weight starts anywhere in the parameters' slab; fast products want it aligned. Rounded where T is bf16.
+    /// A weight starts anywhere in the parameters' slab; fast products want it aligned. Rounded where T is
+    /// bf16.
     template <class T, class Frame>
     static const T* aligned_copy(Backend& ctx, Frame& frame, const Wide<T>* weight) {
         auto* copy = frame.template take<T>(size.weights());

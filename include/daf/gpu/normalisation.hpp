@@ -1,6 +1,6 @@
 #pragma once
-// Batch normalisation in pieces, for BatchNorm and for operators that have it inside. Sums are of differences from a value of
-// the channel's own, so that a large mean costs no digits.
+// Batch normalisation in pieces, for BatchNorm and for operators that have it inside. Sums are of differences
+// from a value of the channel's own, so that a large mean costs no digits.
 #include <cmath>
 #include <daf/gpu/channel_sums.hpp>
 
@@ -93,8 +93,8 @@ struct MomentTerms {
     }
 };
 
-/// A channel's moments from the sums of its deviations from `origin` and of their squares: what backward reads, and the step
-/// of the running figures.
+/// A channel's moments from the sums of its deviations from `origin` and of their squares: what backward
+/// reads, and the step of the running figures.
 template <class T>
 struct KeepMoments {
     Index rows;

@@ -1,5 +1,6 @@
 #pragma once
-// Neighbouring elements moved in one access: a kernel that streams maps asks the memory for 16 bytes a thread.
+// Neighbouring elements moved in one access: a kernel that streams maps asks the memory for 16 bytes a
+// thread.
 #include <cstdint>
 #include <daf/core/bf16.hpp>
 #include <daf/gpu/block.hpp>
@@ -79,8 +80,8 @@ bool aligned(const T*... pointers) {
     return ((reinterpret_cast<std::uintptr_t>(pointers) % 16 == 0) && ...);
 }
 
-/// What lies at `from`, which may be anywhere, a multiple of W elements into an array: parameters. In as few accesses as its
-/// place allows.
+/// What lies at `from`, which may be anywhere, a multiple of W elements into an array: parameters. In as few
+/// accesses as its place allows.
 template <Index W, class T>
 DAF_HOST_DEVICE Pack<T, W> load_parameters(const T* from) {
     constexpr Index two = W % 2 == 0 ? 2 : 1;
@@ -98,7 +99,8 @@ DAF_HOST_DEVICE Pack<T, W> load_parameters(const T* from) {
     return pack;
 }
 
-/// body(width), the width the widest of T if `wide`, which takes rows of a multiple of that many elements, else 1.
+/// body(width), the width the widest of T if `wide`, which takes rows of a multiple of that many elements,
+/// else 1.
 template <class T, Index Columns, class Body>
 void with_width(bool wide, const Body& body) {
     if constexpr (Columns % widest<T> == 0) {

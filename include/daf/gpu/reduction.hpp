@@ -6,7 +6,8 @@ namespace daf {
 
 namespace gpu {
 
-/// total = scale * (the sum of y), added in the batch's order: the block loads a piece of it at once, and one thread adds.
+/// total = scale * (the sum of y), added in the batch's order: the block loads a piece of it at once, and one
+/// thread adds.
 template <class T>
 struct Reduce {
     static constexpr unsigned threads = 256;

@@ -42,8 +42,9 @@ struct SpatialStage {
     DAF_HOST_DEVICE Small positions() const { return height * width; }
     DAF_HOST_DEVICE Small weights() const { return 2 * kernel * kernel; }
 
-    /// Where a block keeps what it found of the image that it works on: in shared memory if it fits, else where forward saves it
-    /// and in backward's scratch. In backward both are slopes, `gate` that of what the sigmoid is given.
+    /// Where a block keeps what it found of the image that it works on: in shared memory if it fits, else
+    /// where forward saves it and in backward's scratch. In backward both are slopes, `gate` that of what the
+    /// sigmoid is given.
     struct Maps {
         T *gate, *pools;
     };
@@ -64,8 +65,8 @@ struct SpatialStage {
 
     DAF_HOST_DEVICE T gate(Index n, Small p) const { return gates[n * positions() + p]; }
 
-    /// Image n's gate from value(p, c, read(p, c)), a pack of W that is asked once for every element: one pass for both pools. Returns
-    /// where the block keeps it.
+    /// Image n's gate from value(p, c, read(p, c)), a pack of W that is asked once for every element: one
+    /// pass for both pools. Returns where the block keeps it.
     template <Index W, BlockContext B, class Shared, class Read, class Value>
     DAF_HOST_DEVICE const T* find_gate(const B& block, Shared& shared, Index n, const Read& read,
                                        const Value& value) const {
@@ -111,9 +112,10 @@ struct SpatialStage {
         return here.gate;
     }
 
-    /// Image n's slopes by the gate and by what leads to it, where dgate(p, c, read(p, c)), a pack of W, summed over the
-    /// channels, is the gate's; and what the image adds to the weights' gradients. Returns where the block keeps the pools':
-    /// what the mean adds to the slope of its every channel, and the maximum to its own.
+    /// Image n's slopes by the gate and by what leads to it, where dgate(p, c, read(p, c)), a pack of W,
+    /// summed over the channels, is the gate's; and what the image adds to the weights' gradients. Returns
+    /// where the block keeps the pools': what the mean adds to the slope of its every channel, and the
+    /// maximum to its own.
     template <Index W, BlockContext B, class Shared, class Read, class Slope>
     DAF_HOST_DEVICE const T* find_slopes(const B& block, Shared& shared, Index n, Index count,
                                          const Read& read, const Slope& dgate) const {
@@ -153,7 +155,8 @@ struct SpatialStage {
         return here.pools;
     }
 
-    /// The slope of what the stage was given, where that of what it gave is `slope`, and find_slopes returned dpools.
+    /// The slope of what the stage was given, where that of what it gave is `slope`, and find_slopes returned
+    /// dpools.
     template <Index W>
     DAF_HOST_DEVICE Pack<T, W> back(Index n, const T* dpools_of_image, Small p, Small c,
                                     Pack<T, W> slope) const {
@@ -168,8 +171,9 @@ struct SpatialStage {
         Small row, column;
     };
 
-    /// out(p, sums) on one thread a position, sums what take(place, ky, sums) adds for all rows of the kernel, which threads
-    /// share; theirs are added in their order. Every thread has passed a barrier when it returns.
+    /// out(p, sums) on one thread a position, sums what take(place, ky, sums) adds for all rows of the
+    /// kernel, which threads share; theirs are added in their order. Every thread has passed a barrier when
+    /// it returns.
     template <Index V, BlockContext B, std::size_t Rows, std::size_t Threads, class Take, class Out>
     DAF_HOST_DEVICE void for_each_position(const B& block, T (&partial)[Rows][Threads], const Take& take,
                                            const Out& out) const {
@@ -203,8 +207,8 @@ struct SpatialStage {
         }
     }
 
-    /// visit(the two weights, the position that they meet) for the taps of the kernel's row ky that meet a position from
-    /// `at`; with sign -1, that are met through them by one.
+    /// visit(the two weights, the position that they meet) for the taps of the kernel's row ky that meet a
+    /// position from `at`; with sign -1, that are met through them by one.
     template <class Visit>
     DAF_HOST_DEVICE void for_each_tap(Place at, Small ky, Small sign, const Visit& visit) const {
         const Small size = kernel, across = width;
@@ -220,8 +224,8 @@ struct SpatialStage {
         }
     }
 
-    /// weight_sums[i][n] for all weights and the bias, from the slopes of what the sigmoid is given. Threads share the rows of the
-    /// map. Every thread has passed a barrier before it, and passes one.
+    /// weight_sums[i][n] for all weights and the bias, from the slopes of what the sigmoid is given. Threads
+    /// share the rows of the map. Every thread has passed a barrier before it, and passes one.
     template <BlockContext B, std::size_t Rows, std::size_t Threads>
     DAF_HOST_DEVICE void sum_for_weights(const B& block, T (&partial)[Rows][Threads], Index n, Index count,
                                          const T* slopes) const {

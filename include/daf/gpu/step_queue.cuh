@@ -1,6 +1,6 @@
 #pragma once
-// The steps of a training loop on a GPU: input copied beside the work of the step before, and the step itself started by one
-// call from its third time on.
+// The steps of a training loop on a GPU: input copied beside the work of the step before, and the step itself
+// started by one call from its third time on.
 #include <cstring>
 #include <daf/core/step_queue.hpp>
 #include <daf/gpu/captured_work.cuh>
@@ -14,14 +14,16 @@ namespace daf {
 /// See core/step_queue.hpp. What a step's input passes through:
 ///
 ///   the caller's memory -> pinned memory, one of two -> `arriving` on the device, by a stream of its own
-///                       -> `input` on the device, where the step's work reads it at the same place every time
+///                       -> `input` on the device, where the step's work reads it at the same place every
+///                       time
 ///
-/// So while a step runs, the next one's input is copied as far as `arriving`. Events keep each copy from the memory of the
-/// one before. Figures are copied to pinned memory behind the step.
+/// So while a step runs, the next one's input is copied as far as `arriving`. Events keep each copy from the
+/// memory of the one before. Figures are copied to pinned memory behind the step.
 ///
-/// The first step of a batch's size is queued call by call: scratch grows, cuDNN's plans are made and code is loaded then.
-/// The second is recorded, and from then on the recording is launched. Should the context's scratch move, or its choice for
-/// cuDNN change, it begins anew. A step then neither allocates nor waits; finish() waits for its step alone.
+/// The first step of a batch's size is queued call by call: scratch grows, cuDNN's plans are made and code is
+/// loaded then. The second is recorded, and from then on the recording is launched. Should the context's
+/// scratch move, or its choice for cuDNN change, it begins anew. A step then neither allocates nor waits;
+/// finish() waits for its step alone.
 template <AnyShape S, class T, class Numbers, class Figures>
 class StepQueue<Gpu, S, T, Numbers, Figures> {
     static_assert(std::is_trivially_copyable_v<Numbers> && std::is_trivially_copyable_v<Figures>);
@@ -104,8 +106,8 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
     Turn& turn(std::size_t step) { return turns_[step % 2]; }
     Surroundings surroundings() const { return {gpu_->arena().memory().data(), gpu_->cudnn()}; }
 
-    /// The first `bytes` of this turn's input, with the numbers, to `input`. The turn's earlier step is finished, so that its
-    /// memory is free.
+    /// The first `bytes` of this turn's input, with the numbers, to `input`. The turn's earlier step is
+    /// finished, so that its memory is free.
     void send(const Numbers& numbers, Index bytes) {
         gpu_->make_current();
         const std::byte* pinned = turn(queued_).input.data();

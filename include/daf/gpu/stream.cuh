@@ -5,8 +5,8 @@
 
 namespace daf::gpu {
 
-/// Work that runs in the order in which it is queued, beside that of other streams. On the device that is current when it is
-/// made.
+/// Work that runs in the order in which it is queued, beside that of other streams. On the device that is
+/// current when it is made.
 class WorkStream {
   public:
     WorkStream() {
@@ -35,7 +35,8 @@ class Event {
     void record(cudaStream_t stream) const {
         check_cuda(cudaEventRecord(raw_.get(), stream), "cudaEventRecord");
     }
-    /// What is queued on `stream` from here on comes after the event. One that was never recorded holds nothing up.
+    /// What is queued on `stream` from here on comes after the event. One that was never recorded holds
+    /// nothing up.
     void hold_up(cudaStream_t stream) const {
         check_cuda(cudaStreamWaitEvent(stream, raw_.get(), 0), "cudaStreamWaitEvent");
     }

@@ -165,7 +165,8 @@ struct TripletCentreUpdate {
 
 }  // namespace gpu
 
-/// Labels in a GPU's memory are not checked before the launch: one that is no class gives a NaN loss and no gradient.
+/// Labels in a GPU's memory are not checked before the launch: one that is no class gives a NaN loss and no
+/// gradient.
 template <class S, Index K, GridBackend Backend>
 struct Kernel<TripletCentreLoss<S, K>, Backend> {
     using Op = TripletCentreLoss<S, K>;

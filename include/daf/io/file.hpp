@@ -170,7 +170,8 @@ inline void sync_folder(const std::filesystem::path& folder) {
     if (!synced && !unsupported) fail("sync the folder", folder, errno);
 }
 
-/// Where a path leads, through links whose target need not be there yet. Throws FileError for links in a circle.
+/// Where a path leads, through links whose target need not be there yet. Throws FileError for links in a
+/// circle.
 inline std::filesystem::path behind_links(const std::filesystem::path& path) {
     constexpr int most_links = 40;  // as Linux has it
     std::filesystem::path at = path;
@@ -187,8 +188,9 @@ inline std::filesystem::path behind_links(const std::filesystem::path& path) {
 
 /// Writes a file whole or not at all: `writer(FileWriter&)` fills a temporary beside `path`, which is synced
 /// and then renamed over it, so that a reader, a crash or a full disk never sees half a file. A link is
-/// followed, also one to a file that is not there yet; an existing file's permissions are kept. On any failure,
-/// also one that `writer` throws, the temporary is removed and the old file is as it was. Throws FileError.
+/// followed, also one to a file that is not there yet; an existing file's permissions are kept. On any
+/// failure, also one that `writer` throws, the temporary is removed and the old file is as it was. Throws
+/// FileError.
 template <class Writer>
 void write_atomically(const std::filesystem::path& path, Writer&& writer) {
     std::error_code ignored;

@@ -7,10 +7,11 @@
 
 namespace daf {
 
-/// The largest difference between a model's gradients, by its parameters and by x, and central differences of the sum
-/// of y^2 / 2. Below 1e-6 for a backward pass that is right, unless x stands on a kink; of the gradients' own size for
-/// one that is wrong. It runs the model twice for every number, so make it small, and without dropout, which draws anew
-/// every time. Leaves parameters as they were, running statistics moved and gradients replaced.
+/// The largest difference between a model's gradients, by its parameters and by x, and central differences of
+/// the sum of y^2 / 2. Below 1e-6 for a backward pass that is right, unless x stands on a kink; of the
+/// gradients' own size for one that is wrong. It runs the model twice for every number, so make it small, and
+/// without dropout, which draws anew every time. Leaves parameters as they were, running statistics moved and
+/// gradients replaced.
 template <class Seq, class Backend>
 double gradient_error(Model<Seq, Backend, double>& model, Batch<typename Seq::Input, const double> images,
                       double step = 1e-5) {

@@ -16,16 +16,19 @@ ParameterTuple<Net, const T, Space> parameters_for_inference(std::span<const T> 
 }
 }  // namespace detail
 
-/// An immutable snapshot of a Sequence or a Network, its parameters in the form in which the kernels read them fastest (on the
-/// CPU: normalisation folded into the convolutions, weights transformed). Any number of threads may call it at once, each with
-/// a context and a workspace of its own:
+/// An immutable snapshot of a Sequence or a Network, its parameters in the form in which the kernels read
+/// them fastest (on the CPU: normalisation folded into the convolutions, weights transformed). Any number of
+/// threads may call it at once, each with a context and a workspace of its own:
 ///
 ///   daf::Cpu cpu(daf::Threads{1});
-///   const daf::Inference<Net, daf::Cpu> net(cpu, learner.parameters());  // of a Sequence: model.parameters()
+///   const daf::Inference<Net, daf::Cpu> net(cpu, learner.parameters());
 ///   auto workspace = net.workspace(cpu, daf::max_batch(8));
-///   auto [embeddings, logits] = net(cpu, workspace, x);                  // of a Sequence: one output
+///   auto [embeddings, logits] = net(cpu, workspace, x);
 ///
-/// It gives what Learner::evaluate(x) or Model::forward(x) gives, up to rounding. Bits do not depend on the number of threads.
+/// Of a Sequence it takes model.parameters(), and gives one output.
+///
+/// It gives what Learner::evaluate(x) or Model::forward(x) gives, up to rounding. Bits do not depend on the
+/// number of threads.
 template <class Net, class Backend, Activation T = float>
 class Inference;
 
@@ -40,8 +43,8 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     using Parameters = ParameterTuple<Seq, const Number, Space>;
     using InferenceWorkspace = Workspace<Seq, T, Backend, Mode::eval>;
 
-    /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it should be
-    /// fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements.
+    /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
+    /// should be fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements.
     Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Seq net = {})
         : Inference(ctx, detail::parameters_for_inference<Seq, Space>(parameters), usual, net) {}
     /// Of bound parameters: a part of a larger network's.
@@ -50,8 +53,8 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
 
     InferenceWorkspace workspace(const Backend& ctx, MaxBatch largest) const { return {ctx, largest.count}; }
 
-    /// net(x); the view lives until the workspace's next use. Throws ArgumentError for a batch that the workspace is not made
-    /// for.
+    /// net(x); the view lives until the workspace's next use. Throws ArgumentError for a batch that the
+    /// workspace is not made for.
     Batch<typename Seq::Output, T, Space> operator()(Backend& ctx, InferenceWorkspace& workspace,
                                                      Batch<In, const T, Space> x) const {
         return workspace.forward(ctx, operators_, x);
@@ -85,8 +88,8 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
         typename OfHead::InferenceWorkspace head;
     };
 
-    /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it should be
-    /// fastest for. Throws ArgumentError unless they are parameter_count<Net> elements.
+    /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
+    /// should be fastest for. Throws ArgumentError unless they are parameter_count<Net> elements.
     Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Net net = {})
         : Inference(ctx, detail::parameters_for_inference<Net, Space>(parameters), usual, net) {}
 
@@ -94,8 +97,8 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
         return {trunk_.workspace(ctx, largest), head_.workspace(ctx, largest)};
     }
 
-    /// Embeddings and logits; the views live until the workspace's next use. Throws ArgumentError for a batch that the
-    /// workspace is not made for.
+    /// Embeddings and logits; the views live until the workspace's next use. Throws ArgumentError for a batch
+    /// that the workspace is not made for.
     Outputs operator()(Backend& ctx, InferenceWorkspace& workspace,
                        Batch<typename Net::Input, const T, Space> x) const {
         const auto e = trunk_(ctx, workspace.trunk, x);

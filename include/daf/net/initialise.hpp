@@ -35,8 +35,9 @@ void fill_fields(Fields& fields, Seed seed, std::uint32_t place) {
 
 }  // namespace detail
 
-/// First values of every parameter, by its operator's description (He, Glorot, a normal distribution for centres, ...), in
-/// host memory of parameter_count<Net> elements. A value depends on the seed, its operator's place and its own alone.
+/// First values of every parameter, by its operator's description (He, Glorot, a normal distribution for
+/// centres, ...), in host memory of parameter_count<Net> elements. A value depends on the seed, its
+/// operator's place and its own alone.
 template <OperatorList Net, class T>
 void initialise(T* slab, Seed seed) {
     auto bound = bind_all_parameters<Net, T>(slab);
@@ -44,8 +45,8 @@ void initialise(T* slab, Seed seed) {
         [&](auto i) { detail::fill_fields<T>(get<i>(bound), seed, static_cast<std::uint32_t>(i)); });
 }
 
-/// The same of one operator, as bind<Op> lays its parameters out. Throws ArgumentError unless the slab holds parameter_count<Op>
-/// elements.
+/// The same of one operator, as bind<Op> lays its parameters out. Throws ArgumentError unless the slab holds
+/// parameter_count<Op> elements.
 template <Operator Op, class T>
 void initialise(std::span<T> slab, Seed seed) {
     auto bound = bind<Op>(slab);

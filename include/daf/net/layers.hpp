@@ -1,7 +1,7 @@
 #pragma once
 // Layers: operators that take their input's shape from the layer before. Sequence<Shape<48,48,1>,
-// layer::ConvBnRelu<16>, layer::MaxPool<2>> reads like the network. layer::X is daf::X of daf/ops/, which says what it computes,
-// its parameters and their first values.
+// layer::ConvBnRelu<16>, layer::MaxPool<2>> reads like the network. layer::X is daf::X of daf/ops/, which
+// says what it computes, its parameters and their first values.
 #include <daf/ops/batch_norm.hpp>
 #include <daf/ops/channel_attention.hpp>
 #include <daf/ops/conv2d.hpp>

@@ -9,15 +9,15 @@
 
 namespace daf {
 
-/// Owns a Network's parameters, gradients, moments and workspaces on one backend; activations are of T. Once it has run
-/// a batch of the largest size, its context's scratch has grown too, and nothing allocates any more.
-/// The same bits come out whatever the number of threads. The context must outlive it.
+/// Owns a Network's parameters, gradients, moments and workspaces on one backend; activations are of T. Once
+/// it has run a batch of the largest size, its context's scratch has grown too, and nothing allocates any
+/// more. The same bits come out whatever the number of threads. The context must outlive it.
 ///
 /// One step at a time, or the next one's input on its way while a step runs; the figures are the same:
 ///   learner.step(x, labels)                                the figures of this step
 ///   learner.queue_step(x, labels); learner.queue_step(...); learner.finish_step();      those of the oldest
-/// Images and labels may lie in host memory or in the backend's. Those in host memory may be reused when the call returns,
-/// those in the backend's when the step is finished.
+/// Images and labels may lie in host memory or in the backend's. Those in host memory may be reused when the
+/// call returns, those in the backend's when the step is finished.
 template <class Net, class Backend, Activation T = float>
 class Learner {
   public:
@@ -33,9 +33,9 @@ class Learner {
 
     using Outputs = NetworkOutputs<Net, T, Space>;
 
-    /// Allocates all that training takes, draws the first parameters from the seed (initialise), and sets the moments to zero.
-    /// `net` holds what its operators leave to the run: a margin, a dropout's rate. Throws ArgumentError for a network without a
-    /// metric loss that is not to learn from softmax.
+    /// Allocates all that training takes, draws the first parameters from the seed (initialise), and sets the
+    /// moments to zero. `net` holds what its operators leave to the run: a margin, a dropout's rate. Throws
+    /// ArgumentError for a network without a metric loss that is not to learn from softmax.
     Learner(Backend& ctx, MaxBatch largest, Seed seed, Net net = {}, JointObjective objective = {},
             Optimizer optimizer = Adam{})
         : net_(std::move(net)),
@@ -64,12 +64,12 @@ class Learner {
         bound_gradients_ = bind_all_gradients<Net, Number, Space>(gradients_.template as<Number>());
     }
 
-    /// One step of training on a batch of at most the largest size. first_sample: which image of the step's whole batch x
-    /// begins with, 0 unless processes share the batch; dropout depends on it. A step whose loss is not finite leaves what the
-    /// optimizer moves as it was, and so does one that was queued before the host had been given that loss. Running figures
-    /// move even so, and under Eq 12 the centres: go on from a checkpoint.
-    /// Throws ArgumentError for an impossible batch or label (one image, say, where a BatchNorm needs two), and then has
-    /// changed nothing; Error while a queued step is not finished.
+    /// One step of training on a batch of at most the largest size. first_sample: which image of the step's
+    /// whole batch x begins with, 0 unless processes share the batch; dropout depends on it. A step whose
+    /// loss is not finite leaves what the optimizer moves as it was, and so does one that was queued before
+    /// the host had been given that loss. Running figures move even so, and under Eq 12 the centres: go on
+    /// from a checkpoint. Throws ArgumentError for an impossible batch or label (one image, say, where a
+    /// BatchNorm needs two), and then has changed nothing; Error while a queued step is not finished.
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
         require_unfinished(0, "step");
         queue(x, labels, first_sample);
@@ -81,8 +81,8 @@ class Learner {
         return finish_step();
     }
 
-    /// The same, but for the figures: a backend beside the host goes on with it while the host does something else.
-    /// Throws as step() does; Error while two steps are not finished.
+    /// The same, but for the figures: a backend beside the host goes on with it meanwhile. Throws as step()
+    /// does; Error while two steps are not finished.
     void queue_step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
         queue(x, labels, first_sample);
     }
@@ -102,8 +102,7 @@ class Learner {
     /// Steps that are queued and not finished: 0, 1 or 2.
     Index unfinished_steps() const { return static_cast<Index>(unfinished_); }
 
-    /// Embeddings and logits as the network is used: running statistics, no dropout. The views live until the next
-    /// call.
+    /// Embeddings and logits as the network is used: running statistics, no dropout; until the next call.
     Outputs evaluate(Images x) { return evaluate(x, NoObserver{}); }
     /// The same; observe(i, op, input, output) sees every operator of the trunk as it has run.
     template <class Observer>
@@ -112,9 +111,10 @@ class Learner {
         return {e, head_eval_.forward(*ctx_, net_.head, head_parameters(), e)};
     }
 
-    /// After the step on x whose loss was not finite was finished: which operator, as operator_names<Net>() counts them,
-    /// first put out a number that is not finite. -1 if x holds one already; Net::metric_at, the losses' place, if every output
-    /// is finite. It runs the step's forward pass again, which moves running statistics once more, and allocates.
+    /// After the step on x whose loss was not finite was finished: which operator, as operator_names<Net>()
+    /// counts them, first put out a number that is not finite. -1 if x holds one already; Net::metric_at, the
+    /// losses' place, if every output is finite. It runs the step's forward pass again, which moves running
+    /// statistics once more, and allocates.
     Index first_not_finite(Images x) {
         if (!all_finite(x)) return -1;
         Index found = metric_place;
@@ -154,8 +154,8 @@ class Learner {
     std::span<const Number> gradients() const {
         return {gradients_.template as<const Number>(), gradient_count<Net>};
     }
-    /// The optimizer's first (0) or second (1) moment of all trained parameters, in their order. Throws ArgumentError for one
-    /// that the optimizer does not have.
+    /// The optimizer's first (0) or second (1) moment of all trained parameters, in their order. Throws
+    /// ArgumentError for one that the optimizer does not have.
     std::span<Number> moment(Index which) {
         if (which < 0 || which >= daf::moments(optimizer_)) {
             throw ArgumentError("Learner: moment " + std::to_string(which) + ": the optimizer has " +
@@ -163,8 +163,9 @@ class Learner {
         }
         return {moments_.template as<Number>() + which * moment_stride, static_cast<std::size_t>(trained)};
     }
-    /// Steps that have updated the moments (or were refused, their loss not finite), and steps that random numbers have been
-    /// drawn for: a reload of an earlier model takes the first back with the moments, never the second.
+    /// Steps that have updated the moments (or were refused, their loss not finite), and steps that random
+    /// numbers have been drawn for: a reload of an earlier model takes the first back with the moments, never
+    /// the second.
     std::uint32_t& updates() { return updates_; }
     std::uint32_t& draws() { return draws_; }
     const Optimizer& optimizer() const { return optimizer_; }
@@ -272,8 +273,8 @@ class Learner {
         ++unfinished_;
     }
 
-    /// A step's whole work. All that it is told lies in the backend's memory, and so does all that it leaves: it may be
-    /// recorded once and run many times.
+    /// A step's whole work. All that it reads and leaves lies in the backend's memory, so it may be recorded
+    /// once and run many times.
     void run(Images x, Labels<Space> labels, const StepNumbers* numbers, StepFigures* figures) {
         Backend& ctx = *ctx_;
         const Index count = x.count();
@@ -284,7 +285,7 @@ class Learner {
         const Embeddings e = trunk_.forward(ctx, net_.trunk, trunk_parameters(), x, trunk_draw);
         const LogitsBatch logits = head_.forward(ctx, net_.head, head_parameters(), e, head_draw);
 
-        // The losses, while e and the logits are there: on their way back gradients take the activations' place.
+        // The losses, while e and the logits are there: gradients take the activations' place.
         const auto losses = losses_of(count), weights = weights_of(count);
         const LogitsBatch dlogits{memory_.template as<T>(plan_.dlogits), count};
         const Embeddings de{memory_.template as<T>(plan_.de), count};

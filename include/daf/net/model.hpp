@@ -7,10 +7,10 @@
 
 namespace daf {
 
-/// A Sequence with its parameters, gradients and workspaces on one backend. Activations are of T, parameters and gradients of
-/// Wide<T>. Its loss and what moves its parameters are the caller's: a Learner has both.
-/// A view that it returns lives until the next call. The context must outlive the model.
-/// Every pass throws ArgumentError for a batch that is empty or beyond the largest, and then has changed nothing. The bits do
+/// A Sequence with its parameters, gradients and workspaces on one backend. Activations are of T, parameters
+/// and gradients of Wide<T>. Its loss and what moves its parameters are the caller's: a Learner has both. A
+/// view that it returns lives until the next call. The context must outlive the model. Every pass throws
+/// ArgumentError for a batch that is empty or beyond the largest, and then has changed nothing. The bits do
 /// not depend on the number of threads.
 template <class Seq, class Backend, Activation T = float>
 class Model {
@@ -22,8 +22,8 @@ class Model {
     using Output = Batch<typename Seq::Output, T, Space>;
     using ConstOutput = Batch<typename Seq::Output, const T, Space>;
 
-    /// Allocates parameters and gradients, and draws the first parameters from the seed. A workspace is made when it is
-    /// first needed.
+    /// Allocates parameters and gradients, and draws the first parameters from the seed. A workspace is made
+    /// when it is first needed.
     Model(Backend& ctx, MaxBatch largest, Seed seed, Seq net = {})
         : net_(std::move(net)),
           ctx_(&ctx),
@@ -48,8 +48,8 @@ class Model {
         return training.forward(*ctx_, net_, bound_parameters_, x, draw());
     }
 
-    /// After forward_train(x), once, since it uses up what that kept: adds to the gradients of the parameters. Throws
-    /// ArgumentError where there is nothing kept, or of another batch.
+    /// After forward_train(x), once, since it uses up what that kept: adds to the gradients of the
+    /// parameters. Throws ArgumentError where there is nothing kept, or of another batch.
     void backward(ConstInput x, ConstOutput dy) {
         workspace(training_).backward(*ctx_, net_, bound_parameters_, bound_gradients_, x, dy, skip, draw());
     }

@@ -1,6 +1,6 @@
 #pragma once
-// What a checkpoint calls the parameters: PyTorch's state_dict names. A layer without a name is numbered as in an
-// nn.Sequential, where one of our layers may stand for several modules.
+// What a checkpoint calls the parameters: PyTorch's state_dict names. A layer without a name is numbered as
+// in an nn.Sequential, where one of our layers may stand for several modules.
 #include <daf/net/sequence.hpp>
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 #pragma once
-// A network that classifies: a trunk that makes embeddings of images, a head that classifies embeddings, and if wanted a
-// metric loss that shapes them (the paper's Fig 1 and Eq 13).
+// A network that classifies: a trunk that makes embeddings of images, a head that classifies embeddings, and
+// if wanted a metric loss that shapes them (the paper's Fig 1 and Eq 13).
 #include <daf/net/names.hpp>
 #include <daf/net/sequence.hpp>
 #include <daf/ops/softmax_cross_entropy.hpp>
@@ -39,8 +39,8 @@ struct metric_of<Embedding, Classes, NoMetric> {
 }  // namespace detail
 
 /// x -> trunk -> e -> head -> logits;  e -> metric loss, where there is one.
-/// TrunkSequence and HeadSequence are Sequences; what the trunk makes, the head and the metric loss take. Logits has as many
-/// elements as there are classes.
+/// TrunkSequence and HeadSequence are Sequences; what the trunk makes, the head and the metric loss take.
+/// Logits has as many elements as there are classes.
 template <class TrunkSequence, class HeadSequence, class MetricLoss = NoMetric>
 struct Network {
     using Trunk = TrunkSequence;

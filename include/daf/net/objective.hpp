@@ -6,8 +6,9 @@
 
 namespace daf {
 
-/// L = lambda * L_metric + w * L_softmax, w = 1 [Eq 13].  L_softmax is the mean over the batch, L_metric the sum (or the
-/// mean).  With w = 0 only the metric loss acts: the head gets no gradient, and the nearest centre classifies.
+/// L = lambda * L_metric + w * L_softmax, w = 1 [Eq 13].  L_softmax is the mean over the batch, L_metric the
+/// sum (or the mean).  With w = 0 only the metric loss acts: the head gets no gradient, and the nearest
+/// centre classifies.
 struct JointObjective {
     double lambda = 0.007;
     Reduction metric_reduction = Reduction::sum;

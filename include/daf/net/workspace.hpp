@@ -1,6 +1,6 @@
 #pragma once
-// A Sequence's activations, saved tensors and gradients on the way, for batches up to a maximum, and the passes that run
-// in them. Allocated once; smaller batches use the same memory.
+// A Sequence's activations, saved tensors and gradients on the way, for batches up to a maximum, and the
+// passes that run in them. Allocated once; smaller batches use the same memory.
 #include <algorithm>
 #include <array>
 #include <daf/net/sequence.hpp>
@@ -26,11 +26,12 @@ struct NoObserver {
 };
 
 /// Activations of one Sequence on one backend, of T.
-///   train: every operator's saved tensors have a place of their own, and its output too, unless it is deferred: where an
-///          operator's kernel can make its output of what it saved, and the next one's can read it row by row, it is
-///          never stored (core/deferred.hpp). The gradient on its way back lies where outputs and saved tensors lay that
-///          backward is done with, so it takes next to no memory of its own, and backward uses up what forward kept. Nor is a
-///          gradient stored that the operator before makes from what the one behind it saved, whose backward is not run.
+///   train: every operator's saved tensors have a place of their own, and its output too, unless it is
+///          deferred: where an operator's kernel can make its output of what it saved, and the next one's can
+///          read it row by row, it is never stored (core/deferred.hpp). The gradient on its way back lies
+///          where outputs and saved tensors lay that backward is done with, so it takes next to no memory of
+///          its own, and backward uses up what forward kept. Nor is a gradient stored that the operator
+///          before makes from what the one behind it saved, whose backward is not run.
 ///   eval:  two buffers take turns at holding the activations.
 template <class Seq, class T, class Backend, Mode M>
 class Workspace {
@@ -45,8 +46,8 @@ class Workspace {
         memory_ = ctx.allocate(plan_.bytes);
         base_ = memory_.template as<std::byte>();
     }
-    /// In the caller's, 64-byte aligned, bytes(max_batch) of it: workspaces that are never in use at the same time may
-    /// share it.
+    /// In the caller's, 64-byte aligned, bytes(max_batch) of it: workspaces that are never in use at the same
+    /// time may share it.
     Workspace(std::byte* memory, Index max_batch)
         : max_batch_(daf::max_batch(max_batch).count), plan_(max_batch), base_(memory) {}
 
@@ -65,8 +66,8 @@ class Workspace {
         }
     }
 
-    /// The Sequence's output for x. The view lives until the next call.  observe(i, op, input, output) is called for
-    /// every operator once it has run; in training a deferred input or output is a Deferred.
+    /// The Sequence's output for x. The view lives until the next call.  observe(i, op, input, output) is
+    /// called for every operator once it has run; in training a deferred input or output is a Deferred.
     template <class Parameters, class Observer = NoObserver>
     BatchOf<typename Seq::Output> forward(Backend& ctx, const Seq& net, const Parameters& parameters,
                                           Batch<typename Seq::Input, const T, Space> x, Draw draw = {},
@@ -100,8 +101,9 @@ class Workspace {
         return stored<length - 1>(x.count());
     }
 
-    /// Between forward and backward in training, with forward's parameters: visit(i, y) for every operator's output, in
-    /// their order. Those that are deferred are made for it, in memory that is allocated meanwhile.
+    /// Between forward and backward in training, with forward's parameters: visit(i, y) for every operator's
+    /// output, in their order. Those that are deferred are made for it, in memory that is allocated
+    /// meanwhile.
     template <class Parameters, class Visit>
     void each_output(Backend& ctx, const Parameters& parameters, Visit&& visit) const
         requires(M == Mode::train) {
@@ -119,8 +121,8 @@ class Workspace {
         });
     }
 
-    /// After forward in training with the same x, parameters and draw, once: dx (overwrite, accumulate or skip) from dy,
-    /// the gradients of the parameters added to `gradients`.
+    /// After forward in training with the same x, parameters and draw, once: dx (overwrite, accumulate or
+    /// skip) from dy, the gradients of the parameters added to `gradients`.
     template <class Parameters, class Gradients, class DX>
     void backward(Backend& ctx, const Seq& net, const Parameters& parameters, const Gradients& gradients,
                   Batch<typename Seq::Input, const T, Space> x,
@@ -206,8 +208,8 @@ class Workspace {
                     saved[i] = place(saved_bytes<Op<i>, T>(max_batch));
                     end[i] = bytes;
                 });
-                // Operator i's backward reads one gradient and writes another, both behind end[i]; where that one is
-                // deferred, it reads what the operator behind it saved and the gradient behind that.
+                // Operator i's backward reads one gradient and writes another, both behind end[i]; where that
+                // one is deferred, it reads what the operator behind it saved and the gradient behind that.
                 Index read_from = 0, read_to = 0;
                 static_for<length - 1>([&](auto reversed) {
                     constexpr std::size_t i = length - 1 - reversed;

@@ -1,5 +1,6 @@
 #pragma once
-// Augmentation of square grey pictures: each is shown a little different every time. One arithmetic for every backend.
+// Augmentation of square grey pictures: each is shown a little different every time. One arithmetic for every
+// backend.
 #include <cmath>
 #include <daf/core/entry.hpp>
 #include <numbers>
@@ -26,8 +27,8 @@ struct Change {
     float contrast = 1;               ///< times the distance from 1/2, before that
 };
 
-/// The change of a position in a stream: uniform within `limits`, a function of the arguments alone. Each kind of change has
-/// its own random word, so that switching one off leaves the others as they were.
+/// The change of a position in a stream: uniform within `limits`, a function of the arguments alone. Each
+/// kind of change has its own random word, so that switching one off leaves the others as they were.
 DAF_HOST_DEVICE inline Change drawn_change(const Augmentation& limits, const Stream& stream,
                                            std::uint32_t position) {
     const RandomBlock first = draw(stream, position, 0), second = draw(stream, position, 1);
@@ -48,8 +49,8 @@ DAF_HOST_DEVICE inline Change drawn_change(const Augmentation& limits, const Str
 
 namespace detail {
 
-/// Cosine and sine to 1e-15, up to half a turn. With the same bits on every machine, which no C library promises: of an eighth
-/// of the angle by their series, then of the double angle three times.
+/// Cosine and sine to 1e-15, up to half a turn. With the same bits on every machine, which no C library
+/// promises: of an eighth of the angle by their series, then of the double angle three times.
 struct Turned {
     double cosine, sine;
 
@@ -168,11 +169,11 @@ struct AugmentCall {
     std::uint32_t first_position = 0;  ///< the first image's position in the stream
 };
 
-/// images[i] = the picture chosen[i] as drawn_change(limits, stream, first_position + i) changes it, in one bilinear step
-/// from the 8-bit pixels: pixel centres at halves, the edges' pixels repeated outwards. Flip, scale, rotation about the
-/// centre, shift; then contrast and brightness, cut off at 0 and 1. Without a limit that acts, plain scaling to
-/// another side. The same bits on every backend. Throws ArgumentError for a missing buffer, a side or count
-/// below 1, or limits out of range; the numbers in `chosen` are not checked.
+/// images[i] = the picture chosen[i] as drawn_change(limits, stream, first_position + i) changes it, in one
+/// bilinear step from the 8-bit pixels: pixel centres at halves, the edges' pixels repeated outwards. Flip,
+/// scale, rotation about the centre, shift; then contrast and brightness, cut off at 0 and 1. Without a limit
+/// that acts, plain scaling to another side. The same bits on every backend. Throws ArgumentError for a
+/// missing buffer, a side or count below 1, or limits out of range; the numbers in `chosen` are not checked.
 template <class Backend, class T>
 void augment(Backend& ctx, const AugmentCall<T>& call) {
     detail::check_kernel<PictureChange, Backend>();

@@ -9,16 +9,16 @@ struct batch_norm {
 };
 }  // namespace header
 
-/// y = (x - mean) / sqrt(var + eps) * weight + bias, per channel (Ioffe and Szegedy 2015; section 3.1 of the paper
-/// has one behind every convolution).
-///   train: mean and var of the batch over images and pixels (var biased); running = 0.9 running + 0.1 batch, where the
-///          running variance takes the unbiased one. eval: the running mean and variance.
+/// y = (x - mean) / sqrt(var + eps) * weight + bias, per channel (Ioffe and Szegedy 2015; section 3.1 of the
+/// paper has one behind every convolution).
+///   train: mean and var of the batch over images and pixels (var biased); running = 0.9 running + 0.1 batch,
+///          where the running variance takes the unbiased one. eval: the running mean and variance.
 ///   x, y  any shape, normalised over its channels
 ///   weight, bias (C), undecayed, ones and zeros      running_mean, running_var (C), state, zeros and ones
-/// Saved: the batch's mean and 1 / sqrt(var + eps). Backward reads x, and differentiates through the batch's mean and variance.
-/// Sums run in double (on Cpu, over runs of at most 64 pixels in T), of differences from a mean: a large mean costs no
-/// digits.
-/// Throws ArgumentError in training where a channel has a single value. Bits do not depend on threads.
+/// Saved: the batch's mean and 1 / sqrt(var + eps). Backward reads x, and differentiates through the batch's
+/// mean and variance. Sums run in double (on Cpu, over runs of at most 64 pixels in T), of differences from a
+/// mean: a large mean costs no digits. Throws ArgumentError in training where a channel has a single value.
+/// Bits do not depend on threads.
 template <AnyShape S>
 struct BatchNorm {
     using Header = header::batch_norm;

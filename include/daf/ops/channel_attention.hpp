@@ -27,8 +27,8 @@ struct check_reduction {
 ///   x, y          (H,W,C); avg and max over the positions, s (C) the same for all of them
 ///   fc1.weight    (C,C/r), He       fc2.weight  (C/r,C), Glorot       fc1.bias (C/r), fc2.bias (C): zeros
 ///
-/// Reduction must divide C (static_assert). The net runs on both pools, so fc2.bias enters their sum twice. Among equal
-/// maxima the first in memory order, alone, takes the gradient.
+/// Reduction must divide C (static_assert). The net runs on both pools, so fc2.bias enters their sum twice.
+/// Among equal maxima the first in memory order, alone, takes the gradient.
 ///
 /// Saved: both pools, argmax, both hidden vectors, gate: 4 C + 2 C/r elements an image; backward reads x.
 /// dx as asked, dparams accumulated. x and y may not overlap. Bits do not depend on threads.

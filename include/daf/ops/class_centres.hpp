@@ -24,8 +24,8 @@ struct ClassCentres {
     }
 };
 
-/// Minus the half squared distance of an embedding e (D) to each centre: the nearest centre has the largest. Sums in
-/// double over differences.
+/// Minus the half squared distance of an embedding e (D) to each centre: the nearest centre has the largest.
+/// Sums in double over differences.
 template <Index Classes, Index Features, class E, class T>
 std::array<double, static_cast<std::size_t>(Classes)> closeness(const E* e,
                                                                 View<Shape<Classes, Features>, T> centres) {

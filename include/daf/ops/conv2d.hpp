@@ -9,15 +9,16 @@ struct conv2d {
 };
 }  // namespace header
 
-/// Whether a convolution adds a bias per output channel; without, a normalisation behind it makes one useless.
+/// Whether a convolution adds a bias per output channel; without, a normalisation behind it makes one
+/// useless.
 enum class Bias { none, per_channel };
 
-/// y[r,c,o] = b[o] + sum over ky,kx,i of w[ky,kx,i,o] x[r*Stride + ky - K/2, c*Stride + kx - K/2, i], zero outside x:
-/// a correlation with "same" padding, as every framework's convolution.
+/// y[r,c,o] = b[o] + sum over ky,kx,i of w[ky,kx,i,o] x[r*Stride + ky - K/2, c*Stride + kx - K/2, i], zero
+/// outside x: a correlation with "same" padding, as every framework's convolution.
 ///   x  (H,W,C)   y  (ceil(H/Stride), ceil(W/Stride), Features)
 ///   weight  (K,K,C,Features), decayed, He       bias  (Features), undecayed, zeros
-/// Saved: nothing; backward reads x. dx, dweight, dbias are exact. x and y may not overlap. Bits do not depend on
-/// threads. Cpu float sums run in float, in an order that the shapes fix.
+/// Saved: nothing; backward reads x. dx, dweight, dbias are exact. x and y may not overlap. Bits do not
+/// depend on threads. Cpu float sums run in float, in an order that the shapes fix.
 template <MapShape In, Index Features, Index K = 3, Index Stride = 1, Bias WithBias = Bias::none>
 struct Conv2d {
     static_assert(K % 2 == 1, "daf: a same convolution needs an odd kernel size");

@@ -11,9 +11,9 @@ struct conv_bn_relu {
 };
 }  // namespace header
 
-/// y = relu(batch_norm(conv(x))): one layer of the paper's blocks (section 3.1), as one operator. In training the batch's
-/// statistics normalise and move the running ones; in eval the running ones normalise (see BatchNorm, Conv2d, Relu:
-/// this is their composition).
+/// y = relu(batch_norm(conv(x))): one layer of the paper's blocks (section 3.1), as one operator. In training
+/// the batch's statistics normalise and move the running ones; in eval the running ones normalise (see
+/// BatchNorm, Conv2d, Relu: this is their composition).
 ///   x (H,W,C)   y (H,W,Features)
 ///   weight (K,K,C,Features), decayed, He    gamma, beta (Features), undecayed, ones and zeros
 ///   running_mean, running_var (Features), state

@@ -41,7 +41,8 @@ void check_counting(const X& x, const Into& into) {
 }  // namespace detail
 
 /// into = how many of the losses y (N x 1) are above zero.
-/// Throws ArgumentError, as the two below, for an empty batch or a missing buffer. Bits do not depend on threads.
+/// Throws ArgumentError, as the two below, for an empty batch or a missing buffer. Bits do not depend on
+/// threads.
 template <class Backend, class Y, class Into>
 void count_positive(Backend& ctx, Y y, Into into) {
     using Space = typename Backend::Space;
@@ -68,8 +69,8 @@ void count_largest(Backend& ctx, X x, Labels<typename Backend::Space> labels, In
     }
 }
 
-/// into = how many embeddings x (N x D) are nearer to their label's centre than to any other (K,D, of Wide<T>), the first of equals.
-/// Distances are summed in double over differences.
+/// into = how many embeddings x (N x D) are nearer to their label's centre than to any other (K,D, of
+/// Wide<T>), the first of equals. Distances are summed in double over differences.
 template <class Backend, class X, class Centres, class Into>
 void count_nearest(Backend& ctx, X x, Centres centres, Labels<typename Backend::Space> labels, Into into) {
     using Space = typename Backend::Space;

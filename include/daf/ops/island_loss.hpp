@@ -21,10 +21,11 @@ struct island_loss {
 /// The cosine with a centre at the origin counts as 0, and so does its gradient.
 ///
 /// The centres, with the slope of the cosines
-///   g_j = sum_{k != j} d cos(c_j, c_k) / d c_j = sum_{k != j} [ c_k / (|c_j||c_k|) - cos(c_j, c_k) c_j / |c_j|^2 ].
-/// Under CentreUpdate::equation_12 (here: the update of that paper, which averages g_j over the other centres)
-/// backward adds up own_sum_j and own_count_j = n_j over the samples of class j, whatever their dy, and
-/// update_centres moves
+///   g_j = sum_{k != j} d cos(c_j, c_k) / d c_j
+///       = sum_{k != j} [ c_k / (|c_j||c_k|) - cos(c_j, c_k) c_j / |c_j|^2 ].
+/// Under CentreUpdate::equation_12 (here: the update of that paper, which averages g_j over the other
+/// centres) backward adds up own_sum_j and own_count_j = n_j over the samples of class j, whatever their dy,
+/// and update_centres moves
 ///   c_j += alpha [ (own_sum_j - n_j c_j) / (1 + n_j)  -  lambda1 / (K - 1) g_j ].
 /// Under exact_gradient, backward adds to the gradient of the centres instead (each pair stands in L twice)
 ///   sum_i dy_i (c_j - e_i) [p_i = j]  +  2 lambda1 (mean of dy) g_j.

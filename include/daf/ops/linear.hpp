@@ -32,8 +32,8 @@ struct linear_weight<Shape<H, W, C>, Features> {
 ///   x  any shape, read as size(x) features    y  (Features)
 ///   weight  (shape of x..., Features), decayed, He or Glorot       bias  (Features), undecayed, zeros
 /// A checkpoint holds PyTorch's (Features, C*H*W): a map needs no Flatten before it.
-/// Saved: nothing; backward reads x. x and y may not overlap. Bits do not depend on threads: on Cpu sums run in T, in the
-/// order of their indices, that of the bias's gradient in double.
+/// Saved: nothing; backward reads x. x and y may not overlap. Bits do not depend on threads: on Cpu sums run
+/// in T, in the order of their indices, that of the bias's gradient in double.
 template <AnyShape In, Index Features, Start Weights = Start::glorot>
 struct Linear {
     using Header = header::linear;

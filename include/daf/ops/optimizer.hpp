@@ -1,5 +1,6 @@
 #pragma once
-// Optimizers work on whole slabs: parameters, gradients and moments share one layout, so that a step is one loop.
+// Optimizers work on whole slabs: parameters, gradients and moments share one layout, so that a step is one
+// loop.
 #include <cmath>
 #include <daf/core/entry.hpp>
 #include <variant>
@@ -13,7 +14,8 @@ struct optimizer {
 }  // namespace header
 
 /// Adam (Kingma and Ba 2015; reference 45 of the paper), as PyTorch's:
-///   g += decay * p (the decayed segment alone)      m = beta1 m + (1 - beta1) g      v = beta2 v + (1 - beta2) g^2
+///   g += decay * p (the decayed segment alone)
+///   m = beta1 m + (1 - beta1) g      v = beta2 v + (1 - beta2) g^2
 ///   p -= rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 /// Moments: m, v. An element whose gradient is always zero stays as it is. Bits do not depend on threads.
 struct Adam {
@@ -51,7 +53,8 @@ inline Index moments(const Optimizer& optimizer) {
     return std::visit([](const auto& o) { return o.moments; }, optimizer);
 }
 
-/// What learning rate and step number come to. They change while training goes on, everything else of an optimizer stays.
+/// What learning rate and step number come to. They change while training goes on, everything else of an
+/// optimizer stays.
 ///   Adam   rate / (1 - beta1^t)  and  1 / sqrt(1 - beta2^t)      Sgd   rate  and  1
 struct UpdateScale {
     double rate = 0;

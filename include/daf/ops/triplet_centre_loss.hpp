@@ -9,7 +9,8 @@ struct triplet_centre_loss {
 };
 }  // namespace header
 
-/// Triplet-Centre loss [Eq 6-12]: each sample nearer to its own class's centre than to any other, by a margin.
+/// Triplet-Centre loss [Eq 6-12]: each sample nearer to its own class's centre than to any other, by a
+/// margin.
 ///   D(e,c) = |e - c|^2 / 2                                                               [Eq 6, 7]
 ///   y = max(D(e,c_p) + margin - D(e,c_q), 0)     p the label, q the nearest other centre  [Eq 8-10]
 ///   de = dy (c_q - c_p) where y > 0, else 0                                              [Eq 11]
@@ -28,11 +29,11 @@ struct triplet_centre_loss {
 /// Under exact_gradient, backward adds the gradient of sum_i dy_i y_i to `centres`' instead:
 ///   sum over active i of dy_i (c_j - e_i) [p_i = j]  +  dy_i (e_i - c_j) [q_i = j].
 ///
-/// Distances are sums over differences, so that embeddings far from the origin keep their digits; in double, on Cpu after
-/// runs of at most 16 terms a lane in T.
-/// Saved: active (0 or 1), nearest (q): valid after a training forward for whoever counts them. Backward
-/// reads x. A NaN in e, or in a centre that a sample is compared with, gives NaN losses; such a sample is not
-/// active. Throws ArgumentError for a label outside the classes. Bits do not depend on threads.
+/// Distances are sums over differences, so that embeddings far from the origin keep their digits; in double,
+/// on Cpu after runs of at most 16 terms a lane in T. Saved: active (0 or 1), nearest (q): valid after a
+/// training forward for whoever counts them. Backward reads x. A NaN in e, or in a centre that a sample is
+/// compared with, gives NaN losses; such a sample is not active. Throws ArgumentError for a label outside the
+/// classes. Bits do not depend on threads.
 template <AnyShape S, Index K>
 struct TripletCentreLoss {
     static_assert(

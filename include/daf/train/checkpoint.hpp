@@ -1,8 +1,9 @@
 #pragma once
-// Checkpoints: one safetensors file with all that training changes, so that a learner made with the same seed, network,
-// objective and optimizer goes on to the same bits. Seed and kind of optimizer are checked then, and the rate is restored; the
-// figures of the network (a margin), of the objective (lambda) and of the optimizer (momentum) are not in it: give the same. PyTorch's names and layouts, so
-// that Python reads it too. Written whole or not at all; a load that fails changes nothing.
+// Checkpoints: one safetensors file with all that training changes, so that a learner made with the same
+// seed, network, objective and optimizer goes on to the same bits. Seed and kind of optimizer are checked
+// then, and the rate is restored; the figures of the network (a margin), of the objective (lambda) and of the
+// optimizer (momentum) are not in it: give the same. PyTorch's names and layouts, so that Python reads it
+// too. Written whole or not at all; a load that fails changes nothing.
 #include <charconv>
 #include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
@@ -109,7 +110,8 @@ std::vector<HostSlab<L>> slabs_of(L& learner, Restore what) {
     return slabs;
 }
 
-/// A tensor as a checkpoint holds it, whatever its shape: so the code that writes and reads it is compiled once.
+/// A tensor as a checkpoint holds it, whatever its shape: so the code that writes and reads it is compiled
+/// once.
 template <class T>
 struct StoredTensor {
     std::string name;
@@ -146,8 +148,8 @@ std::vector<StoredTensor<typename L::Number>> tensors_of(const std::vector<HostS
 
 }  // namespace checkpoint_detail
 
-/// Writes a checkpoint; returns the checksum that it holds. Throws FileError, or ArgumentError where two layers have one name,
-/// and leaves an older file as it was.
+/// Writes a checkpoint; returns the checksum that it holds. Throws FileError, or ArgumentError where two
+/// layers have one name, and leaves an older file as it was.
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
@@ -211,9 +213,9 @@ inline Safetensors open_checkpoint(const std::filesystem::path& path) {
     return read_safetensors(path, ChecksumPolicy::required);
 }
 
-/// Puts an open checkpoint into a learner: the parameters, or with Restore::everything the learning rate, moments and counters
-/// too. Throws MismatchError for another architecture, and for everything also for another optimizer or seed; then, as for any
-/// error, the learner is as it was.
+/// Puts an open checkpoint into a learner: the parameters, or with Restore::everything the learning rate,
+/// moments and counters too. Throws MismatchError for another architecture, and for everything also for
+/// another optimizer or seed; then, as for any error, the learner is as it was.
 template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
                                   Restore what = Restore::everything) {

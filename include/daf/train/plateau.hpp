@@ -3,9 +3,9 @@
 
 namespace daf {
 
-/// The paper's schedule (section 4.2). The reference is the last accuracy that was above the reference before it by
-/// `threshold` or more. After `patience` epochs without such a rise the rate is multiplied by `factor` and the best model
-/// is reloaded. At the floor training goes on without further drops.
+/// The paper's schedule (section 4.2). The reference is the last accuracy that was above the reference before
+/// it by `threshold` or more. After `patience` epochs without such a rise the rate is multiplied by `factor`
+/// and the best model is reloaded. At the floor training goes on without further drops.
 struct PlateauRule {
     double factor = 0.2;
     double threshold = 0.0005;

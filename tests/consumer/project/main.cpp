@@ -1,4 +1,5 @@
-// usage: consumer VERSION -- fails unless the library found is of that version, learns and saves what it learnt.
+// usage: consumer VERSION -- fails unless the library found is of that version, learns and saves what it
+// learnt.
 #include <daf/daf.hpp>
 #include <filesystem>
 #include <iostream>

@@ -1,5 +1,5 @@
-// Networks with convolutions on Gpu, from the operators to cuDNN, on the stand-ins for the CUDA runtime and for the execution
-// of cuDNN's plans.
+// Networks with convolutions on Gpu, from the operators to cuDNN, on the stand-ins for the CUDA runtime and
+// for the execution of cuDNN's plans.
 #include <daf/daf.cuh>
 #include <daf/net/inference.hpp>
 #include <daf/net/layers.hpp>

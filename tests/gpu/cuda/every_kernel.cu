@@ -1,5 +1,5 @@
-// Every kernel of the library, in float, double and bf16, for every architecture: nvcc's and ptxas's warnings are errors here,
-// spilled registers and local memory among them.
+// Every kernel of the library, in float, double and bf16, for every architecture: nvcc's and ptxas's warnings
+// are errors here, spilled registers and local memory among them.
 #include <daf/daf.cuh>
 
 namespace {

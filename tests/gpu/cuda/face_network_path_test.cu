@@ -1,5 +1,5 @@
-// The networks of daf-cnn on Gpu: what the program asks of them, on the stand-ins for the CUDA runtime and for the execution
-// of cuDNN's plans. A preset of the program's shape, small enough for plain loops.
+// The networks of daf-cnn on Gpu: what the program asks of them, on the stand-ins for the CUDA runtime and
+// for the execution of cuDNN's plans. A preset of the program's shape, small enough for plain loops.
 #include <daf/reference/batch_norm.hpp>
 #include <daf/reference/conv_bn_relu.hpp>
 #include <daf/reference/counting.hpp>
@@ -100,9 +100,10 @@ TEST_CASE("a network of the program says on Gpu what it says on Reference, and i
     const auto gpu = network_on(std::make_shared<daf::Gpu>());
     const std::vector<float> got = said_by(*gpu), want = said_by(*reference);
     REQUIRE(got.size() == want.size());
-    // 18 normalisations over four images, some of a single position, make the most of every rounding, more with every step.
-    // On Reference alone, at this rate, one weight off by one rounding changes a loss of the third step by 5.5e-5 and a weight
-    // behind the fourth by 2.9e-3; floats and doubles part by 3.5e-4 and 1.3e-3, doubles on Cpu and on Reference by 1e-13.
+    // 18 normalisations over four images, some of a single position, make the most of every rounding, more
+    // with every step. On Reference alone, at this rate, one weight off by one rounding changes a loss of the
+    // third step by 5.5e-5 and a weight behind the fourth by 2.9e-3; floats and doubles part by 3.5e-4
+    // and 1.3e-3, doubles on Cpu and on Reference by 1e-13.
     for (std::size_t i = 0; i < got.size(); ++i) {
         const double tolerance = i < figures ? 1e-6 : i < 2 * figures ? 5e-6 : i < 3 * figures ? 5e-4 : 3e-3;
         INFO("number ", i);

@@ -1,5 +1,5 @@
-// A Learner on Gpu, from its steps to the recorded work, on the stand-ins for the CUDA runtime and for the execution of
-// cuDNN's plans.
+// A Learner on Gpu, from its steps to the recorded work, on the stand-ins for the CUDA runtime and for the
+// execution of cuDNN's plans.
 #include <daf/daf.cuh>
 #include <daf/net/inference.hpp>
 #include <daf/net/learner.hpp>

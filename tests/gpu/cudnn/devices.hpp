@@ -1,6 +1,7 @@
 #pragma once
-// Devices that are not here, by their properties: cudnn/devices/sm_90.json and so on. sm_90's were read from one,
-// the others' figures are the makers' data sheets', in the form in which cuDNN writes those of a device that is there.
+// Devices that are not here, by their properties: cudnn/devices/sm_90.json and so on. sm_90's were read from
+// one, the others' figures are the makers' data sheets', in the form in which cuDNN writes those of a device
+// that is there.
 #include <algorithm>
 #include <daf/gpu/cudnn/plan.cuh>
 #include <fstream>

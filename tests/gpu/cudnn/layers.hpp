@@ -39,7 +39,8 @@ Layers layers_of() {
     return layers;
 }
 
-/// The passes that training and inference run on a convolution; on a linear layer, which has no ReLU of its own.
+/// The passes that training and inference run on a convolution; on a linear layer, which has no ReLU of its
+/// own.
 inline constexpr Pass convolution_passes[] = {Pass::forward, Pass::forward_bias_relu, Pass::data_gradient,
                                               Pass::weight_gradient};
 inline constexpr Pass linear_passes[] = {Pass::forward, Pass::data_gradient, Pass::weight_gradient};

@@ -1,5 +1,5 @@
-// What the kernels that stream maps reach of the device's memory bandwidth, as a table in Markdown; then the time of the
-// attention module and of the Triplet-Centre loss.
+// What the kernels that stream maps reach of the device's memory bandwidth, as a table in Markdown; then the
+// time of the attention module and of the Triplet-Centre loss.
 //   bandwidth [IMAGES]     of 6x6x512 floats; 2048 by default, more than a cache holds
 #include <chrono>
 #include <cstdio>

@@ -9,8 +9,8 @@
 
 namespace daf_test {
 
-/// Against Reference, against finite differences, accumulation, untouched edges, in bf16 too; and the same bits in ten runs,
-/// each with a context of its own.
+/// Against Reference, against finite differences, accumulation, untouched edges, in bf16 too; and the same
+/// bits in ten runs, each with a context of its own.
 inline void conform_on_device(const Subjects<daf::Gpu>& subjects, const Subject<daf::Gpu>& in_bf16,
                               const Subject<daf::Reference>& in_reference, const Promise& promise) {
     daf::Reference oracle;

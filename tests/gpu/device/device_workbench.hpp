@@ -1,6 +1,7 @@
 #pragma once
-// The workbench of an operator (support/workbench.hpp) on daf::Gpu: the numbers stand in host memory, where the suite reads and
-// writes them, and go to the device and back with every pass. Edges are watched there too.
+// The workbench of an operator (support/workbench.hpp) on daf::Gpu: the numbers stand in host memory, where
+// the suite reads and writes them, and go to the device and back with every pass. Edges are watched there
+// too.
 #include <algorithm>
 #include <daf/core/host_context.hpp>
 #include <daf/gpu/context.cuh>

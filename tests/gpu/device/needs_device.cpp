@@ -1,4 +1,5 @@
-// For programs that run on a real device: linked in, it ends them with 77 where there is none, which CTest reports as skipped.
+// For programs that run on a real device: linked in, it ends them with 77 where there is none, which CTest
+// reports as skipped.
 #include <cuda_runtime_api.h>
 
 #include <cstdio>

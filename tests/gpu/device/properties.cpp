@@ -1,4 +1,5 @@
-// Prints the properties of a GPU as cuDNN writes them: what tests/gpu/cudnn/devices/ holds of devices that are not here.
+// Prints the properties of a GPU as cuDNN writes them: what tests/gpu/cudnn/devices/ holds of devices that
+// are not here.
 #include <cstdio>
 
 #include "../cudnn/devices.hpp"

@@ -15,8 +15,8 @@ struct Trained {
     friend bool operator==(const Trained&, const Trained&) = default;
 };
 
-/// A whole network with attention, dropout before both of its linear layers and the Triplet-Centre loss, by Adam; the last
-/// batch is a smaller one. Queued as a training loop does it, the next step while one runs.
+/// A whole network with attention, dropout before both of its linear layers and the Triplet-Centre loss, by
+/// Adam; the last batch is a smaller one. Queued as a training loop does it, the next step while one runs.
 template <class T, class Backend>
 Trained trained(Backend& ctx) {
     constexpr int steps = 20;

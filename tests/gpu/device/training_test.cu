@@ -32,7 +32,8 @@ TEST_CASE("twenty training steps on a device are those of the CPU") {
     // It does learn: what is compared has gone through every gradient and through Adam's moments.
     CHECK(want.losses[0] > 2.5);
     CHECK(want.losses[3 * 16] < 0.6);
-    // On the CPU alone, floats and doubles part by 1.0e-5 in the losses and 3.5e-6 in the parameters; TF32 would by far more.
+    // On the CPU alone, floats and doubles part by 1.0e-5 in the losses and 3.5e-6 in the parameters; TF32
+    // would by far more.
     CHECK(difference(got.losses, want.losses) <= 3e-4);
     CHECK(difference(got.parameters, want.parameters) <= 1e-4);
     CHECK(difference(got.counts, want.counts) <= 1);  // a sample may lie where a rounding decides
@@ -42,8 +43,8 @@ TEST_CASE("twenty training steps on a device with activations in bf16 stay near 
     daf::Gpu gpu;
     const Trained got = daf_test::trained<daf::bf16>(gpu), want = daf_test::trained_on_cpu();
     CHECK(got.losses[3 * 16] < 0.6);  // it learns as well
-    // Where a gradient is near zero Adam makes a step of 0.03 of its sign: on the stand-ins losses part by 0.19, parameters by
-    // 0.17 and counts by 1, on an H100 losses by 0.55.
+    // Where a gradient is near zero Adam makes a step of 0.03 of its sign: on the stand-ins losses part by
+    // 0.19, parameters by 0.17 and counts by 1, on an H100 losses by 0.55.
     CHECK(difference(got.losses, want.losses) <= 0.8);
     CHECK(difference(got.parameters, want.parameters) <= 0.35);
     CHECK(difference(got.counts, want.counts) <= 2);

@@ -1,5 +1,6 @@
 #pragma once
-// What every operator promises, kept by its GPU kernels. One line tests it all, as in support/conformance.hpp:
+// What every operator promises, kept by its GPU kernels. One line tests it all, as in
+// support/conformance.hpp:
 //
 //   TEST_CASE("relu") { daf_test::conform_on_fibers<daf::Relu<daf::Shape<5, 7, 3>>>(); }
 #include "../../support/conformance.hpp"

@@ -1,5 +1,5 @@
-// Compiled without ThreadSanitizer (CMakeLists.txt): it would take the scheduler's turns for the kernels' doing, and its
-// record of calls does not follow a switch of stacks in the middle of a function.
+// Compiled without ThreadSanitizer (CMakeLists.txt): it would take the scheduler's turns for the kernels'
+// doing, and its record of calls does not follow a switch of stacks in the middle of a function.
 #include "fiber_grid.hpp"
 
 #include <algorithm>
@@ -67,7 +67,8 @@ class FiberScheduler {
     std::uint64_t exchange(Fiber& fiber, std::uint64_t word, unsigned mask);
 
   private:
-    /// The fibers of one block. Two sets take turns, so that to ThreadSanitizer neighbouring blocks are unordered.
+    /// The fibers of one block. Two sets take turns, so that to ThreadSanitizer neighbouring blocks are
+    /// unordered.
     struct Set {
         std::vector<std::unique_ptr<Fiber>> fibers;
         std::array<char, 2> barrier_tokens{};
@@ -148,8 +149,8 @@ void FiberScheduler::run_block(Index block) {
     }
 }
 
-/// NaNs, and behind them bytes that must stay. For the sanitizers it is allocated anew for every block, so that they see
-/// its end and take nothing over from the block before.
+/// NaNs, and behind them bytes that must stay. For the sanitizers it is allocated anew for every block, so
+/// that they see its end and take nothing over from the block before.
 void FiberScheduler::poison_shared() {
 #if defined(DAF_TEST_ASAN) || defined(DAF_TEST_TSAN)
     shared_capacity_ = 0;

@@ -1,7 +1,9 @@
 #pragma once
-// A GPU's grid of threads on the CPU, for tests: every thread of a block is a fiber, and the blocks of a launch run one
-// after another. The order in which fibers and blocks take turns is drawn from a seed. It finds
-//   a missing barrier         shared memory starts as NaNs and the order varies; ThreadSanitizer names both lines
+// A GPU's grid of threads on the CPU, for tests: every thread of a block is a fiber, and the blocks of a
+// launch run one after another. The order in which fibers and blocks take turns is drawn from a seed. It
+// finds
+//   a missing barrier         shared memory starts as NaNs and the order varies; ThreadSanitizer names both
+//                             lines
 //   a divergent barrier       KernelFault: who waits where
 //   shared out of bounds      KernelFault from canaries behind it; AddressSanitizer names the line
 //   blocks that share output  results depend on the seed; ThreadSanitizer names both lines
@@ -82,7 +84,8 @@ class FiberGrid {
     /// Draws the order of what comes from a new seed.
     void seed(std::uint64_t value);
 
-    /// Runs kernel(block, shared) on every thread of `blocks` blocks. Throws KernelFault; the grid stays usable.
+    /// Runs kernel(block, shared) on every thread of `blocks` blocks. Throws KernelFault; the grid stays
+    /// usable.
     template <class Kernel>
     void launch(Index blocks, const Kernel& kernel) {
         run(blocks, KernelBody::of(kernel));

@@ -1,6 +1,7 @@
 #pragma once
-// Runs the graph that a cuDNN plan says it was made from: plain loops over the tensors as the graph describes them, so that
-// extents, strides, operations and the names of operands are what is tested. Sums run in double.
+// Runs the graph that a cuDNN plan says it was made from: plain loops over the tensors as the graph describes
+// them, so that extents, strides, operations and the names of operands are what is tested. Sums run in
+// double.
 #include <cstddef>
 #include <map>
 #include <nlohmann/json.hpp>

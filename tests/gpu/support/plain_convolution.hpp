@@ -1,6 +1,6 @@
 #pragma once
-// Convolutions as plain loops, in the operands' layouts: what a backend of the tests has in place of cuDNN. Sums run in
-// double.
+// Convolutions as plain loops, in the operands' layouts: what a backend of the tests has in place of cuDNN.
+// Sums run in double.
 #include <algorithm>
 #include <daf/gpu/convolution.hpp>
 

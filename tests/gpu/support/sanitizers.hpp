@@ -1,6 +1,6 @@
 #pragma once
-// What the sanitizers must be told about fibers: a switch of stacks, which accesses are the scheduler's own, and which
-// barrier orders what. Without a sanitizer all of it is nothing.
+// What the sanitizers must be told about fibers: a switch of stacks, which accesses are the scheduler's own,
+// and which barrier orders what. Without a sanitizer all of it is nothing.
 #include <cstddef>
 
 #if defined(__SANITIZE_ADDRESS__)

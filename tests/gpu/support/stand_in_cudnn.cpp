@@ -1,6 +1,7 @@
-// The part of cuDNN that needs a device, in its place: the handle, and the execution of a plan. Plans are cuDNN's own, made
-// for a device that is not here; what they run is the graph that they say they were made from, by plain loops, in the
-// stream's turn. A workspace is overwritten. A pointer that is not device memory of the tensor's size is an error.
+// The part of cuDNN that needs a device, in its place: the handle, and the execution of a plan. Plans are
+// cuDNN's own, made for a device that is not here; what they run is the graph that they say they were made
+// from, by plain loops, in the stream's turn. A workspace is overwritten. A pointer that is not device memory
+// of the tensor's size is an error.
 #include <cudnn.h>
 #include <dlfcn.h>
 

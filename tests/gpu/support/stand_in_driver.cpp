@@ -1,5 +1,5 @@
-// A stand-in for the CUDA driver's library, under its name. cuDNN makes plans with no device, but for those that it compiles
-// itself it wants the driver to take the code. This one takes it, and has no device.
+// A stand-in for the CUDA driver's library, under its name. cuDNN makes plans with no device, but for those
+// that it compiles itself it wants the driver to take the code. This one takes it, and has no device.
 #include <cstdint>
 
 namespace {

@@ -1,5 +1,5 @@
-// The functions of the CUDA runtime that gpu/ calls, and those that nvcc's code for kernels refers to. Streams, events and
-// recordings are in stand_in_streams.cpp.
+// The functions of the CUDA runtime that gpu/ calls, and those that nvcc's code for kernels refers to.
+// Streams, events and recordings are in stand_in_streams.cpp.
 #include <cstring>
 #include <utility>
 

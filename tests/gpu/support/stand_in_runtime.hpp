@@ -1,11 +1,12 @@
 #pragma once
-// A stand-in for the CUDA runtime, linked in its place, so that the host's side of the GPU backend runs with no GPU. Its
-// device is this process: memory is heap memory that starts as NaNs, kernels run as fibers. It is stricter than a GPU:
+// A stand-in for the CUDA runtime, linked in its place, so that the host's side of the GPU backend runs with
+// no GPU. Its device is this process: memory is heap memory that starts as NaNs, kernels run as fibers. It is
+// stricter than a GPU:
 //   nothing queued on a stream happens before somebody waits for it
 //   AddressSanitizer lets the host touch device memory only through the runtime
 //   streams run in any order that events allow, drawn from a seed
-//   what is queued on a stream that records runs at the recording's launches alone; allocating, freeing and waiting are
-//   refused meanwhile
+//   what is queued on a stream that records runs at the recording's launches alone; allocating, freeing and
+//   waiting are refused meanwhile
 //   copies outside of an allocation, launches that CUDA refuses and double frees are errors
 #include <daf/gpu/launch.cuh>
 

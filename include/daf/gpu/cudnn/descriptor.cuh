@@ -1,6 +1,7 @@
 #pragma once
-// cuDNN's descriptors as values that own what they describe, and its errors as exceptions. Of cuDNN's two interfaces this is
-// the graph one ("backend"): a descriptor is made, given attributes, finalised, and from then on only read.
+// cuDNN's descriptors as values that own what they describe, and its errors as exceptions. Of cuDNN's two
+// interfaces this is the graph one ("backend"): a descriptor is made, given attributes, finalised, and from
+// then on only read.
 #include <cudnn.h>
 
 #include <array>
@@ -13,7 +14,8 @@
 
 namespace daf {
 
-/// cuDNN refuses a call, or has nothing to offer for what it is asked. The message holds cuDNN's status and reason.
+/// cuDNN refuses a call, or has nothing to offer for what it is asked. The message holds cuDNN's status and
+/// reason.
 class CudnnError : public Error {
   public:
     using Error::Error;

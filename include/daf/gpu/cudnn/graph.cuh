@@ -1,5 +1,6 @@
 #pragma once
-// Convolutions as graphs of cuDNN operations. Every builder takes the element type as an argument: float, double, bf16.
+// Convolutions as graphs of cuDNN operations. Every builder takes the element type as an argument: float,
+// double, bf16.
 #include <daf/gpu/convolution.hpp>
 #include <daf/gpu/cudnn/descriptor.cuh>
 
@@ -85,8 +86,9 @@ inline Descriptor same_convolution(const ConvolutionSize& size, cudnnDataType_t 
         .finalised("convolution");
 }
 
-/// result = 1 * product + 0 * what was there. The factors must be of the type that the convolution adds in: some engines
-/// take the first four bytes of a double for a float, which of 1.0 are zeros, and nothing but the result shows it.
+/// result = 1 * product + 0 * what was there. The factors must be of the type that the convolution adds in:
+/// some engines take the first four bytes of a double for a float, which of 1.0 are zeros, and nothing but
+/// the result shows it.
 inline Descriptor overwriting(Descriptor&& operation, const Descriptor& convolution, Descriptor::Name alpha,
                               Descriptor::Name beta) {
     if (convolution.value<cudnnDataType_t>(CUDNN_ATTR_CONVOLUTION_COMP_TYPE) == CUDNN_DATA_DOUBLE)

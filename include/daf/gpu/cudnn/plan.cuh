@@ -10,13 +10,15 @@ namespace daf {
 struct CudnnChoice {
     /// Products of floats on tensor cores, their factors rounded to TF32's 10 bits of fraction.
     bool tf32 = false;
-    /// In bf16, conv_bn_relu's statistics added up by the convolution itself, in float, where an engine does that. Else a
-    /// kernel of ours reads the map once more: on an H100 in a quarter of the time that the plainer convolution saves.
+    /// In bf16, conv_bn_relu's statistics added up by the convolution itself, in float, where an engine does
+    /// that. Else a kernel of ours reads the map once more: on an H100 in a quarter of the time that the
+    /// plainer convolution saves.
     bool fused_statistics = false;
     /// Only engines that give the same bits every time.
     bool deterministic = true;
-    /// Engines that ask for more are passed over. Those of floats as they are want much: on an H100, with 256 MiB at the most,
-    /// a 3x3 data gradient of 64 channels at 96x96, batch 128, took 80 times as long as with 1 GiB.
+    /// Engines that ask for more are passed over. Those of floats as they are want much: on an H100, with 256
+    /// MiB at the most, a 3x3 data gradient of 64 channels at 96x96, batch 128, took 80 times as long as with
+    /// 1 GiB.
     Index most_workspace = Index{4} << 30;
 
     friend auto operator<=>(const CudnnChoice&, const CudnnChoice&) = default;
@@ -25,7 +27,8 @@ struct CudnnChoice {
 
 namespace gpu::cudnn {
 
-/// What plans are made for: the device of a handle, or one known by its properties alone, which need not be here.
+/// What plans are made for: the device of a handle, or one known by its properties alone, which need not be
+/// here.
 class Target {
   public:
     explicit Target(cudnnHandle_t handle) : handle_(handle) {}
@@ -104,7 +107,8 @@ struct Plan {
     Index workspace;  // bytes
 };
 
-/// The first plan of those that cuDNN recommends that the choice allows. Throws NoEngineError where there is none.
+/// The first plan of those that cuDNN recommends that the choice allows. Throws NoEngineError where there is
+/// none.
 inline Plan make_plan(const Target& target, const Operations& operations, cudnnDataType_t type,
                       const CudnnChoice& choice) {
     const Descriptor graph = target.graph(operations);
