@@ -245,7 +245,7 @@ TEST_CASE("stop: a run that ended before it began is begun as if it had never be
     folder.file("other/notes.txt", "mine");
     const Outcome refused = run_command(command(folder / "other", eight_batches));
     CHECK(refused.status == 2);
-    CHECK(is_one_clear_line(refused.err, "other' exists"));
+    CHECK(is_one_clear_line(refused.err, "other' exists and holds no run to go on with; move it away"));
 }
 
 TEST_CASE("stop: what is said at once reaches standard error also where that leads to nowhere meanwhile") {

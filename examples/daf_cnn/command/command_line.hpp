@@ -9,8 +9,8 @@
 namespace daf_cnn {
 
 /// What --help shows for the value.
-inline std::string placeholder_of(const Option& option) {
-    if (const auto* text = std::get_if<AnyText>(&option.allowed)) return std::string(text->placeholder);
+inline std::string value_name_of(const Option& option) {
+    if (const auto* text = std::get_if<AnyText>(&option.allowed)) return std::string(text->value_name);
     if (const auto* choice = std::get_if<Choice>(&option.allowed)) {
         std::string words;
         for (const std::string_view word : choice->words)
@@ -38,7 +38,7 @@ void add_option(CLI::App& app, const Option& option, T& value, Given& given) {
             option.default_note.empty() ? text_of(value) : std::string(option.default_note);
         if (!standard.empty() && standard != no_value) help += " [" + standard + "]";
         app.add_option_function<std::string>(name, read, help)
-            ->type_name(placeholder_of(option))
+            ->type_name(value_name_of(option))
             ->group(std::string(option.group));
     }
 }

@@ -1,5 +1,5 @@
-// The completion of bash. What an option takes is read from its placeholder: lower-case words joined by | are
-// completed as they stand, FILE... as files, DIR and FOLDER as folders, and anything else not at all.
+// The completion of bash. What an option takes is read from its value's name: lower-case words joined by |
+// are completed as they stand, FILE... as files, DIR and FOLDER as folders, and anything else not at all.
 #include <cctype>
 #include <map>
 
@@ -10,12 +10,12 @@ namespace daf_cnn {
 namespace {
 
 /// What completes the value of an option: a line of the script.
-std::string value_action(const std::string& placeholder) {
+std::string value_action(const std::string& value_name) {
     std::string words;
     bool files = false, folders = false;
-    for (std::size_t begin = 0; begin <= placeholder.size();) {
-        const std::size_t end = std::min(placeholder.find('|', begin), placeholder.size());
-        const std::string part = placeholder.substr(begin, end - begin);
+    for (std::size_t begin = 0; begin <= value_name.size();) {
+        const std::size_t end = std::min(value_name.find('|', begin), value_name.size());
+        const std::string part = value_name.substr(begin, end - begin);
         begin = end + 1;
         if (part.starts_with("FILE")) {
             files = true;

@@ -38,7 +38,7 @@ struct Choice {
 
 /// Any text but none.
 struct AnyText {
-    std::string_view placeholder = "TEXT";  // what --help calls it
+    std::string_view value_name = "TEXT";  // what --help calls it
 };
 
 /// Seeds: what every reader of JSON keeps exactly.

@@ -220,10 +220,8 @@ std::string mistakes(const RunReport& report) {
 }
 
 std::string configuration(const RunReport& report) {
-    std::string html =
-        section("configuration", "Command and configuration",
-                "This repeats the run to the same bits, whatever the number of threads; so does "
-                "<code>--config</code> with the run’s own config.json:");
+    std::string html = section("configuration", "Command and configuration",
+                               "This repeats the run to the same bits, whatever the number of threads:");
     html +=
         "<pre><code>" + escaped(repeating_command(report.config, report.folder.config())) + "</code></pre>\n";
     html +=

@@ -87,8 +87,10 @@ void RunFolder::check_new() const {
         unused = unused && (name == ".lock" || is_leftover(name));
     }
     if (error || !unused) {
-        throw BadUse("--run: '" + path_.string() +
-                     "' exists; go on with that run by --resume, or name another folder");
+        const bool resumable = fs::exists(config(), error);
+        throw BadUse("--run: '" + path_.string() + "' exists" +
+                     (resumable ? "; go on with that run by --resume, or name another folder"
+                                : " and holds no run to go on with; move it away, or name another folder"));
     }
 }
 
