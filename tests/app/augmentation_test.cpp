@@ -100,8 +100,8 @@ TEST_CASE("augmentation: scale 2 shows the middle half, scale 1/2 shrinks the pi
     check_close(changed(nine, 3, 3, scaled(2)), {30, 35, 40, 45, 50, 55, 60, 65, 70});
     const Pixels four{0, 0,  0,   0, 0, 40, 80, 0,  //
                       0, 80, 120, 0, 0, 0,  0,  0};
-    // Columns 0 and 3 show what stands at -1.5 and 4.5, the edge; 1 and 2 the halves between columns 0 1 and
-    // 2 3.
+    // Columns 0 and 3 show what stands at -1.5 and 4.5, the edge; 1 and 2 the halves between columns
+    // 0 1 and 2 3.
     const auto small = changed(four, 4, 4, scaled(0.5));
     for (const std::size_t edge : {0u, 1u, 2u, 3u, 4u, 7u, 8u, 11u, 12u, 13u, 14u, 15u})
         CHECK(small[edge] == 0);

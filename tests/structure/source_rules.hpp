@@ -13,8 +13,9 @@ namespace daf_test {
 /// Headers of the library include each other as <daf/...> and downwards only:
 ///   core <- ops <- {reference | cpu | gpu};  net, train and io see core and ops, never a backend.
 /// Eigen stays in cpu/, its internal namespace in cpu/gemm.hpp; CUDA in the .cuh headers of gpu/, so that
-/// every .hpp compiles without it; no other third party anywhere. Sources have at most 400 lines, the
-/// examples for users of the library fewer than 80. Nothing is marked as left open.
+/// every .hpp compiles without it; no other third party anywhere.
+/// Sources have at most 400 lines, the examples for users of the library fewer than 80. Nothing is marked as
+/// left open.
 std::vector<std::string> broken_rules(std::string_view path, std::string_view text);
 
 /// The same for every text file of a project, generated and hidden folders left out.

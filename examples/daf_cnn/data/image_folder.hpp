@@ -27,9 +27,8 @@ struct ImageFolderOptions {
 ///
 /// Images are cut to their centred square and reduced to `side` where they are larger. Where all squares of a
 /// split have one size up to `side`, they keep it (a batch enlarges them); otherwise the smaller ones are
-/// enlarged. They are decoded on the context's threads; result and errors do not depend on how many there
-/// are. Throws daf::FileError or daf::FormatError with the file, what was expected, what was found and what
-/// to do.
+/// enlarged. They are decoded on the context's threads; result and errors do not depend on their number.
+/// Throws daf::FileError or daf::FormatError with the file, what was expected, what was found, what to do.
 Splits read_image_folder(daf::Cpu& cpu, const std::filesystem::path& root, const ImageFolderOptions& options);
 
 }  // namespace daf_cnn

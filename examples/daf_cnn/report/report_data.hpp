@@ -75,8 +75,8 @@ struct DataCache {
     Splits splits;
 };
 
-/// Throws BadUse where `folder` is no run's, daf::Error where the run has no finished epoch or a file cannot
-/// be used. most_points: of a split in its t-SNE.
+/// most_points: of a split in its t-SNE. Throws BadUse where `folder` is no run's, daf::Error where the run
+/// has no finished epoch or a file cannot be used.
 RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points, DataCache& cache);
 
 }  // namespace daf_cnn

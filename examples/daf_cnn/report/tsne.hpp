@@ -25,8 +25,8 @@ struct Tsne {
 };
 
 /// Lays `count` rows of `features` numbers out in the plane, from their first two principal components on.
-/// Works on any input: equal rows come to lie on one spot. The same bits on any number of threads. Memory: 4
-/// N^2 bytes.
+/// Works on any input: equal rows come to lie on one spot. The same bits on any number of threads.
+/// Memory: 4 N^2 bytes.
 Tsne tsne(daf::Cpu& cpu, std::span<const float> rows, Index count, const TsneSettings& settings = {});
 
 /// The parts of it, for tests.

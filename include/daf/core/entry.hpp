@@ -222,8 +222,8 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 ///             Nothing
 ///   side      labels or a Draw, for operators that read them
 /// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes, a
-/// training batch of fewer than images_to_train<Op>; nothing has changed then. The bits of the result do not
-/// depend on the number of threads.
+/// training batch of fewer than images_to_train<Op>; nothing has changed then.
+/// The bits of the result do not depend on the number of threads.
 template <Mode M, class Backend, Operator Op, class X, class Y, class Params = Nothing, class Saved = Nothing>
 void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Saved& saved = {},
              const SideInput<typename Backend::Space>& side = {}) {

@@ -1,6 +1,5 @@
 #pragma once
-// Memory that a network owns: allocated once, 64-byte aligned. A backend names its own kind as
-// Backend::Memory.
+// Memory that a network owns: allocated once, 64-byte aligned. A backend's own kind is Backend::Memory.
 #include <cstddef>
 #include <cstdint>
 #include <daf/core/operator.hpp>

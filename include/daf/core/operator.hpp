@@ -97,8 +97,8 @@ struct saved_of<Op, T, Space> {
 
 }  // namespace detail
 
-/// With activations of T parameters and gradients are of Wide<T>: ParametersOf<Op, Wide<T>>, GradientsOf<Op,
-/// Wide<T>>. What an operator saves is named by T; its statistics are of Wide<T> all the same.
+/// With activations of T parameters and gradients are of Wide<T>: ParametersOf<Op, Wide<T>>,
+/// GradientsOf<Op, Wide<T>>. What an operator saves is named by T; its statistics are of Wide<T> even so.
 template <class Op, class T, class Space = Host>
 using ParametersOf = typename detail::parameters_of<Op, T, Space>::type;
 template <class Op, class T, class Space = Host>

@@ -1,7 +1,6 @@
 #pragma once
 // Scratch: memory that a kernel needs only while it runs. A context owns one arena; a kernel takes pieces of
-// it through a frame and gives them back when the frame ends. Nothing is allocated once the arena is large
-// enough.
+// it through a frame and gives them back at its end. Nothing is allocated once the arena is large enough.
 #include <cstddef>
 #include <daf/core/call.hpp>
 #include <daf/core/error.hpp>

@@ -124,8 +124,8 @@ class ClassMembers {
 };
 
 /// table[j][d] += the sum of term(i, j, d) over the samples i of class j, for the columns d of a (classes,
-/// width) table, in the batch's order: in T over at most 8 samples, then in double. term.operator()<P>(i, j,
-/// d) gives the packet of columns from d on, or with P = T one column.
+/// width) table, in the batch's order: in T over at most 8 samples, then in double.
+/// term.operator()<P>(i, j, d) gives the packet of columns from d on, or with P = T one column.
 template <class T, class Term>
 void add_class_sums(const ClassMembers& members, Range columns, Index width, T* table, const Term& term) {
     constexpr Index tile = 64;

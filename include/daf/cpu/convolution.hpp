@@ -1,6 +1,5 @@
 #pragma once
-// The convolution behind Conv2d and ConvBnRelu: which algorithm runs, and the passes as the operators call
-// them.
+// The convolution behind Conv2d and ConvBnRelu: which algorithm runs, and the passes as operators call them.
 #include <daf/cpu/direct_convolution.hpp>
 #include <daf/cpu/split_gradient.hpp>
 #include <daf/cpu/winograd.hpp>

@@ -1,6 +1,5 @@
 #pragma once
-// What the convolution's algorithms have in common: shapes, and how a pass meets the maps that it reads and
-// writes.
+// What the convolution's algorithms share: shapes, and how a pass meets the maps that it reads and writes.
 #include <daf/cpu/map_rows.hpp>
 
 namespace daf::cpu {

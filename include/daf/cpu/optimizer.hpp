@@ -13,8 +13,7 @@ using Slab = Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>;
 template <class T>
 using ConstSlab = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;
 
-/// body(first, size, decay) over pieces of the slab, none of which crosses from decayed to undecayed
-/// elements.
+/// body(first, size, decay) over pieces of the slab, none of which has both decayed and undecayed elements.
 template <class T, class Body>
 void over_slab(Cpu& ctx, const UpdateCall<T>& call, double weight_decay, const Body& body) {
     constexpr Index piece = 1 << 14;

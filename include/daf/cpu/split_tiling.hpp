@@ -1,6 +1,5 @@
 #pragma once
-// How a 3x3 convolution by matrix tiles lays out a batch of maps: pixels are lanes, 32 lanes a block of the
-// product.
+// How 3x3 convolutions by matrix tiles lay out a batch of maps: pixels are lanes, 32 a block of the product.
 //
 // Along the rows of an image: lanes are the pixels of a strip of rows, `pitch` = width + 1 lanes from row to
 // row; the lane between two rows is a zero, the border of both. Across images, for small maps: a block is one

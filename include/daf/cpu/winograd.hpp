@@ -4,8 +4,7 @@
 //   V = B^T x B for every tile,  M[k] = V[k] U[k] for every point k,  y = A^T M A,      U = G w G^T
 //
 // The transforms write V and U as the product of gemm.hpp reads them. A block of tiles is transformed,
-// multiplied and transformed back at a time. Nothing here depends on the number of threads but who does which
-// piece.
+// multiplied and transformed back at a time. Only who does which piece depends on the number of threads.
 #include <daf/cpu/winograd_parts.hpp>
 
 namespace daf::cpu {

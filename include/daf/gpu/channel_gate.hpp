@@ -1,6 +1,5 @@
 #pragma once
-// Eq 1-2 as a stage of a kernel in which a block works on one image, alone or beside the spatial stage
-// (spatial_gate.hpp).
+// Eq 1-2 as a stage of a kernel where a block works on one image, alone or beside that of spatial_gate.hpp.
 #include <daf/gpu/attention_net.hpp>
 #include <daf/ops/channel_attention.hpp>
 

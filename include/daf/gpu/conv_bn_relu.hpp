@@ -8,8 +8,8 @@ namespace daf {
 
 namespace gpu {
 
-/// A normalisation by running figures as a factor and a term for each channel: slope = weight / std, bias =
-/// offset - mean * slope.
+/// A normalisation by running figures as a factor and a term for each channel: slope = weight / std,
+/// bias = offset - mean * slope.
 template <class T, class B>
 struct FoldNormalisation {
     const T *mean, *var, *weight, *offset;

@@ -1,6 +1,5 @@
 #pragma once
-// Where a kernel takes a map or its gradient from: memory, or what another operator saved
-// (core/deferred.hpp).
+// Where a kernel takes a map or its gradient from: memory, or what an operator saved (core/deferred.hpp).
 #include <daf/core/deferred.hpp>
 #include <daf/gpu/normalisation.hpp>
 

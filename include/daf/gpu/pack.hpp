@@ -1,6 +1,5 @@
 #pragma once
-// Neighbouring elements moved in one access: a kernel that streams maps asks the memory for 16 bytes a
-// thread.
+// Neighbouring elements moved in one access: a kernel that streams maps asks for 16 bytes a thread.
 #include <cstdint>
 #include <daf/core/bf16.hpp>
 #include <daf/gpu/block.hpp>

@@ -14,8 +14,7 @@ namespace daf {
 /// See core/step_queue.hpp. What a step's input passes through:
 ///
 ///   the caller's memory -> pinned memory, one of two -> `arriving` on the device, by a stream of its own
-///                       -> `input` on the device, where the step's work reads it at the same place every
-///                       time
+///                       -> `input` on the device, where the step's work reads it at one place every time
 ///
 /// So while a step runs, the next one's input is copied as far as `arriving`. Events keep each copy from the
 /// memory of the one before. Figures are copied to pinned memory behind the step.

@@ -1,6 +1,5 @@
 #pragma once
-// Files that are either whole or untouched. POSIX: the standard library can neither sync nor tell why a write
-// failed.
+// Files that are whole or untouched. POSIX: the standard library can neither sync nor say why a write failed.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

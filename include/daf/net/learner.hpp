@@ -10,8 +10,8 @@
 namespace daf {
 
 /// Owns a Network's parameters, gradients, moments and workspaces on one backend; activations are of T. Once
-/// it has run a batch of the largest size, its context's scratch has grown too, and nothing allocates any
-/// more. The same bits come out whatever the number of threads. The context must outlive it.
+/// it has run a batch of the largest size, its context's scratch has grown too, and nothing allocates again.
+/// The same bits come out whatever the number of threads. The context must outlive it.
 ///
 /// One step at a time, or the next one's input on its way while a step runs; the figures are the same:
 ///   learner.step(x, labels)                                the figures of this step

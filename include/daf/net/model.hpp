@@ -8,10 +8,10 @@
 namespace daf {
 
 /// A Sequence with its parameters, gradients and workspaces on one backend. Activations are of T, parameters
-/// and gradients of Wide<T>. Its loss and what moves its parameters are the caller's: a Learner has both. A
-/// view that it returns lives until the next call. The context must outlive the model. Every pass throws
-/// ArgumentError for a batch that is empty or beyond the largest, and then has changed nothing. The bits do
-/// not depend on the number of threads.
+/// and gradients of Wide<T>. Its loss and what moves its parameters are the caller's: a Learner has both.
+/// A view that it returns lives until the next call. The context must outlive the model.
+/// Every pass throws ArgumentError for a batch that is empty or beyond the largest, and then has changed
+/// nothing. The bits do not depend on the number of threads.
 template <class Seq, class Backend, Activation T = float>
 class Model {
   public:

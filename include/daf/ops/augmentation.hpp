@@ -1,6 +1,5 @@
 #pragma once
-// Augmentation of square grey pictures: each is shown a little different every time. One arithmetic for every
-// backend.
+// Augmentation of square grey pictures: each a little different every time. One arithmetic for every backend.
 #include <cmath>
 #include <daf/core/entry.hpp>
 #include <numbers>

@@ -16,9 +16,10 @@ struct batch_norm {
 ///   x, y  any shape, normalised over its channels
 ///   weight, bias (C), undecayed, ones and zeros      running_mean, running_var (C), state, zeros and ones
 /// Saved: the batch's mean and 1 / sqrt(var + eps). Backward reads x, and differentiates through the batch's
-/// mean and variance. Sums run in double (on Cpu, over runs of at most 64 pixels in T), of differences from a
-/// mean: a large mean costs no digits. Throws ArgumentError in training where a channel has a single value.
-/// Bits do not depend on threads.
+/// mean and variance.
+/// Sums run in double (on Cpu, over runs of at most 64 pixels in T), of differences from a mean: a large mean
+/// costs no digits.
+/// Throws ArgumentError in training where a channel has a single value. Bits do not depend on threads.
 template <AnyShape S>
 struct BatchNorm {
     using Header = header::batch_norm;

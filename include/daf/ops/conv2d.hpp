@@ -9,8 +9,7 @@ struct conv2d {
 };
 }  // namespace header
 
-/// Whether a convolution adds a bias per output channel; without, a normalisation behind it makes one
-/// useless.
+/// Whether a convolution adds a bias per output channel; a normalisation behind it makes one useless.
 enum class Bias { none, per_channel };
 
 /// y[r,c,o] = b[o] + sum over ky,kx,i of w[ky,kx,i,o] x[r*Stride + ky - K/2, c*Stride + kx - K/2, i], zero

@@ -1,6 +1,5 @@
 #pragma once
-// Optimizers work on whole slabs: parameters, gradients and moments share one layout, so that a step is one
-// loop.
+// Optimizers work on whole slabs: parameters, gradients and moments share one layout, so a step is one loop.
 #include <cmath>
 #include <daf/core/entry.hpp>
 #include <variant>

@@ -9,8 +9,7 @@ struct triplet_centre_loss {
 };
 }  // namespace header
 
-/// Triplet-Centre loss [Eq 6-12]: each sample nearer to its own class's centre than to any other, by a
-/// margin.
+/// Triplet-Centre loss [Eq 6-12]: each sample nearer to its class's centre than to any other, by a margin.
 ///   D(e,c) = |e - c|^2 / 2                                                               [Eq 6, 7]
 ///   y = max(D(e,c_p) + margin - D(e,c_q), 0)     p the label, q the nearest other centre  [Eq 8-10]
 ///   de = dy (c_q - c_p) where y > 0, else 0                                              [Eq 11]
@@ -30,10 +29,10 @@ struct triplet_centre_loss {
 ///   sum over active i of dy_i (c_j - e_i) [p_i = j]  +  dy_i (e_i - c_j) [q_i = j].
 ///
 /// Distances are sums over differences, so that embeddings far from the origin keep their digits; in double,
-/// on Cpu after runs of at most 16 terms a lane in T. Saved: active (0 or 1), nearest (q): valid after a
-/// training forward for whoever counts them. Backward reads x. A NaN in e, or in a centre that a sample is
-/// compared with, gives NaN losses; such a sample is not active. Throws ArgumentError for a label outside the
-/// classes. Bits do not depend on threads.
+/// on Cpu after runs of at most 16 terms a lane in T.
+/// Saved: active (0 or 1), nearest (q): valid after a training forward for whoever counts them. Backward
+/// reads x. A NaN in e, or in a centre that a sample is compared with, gives NaN losses; such a sample is not
+/// active. Throws ArgumentError for a label outside the classes. Bits do not depend on threads.
 template <AnyShape S, Index K>
 struct TripletCentreLoss {
     static_assert(

@@ -1,9 +1,8 @@
 #pragma once
 // A GPU's grid of threads on the CPU, for tests: every thread of a block is a fiber, and the blocks of a
-// launch run one after another. The order in which fibers and blocks take turns is drawn from a seed. It
-// finds
-//   a missing barrier         shared memory starts as NaNs and the order varies; ThreadSanitizer names both
-//                             lines
+// launch run one after another. The order in which fibers and blocks take turns is drawn from a seed.
+// It finds
+//   a missing barrier         shared memory starts as NaNs, order varies; ThreadSanitizer names both lines
 //   a divergent barrier       KernelFault: who waits where
 //   shared out of bounds      KernelFault from canaries behind it; AddressSanitizer names the line
 //   blocks that share output  results depend on the seed; ThreadSanitizer names both lines

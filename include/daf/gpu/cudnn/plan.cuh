@@ -16,9 +16,9 @@ struct CudnnChoice {
     bool fused_statistics = false;
     /// Only engines that give the same bits every time.
     bool deterministic = true;
-    /// Engines that ask for more are passed over. Those of floats as they are want much: on an H100, with 256
-    /// MiB at the most, a 3x3 data gradient of 64 channels at 96x96, batch 128, took 80 times as long as with
-    /// 1 GiB.
+    /// Engines that ask for more are passed over. Those of floats as they are want much: on an H100, with
+    /// 256 MiB at the most, a 3x3 data gradient of 64 channels at 96x96, batch 128, took 80 times as long as
+    /// with 1 GiB.
     Index most_workspace = Index{4} << 30;
 
     friend auto operator<=>(const CudnnChoice&, const CudnnChoice&) = default;
