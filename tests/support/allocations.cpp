@@ -20,6 +20,14 @@ long daf_test::allocations() {
 #endif
 #endif
 
+bool daf_test::sanitizer_owns_malloc() {
+#ifdef DAF_TEST_SANITIZED
+    return true;
+#else
+    return false;
+#endif
+}
+
 #ifndef DAF_TEST_SANITIZED
 // glibc's own entry points stand behind the names that this file takes over.
 extern "C" {
