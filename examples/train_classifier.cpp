@@ -1,5 +1,4 @@
-// A network of your own, from the first batch to a file and back. It learns which way the stripes in noisy
-// pictures run.
+// A network of your own, from the first batch to a file and back. It learns which way noisy stripes run.
 #include <complex>
 #include <cstdio>
 #include <daf/daf.hpp>
