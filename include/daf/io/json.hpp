@@ -213,7 +213,7 @@ class Reader {
         append_utf8(decoded, code);
     }
 
-    /// The "uXXXX" of an escape that began at `start`.
+    /// The u and the four digits of an escape that began at `start`.
     std::uint32_t code_unit(std::size_t start) {
         const std::string_view digits = text_.substr(at_).substr(0, 5);
         std::uint32_t code = 0;
