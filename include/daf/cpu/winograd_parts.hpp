@@ -300,10 +300,10 @@ class WinogradWeights {
             accumulate = true;
         };
         const auto [panels, channels] = tiles.first_sum;
-        Columns<T> columns = tiles.first;
         for (Index done = 0; done < panels; done += most_panels) {
+            Columns<T> columns = tiles.first;
+            columns.data += done * columns.outer;
             add({std::min(panels - done, most_panels), channels}, columns);
-            columns.data += most_panels * columns.outer;
         }
         add(tiles.rest_sum, tiles.rest);
     }
