@@ -1,11 +1,11 @@
-// Outputs that a training network never stores (core/deferred.hpp) against the same operators one after
-// another, each with memory of its own: the same bits.
+// Outputs that a training network never stores (core/deferred.hpp), against operators that store them.
 #include <doctest/doctest.h>
 
 #include <daf/daf.hpp>
 
 #include "support/allocations.hpp"
 #include "support/tiny_network.hpp"
+#include "support/two_ways.hpp"
 #include "support/workbench.hpp"
 
 using daf::Index;
@@ -25,129 +25,20 @@ using Net = daf::Sequence<Shape<13, 21, 2>, layer::ConvBnRelu<5>, layer::ConvBnR
 using PoolsInARow = daf::Sequence<Shape<14, 20, 2>, layer::ConvBnRelu<5>, layer::MaxPool<3>,
                                   layer::MaxPool<2>, layer::ConvBnRelu<6>, layer::MaxPool<2>>;
 
-template <class T>
-std::vector<T> noise(Index count, std::uint64_t seed) {
-    std::vector<T> values(static_cast<std::size_t>(count));
-    daf::RandomSequence random(daf::Stream{daf::Seed{seed}});
-    for (T& v : values) v = static_cast<T>(random.normal());
-    return values;
-}
-
-template <class T>
-struct Pass {
-    std::vector<T> y, dx, gradients, parameters;
-    bool operator==(const Pass&) const = default;
-};
-
-template <class T, class Batch>
-std::vector<T> copy_of(const Batch& batch) {
-    return {batch.data(), batch.data() + batch.size()};
-}
-
-/// What both ways are given: a batch of `count`, and parameters that are not their first values.
+/// A workspace on every number of threads, by both algorithms.
 template <class Net, class T>
-struct Given {
-    explicit Given(Index images)
-        : count(images),
-          x(noise<T>(images * Net::Input::size, 1)),
-          dy(noise<T>(images * Net::Output::size, 2)),
-          parameters(noise<T>(daf::parameter_count<Net>, 3)) {
-        for (T& p : parameters) p = T(0.3) + std::abs(p) / 2;
-        for (std::size_t i = 0; i < parameters.size(); i += 3) parameters[i] -= T(0.8);
-        const auto bound = daf::bind_all_parameters<Net>(parameters.data());
-        daf::for_each_parameter(daf::operator_names<Net>(), bound,
-                                [](const std::string&, const auto& field, const auto& view) {
-                                    if (field.role != daf::Role::state) return;
-                                    for (Index i = 0; i < view.size(); ++i) view[i] = 1;
-                                });
-    }
-    Index count;
-    std::vector<T> x, dy, parameters;
-};
-
-/// All of it in memory, through the entry points. outputs: every operator's.
-template <class Net, class T>
-Pass<T> one_by_one(daf::Cpu& cpu, const Given<Net, T>& given, std::vector<std::vector<T>>& outputs) {
-    Pass<T> pass{
-        {}, std::vector<T>(given.x.size()), std::vector<T>(daf::gradient_count<Net>), given.parameters};
-    const auto parameters = daf::bind_all_parameters<Net>(pass.parameters.data());
-    const auto gradients = daf::bind_all_gradients<Net>(pass.gradients.data());
-    std::vector<daf::HostMemory> saved;
-    outputs.clear();
-    outputs.reserve(Net::length);
-    const auto input = [&](auto i) {
-        using In = typename Net::template Operator<i>::Input;
-        return daf::Batch<In, const T>{i == 0 ? given.x.data() : outputs[i - (i > 0)].data(), given.count};
-    };
-    const auto kept = [&](auto i) {
-        return daf::bind_saved<typename Net::template Operator<i>, T>(saved[i].data(), given.count);
-    };
-    daf::static_for<Net::length>([&](auto i) {
-        using Op = typename Net::template Operator<i>;
-        outputs.emplace_back(given.count * Op::Output::size);
-        saved.emplace_back(daf::saved_bytes<Op, T>(given.count));
-        daf::forward<daf::train>(cpu, Op{}, input(i), daf::batch_of<typename Op::Output>(outputs[i]),
-                                 daf::get<i>(parameters), kept(i));
-    });
-    pass.y = outputs.back();
-    std::vector<T> dy = given.dy;
-    daf::static_for<Net::length>([&](auto reversed) {
-        constexpr std::size_t i = Net::length - 1 - reversed;
-        using Op = typename Net::template Operator<i>;
-        std::vector<T> dx(static_cast<std::size_t>(given.count * Op::Input::size));
-        constexpr std::integral_constant<std::size_t, i> at;
-        daf::backward(cpu, Op{}, input(at), daf::batch_of<typename Op::Output>(outputs[i]),
-                      daf::batch_of<typename Op::Output>(dy),
-                      daf::overwrite(daf::batch_of<typename Op::Input>(dx)), daf::get<i>(parameters),
-                      daf::get<i>(gradients), kept(at));
-        dy = dx;
-    });
-    pass.dx = dy;
-    return pass;
-}
-
-template <class Net, class T>
-Pass<T> in_a_workspace(daf::Cpu& cpu, const Given<Net, T>& given, std::vector<std::vector<T>>& outputs) {
-    Pass<T> pass{
-        {}, std::vector<T>(given.x.size()), std::vector<T>(daf::gradient_count<Net>), given.parameters};
-    const auto parameters = daf::bind_all_parameters<Net>(pass.parameters.data());
-    const auto gradients = daf::bind_all_gradients<Net>(pass.gradients.data());
-    using Workspace = daf::Workspace<Net, T, daf::Cpu, daf::train>;
-    daf_test::Guarded<std::byte> memory(Workspace::bytes(given.count));
-    memory.poison();
-    Workspace workspace(memory.data(), given.count);
-    const auto x = daf::batch_of<typename Net::Input>(given.x);
-    pass.y = copy_of<T>(workspace.forward(cpu, {}, parameters, x));
-    outputs.clear();
-    workspace.each_output(cpu, parameters, [&](auto, const auto& y) { outputs.push_back(copy_of<T>(y)); });
-    workspace.backward(cpu, {}, parameters, gradients, x, daf::batch_of<typename Net::Output>(given.dy),
-                       daf::overwrite(daf::batch_of<typename Net::Input>(pass.dx)));
-    CHECK(memory.edges_whole());
-    CHECK_THROWS_WITH_AS(workspace.backward(cpu, {}, parameters, gradients, x,
-                                            daf::batch_of<typename Net::Output>(given.dy), daf::skip),
-                         doctest::Contains("the last training forward kept 0"), daf::ArgumentError);
-    return pass;
-}
-
-template <class Net, class T>
-void check_same_bits() {
+void check_on_any_threads() {
     for (const auto algorithm : {daf::Convolution::direct, daf::Convolution::winograd}) {
         for (const Index count : {1, 3, 18}) {
-            const Given<Net, T> given(count);
-            std::vector<std::vector<T>> want_outputs, outputs;
+            const daf_test::Given<Net, T> given(count);
             daf::Cpu one(daf::Threads{1});
             one.set_convolution(algorithm);
-            const Pass<T> want = one_by_one(one, given, want_outputs);
+            const auto want = daf_test::one_by_one(one, given);
             for (const int threads : {1, 2, 3, 4, 8}) {
                 daf::Cpu cpu(daf::Threads{threads});
                 cpu.set_convolution(algorithm);
                 INFO("batch ", count, ", threads ", threads);
-                const Pass<T> got = in_a_workspace(cpu, given, outputs);
-                CHECK(got.y == want.y);
-                CHECK(got.dx == want.dx);
-                CHECK(got.gradients == want.gradients);
-                CHECK(got.parameters == want.parameters);
-                CHECK(outputs == want_outputs);
+                daf_test::check_same_bits(daf_test::in_a_workspace(cpu, given), want);
             }
         }
     }
@@ -156,9 +47,9 @@ void check_same_bits() {
 }  // namespace
 
 TEST_CASE("a network that stores no output between convolutions and pools gives the same bits") {
-    check_same_bits<Net, float>();
-    check_same_bits<Net, double>();
-    check_same_bits<PoolsInARow, float>();
+    check_on_any_threads<Net, float>();
+    check_on_any_threads<Net, double>();
+    check_on_any_threads<PoolsInARow, float>();
 }
 
 TEST_CASE("what a kernel declares decides which outputs are stored") {
