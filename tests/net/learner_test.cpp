@@ -70,18 +70,25 @@ TEST_CASE("50 training steps give the same bits at 1, 2, 3, 4 and 8 threads") {
     for (const int threads : {2, 3, 4, 8}) CHECK(parameters_after<float>(threads, 50) == one);
 }
 
-TEST_CASE("a training step allocates nothing, and a learner states its memory") {
+TEST_CASE("a learner that is made allocates nothing, whatever the batches, and states its memory") {
+    using Tiny = daf::Learner<TinyNetwork, daf::Cpu>;
+    constexpr daf::Index largest = 228, needs_more = 193;  // 228 images are cut into two blocks, 193 into one
     daf::Cpu cpu(daf::Threads{2});
-    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(18), daf::Seed{5});
-    const TinyData<float> data(18);
-    learner.step(data.images(), data.classes());
-    learner.evaluate(data.images());
+    Tiny learner(cpu, daf::max_batch(largest), daf::Seed{5});
+    const TinyData<float> data(largest);
     const long before = daf_test::allocations();
-    for (int i = 0; i < 3; ++i) learner.step(data.images(), data.classes());
-    learner.evaluate(data.images());
+    for (const daf::Index count : {largest, needs_more, daf::Index{18}, daf::Index{2}}) {
+        const auto images = data.images().slice(0, count);
+        learner.step(images, {data.classes().data(), count});
+        learner.evaluate(images);
+    }
     CHECK(daf_test::allocations() == before);
-    CHECK(daf::Learner<TinyNetwork, daf::Cpu>::bytes(18, daf::Adam{}) >
-          4 * 4 * daf::parameter_segments<TinyNetwork>.trained());
+
+    CHECK(cpu.arena().capacity() == Tiny::scratch_bytes(cpu, largest));
+    using Trunk = daf::Workspace<daf_test::TinyTrunk, float, daf::Cpu, daf::train>;
+    CHECK(Tiny::scratch_bytes(cpu, largest) == Trunk::scratch_bytes(cpu, needs_more));
+    CHECK(Tiny::scratch_bytes(cpu, largest) > Trunk::scratch_bytes(cpu, largest));
+    CHECK(Tiny::bytes(18, daf::Adam{}) > 4 * 4 * daf::parameter_segments<TinyNetwork>.trained());
 }
 
 TEST_CASE("queued steps are single steps whose figures are asked for later") {

@@ -40,9 +40,9 @@ void require_bench_memory(const daf::Gpu& gpu, BenchMode mode, Index batch) {
     using Net = NetworkOf<P, Attention::full>;
     const std::string images = " " + std::string(P::name) + " in batches of " + std::to_string(batch);
     if (mode == BenchMode::train) {
-        gpu.require_free(
-            daf::Learner<Net, daf::Gpu, T>::bytes(batch, daf::Adam{}) + scratch_of<Net, T>(gpu, batch),
-            "training" + images);
+        using Learner = daf::Learner<Net, daf::Gpu, T>;
+        gpu.require_free(Learner::bytes(batch, daf::Adam{}) + Learner::scratch_bytes(gpu, batch),
+                         "training" + images);
     } else if (mode == BenchMode::infer) {
         using Trunk = daf::Workspace<TrunkOf<P, Attention::full>, T, daf::Gpu, daf::eval>;
         gpu.require_free(Trunk::bytes(batch), "inference of" + images);

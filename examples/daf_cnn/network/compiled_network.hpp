@@ -20,17 +20,6 @@ void set_dropout(Sequence& sequence, double rate) {
     });
 }
 
-/// The most scratch that one call of any of a network's operators asks for.
-template <class Net, class T, class Backend>
-Index scratch_of(const Backend& ctx, Index batch) {
-    Index most = 0;
-    daf::static_for<Net::Operators::size>([&](auto i) {
-        using Op = daf::TypeAt<i, typename Net::Operators>;
-        most = std::max(most, daf::scratch_bytes<Op, T>(ctx, batch));
-    });
-    return most;
-}
-
 /// T: of the images and of what follows from them.
 template <class P, Attention A, class Backend, class T = float>
 class CompiledNetwork final : public FaceNetwork {
@@ -42,7 +31,7 @@ class CompiledNetwork final : public FaceNetwork {
     /// What it takes of the context's memory, that context's scratch included.
     static Index bytes_for(const Backend& ctx, const NetworkSettings& settings) {
         return Learner::bytes(settings.largest_batch, settings.optimizer) +
-               scratch_of<Net, T>(ctx, settings.largest_batch) + losses_bytes(settings.largest_batch);
+               Learner::scratch_bytes(ctx, settings.largest_batch) + losses_bytes(settings.largest_batch);
     }
 
     CompiledNetwork(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)

@@ -79,9 +79,12 @@ class Prepared {
         detail::check_not_empty(name, x.count());
         detail::check_batch(name, "x", x.data(), x.count(), x.count());
         detail::check_batch(name, "y", y.data(), y.count(), x.count());
-        ctx.reserve(form_.scratch_bytes(ctx, x.count()));
+        ctx.reserve(scratch_bytes(ctx, x.count()));
         form_.forward(ctx, x, y);
     }
+
+    /// Scratch of ctx that forward uses.
+    Index scratch_bytes(const Backend& ctx, Index count) const { return form_.scratch_bytes(ctx, count); }
 
   private:
     typename detail::prepared_form<Op, T, Backend>::type form_;

@@ -1,4 +1,5 @@
 #pragma once
+#include <daf/cpu/bias_gradient.hpp>
 #include <daf/cpu/convolution.hpp>
 #include <daf/ops/conv2d.hpp>
 
@@ -11,8 +12,9 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
 
     template <class T>
     static Index scratch_bytes(const Cpu& ctx, Index count) {
+        const Index bias = Op::with_bias ? bias_gradient(count).scratch() : 0;
         return std::max(cpu::ConvolutionForward<T>(ctx, size, count).whole_scratch(ctx.threads()),
-                        cpu::ConvolutionBackward<T>(ctx, size, count).scratch(ctx.threads()));
+                        cpu::ConvolutionBackward<T>(ctx, size, count).scratch(ctx.threads()) + bias);
     }
 
     template <Mode M, class T, class Space>
@@ -22,10 +24,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
             .transform_and_run(ctx, frame, call.params.weight.data(), size.x_rows(call.x.data()),
                                call.y.data(), [&](T* pixels, Index count, Index) {
                                    if constexpr (Op::with_bias) {
-                                       const T* bias = call.params.bias.data();
-                                       for (; count > 0; --count, pixels += Features) {
-                                           for (Index o = 0; o < Features; ++o) pixels[o] += bias[o];
-                                       }
+                                       add_bias(call.params.bias.data(), pixels, count);
                                    }
                                });
     }
@@ -38,12 +37,39 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
                  size.y_rows(call.dy.data()), call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(),
                  call.dparams.weight.data());
         if constexpr (Op::with_bias) {
-            for (Index o = 0; o < Features; ++o) {
-                double sum = 0;
-                for (Index i = o; i < call.dy.size(); i += Features)
-                    sum += static_cast<double>(call.dy.data()[i]);
-                call.dparams.bias[o] += static_cast<T>(sum);
-            }
+            bias_gradient(call.count()).add(ctx, frame, call.dy.data(), call.dparams.bias.data());
+        }
+    }
+
+    /// For inference: see core/prepared.hpp.
+    template <class T>
+    class Prepared {
+      public:
+        Prepared(Cpu& ctx, Op, const ParametersOf<Op, const T>& p, Index usual_batch)
+            : convolution_(ctx, size, p.weight.data(), usual_batch) {
+            if constexpr (Op::with_bias) std::copy_n(p.bias.data(), Features, bias_.begin());
+        }
+
+        Index scratch_bytes(const Cpu& ctx, Index count) const { return convolution_.scratch(ctx, count); }
+        void forward(Cpu& ctx, Batch<In, const T> x, Batch<typename Op::Output, T> y) const {
+            convolution_.run(ctx, x.data(), y.data(), x.count(), {}, [&](T* pixels, Index count, Index) {
+                if constexpr (Op::with_bias) add_bias(bias_.data(), pixels, count);
+            });
+        }
+
+      private:
+        cpu::TransformedConvolution<T> convolution_;
+        std::array<T, Op::with_bias ? Features : 0> bias_;
+    };
+
+  private:
+    static constexpr cpu::BiasGradient bias_gradient(Index count) {
+        return {count, size.out_area(), Features};
+    }
+    template <class T>
+    static void add_bias(const T* bias, T* pixels, Index count) {
+        for (; count > 0; --count, pixels += Features) {
+            for (Index o = 0; o < Features; ++o) pixels[o] += bias[o];
         }
     }
 };

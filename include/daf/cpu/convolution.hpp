@@ -153,6 +153,33 @@ class ConvolutionForward {
     AnyPass<T, DirectForward<T>, WinogradForward<T>, SplitForward> pass_;
 };
 
+/// y of x by weights that are transformed once, for batches of any size.
+template <class T>
+class TransformedConvolution {
+  public:
+    /// usual_batch: the size that it should be fastest for.
+    TransformedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, Index usual_batch)
+        : size_(size),
+          choice_(choose_convolution<T>(ctx, size, usual_batch, Weights::transformed_before)),
+          weights_(ctx.allocate(scratch_size<T>(pass(1).transformed()))) {
+        pass(1).transform(ctx, weight, weights_.template as<T>());
+    }
+
+    Index scratch(const Cpu& ctx, Index count) const { return pass(count).scratch(ctx.threads()); }
+    void run(Cpu& ctx, const T* x, T* y, Index count, const OutputFinish<T>& finish,
+             const AfterPixels<T>& after) const {
+        auto frame = ctx.scratch();
+        pass(count).run(ctx, frame, weights_.template as<T>(), size_.x_rows(x), y, finish, after);
+    }
+
+  private:
+    ConvolutionForward<T> pass(Index count) const { return {choice_, size_, count}; }
+
+    ConvolutionSize size_;
+    ConvolutionChoice choice_;
+    HostMemory weights_;
+};
+
 /// dx and dweight of dy for batches of `count`.
 template <class T>
 class ConvolutionBackward {

@@ -1,5 +1,5 @@
 #pragma once
-#include <daf/cpu/context.hpp>
+#include <daf/cpu/bias_gradient.hpp>
 #include <daf/cpu/gemm.hpp>
 #include <daf/ops/linear.hpp>
 
@@ -18,22 +18,20 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
 
     template <class T>
     static Index scratch_bytes(const Cpu&, Index count) {
-        return std::max(
-            scratch_size<T>(packed<T>(Features, inputs)),
-            scratch_size<T>(packed<T>(inputs, Features)) + scratch_size<T>(packed<T>(Features, count)));
+        return std::max(scratch_size<T>(packed<T>(Features, inputs)),
+                        scratch_size<T>(packed<T>(inputs, Features)) +
+                            scratch_size<T>(packed<T>(Features, count)) + bias_gradient(count).scratch());
     }
 
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
         T* weight = frame.take<T>(packed<T>(Features, inputs));
-        T* y = call.y.data();
-        for (Index n = 0; n < call.count(); ++n)
-            std::copy_n(call.params.bias.data(), Features, call.y[n].data());
+        start_with_bias(call.params.bias.data(), call.y);
         multiply_rows<T>(
             ctx, Features, inputs, weight, 1,
-            [&](Index i) { return call.params.weight.data() + i * Features; }, call.x.data(), call.count(), y,
-            true);
+            [&](Index i) { return call.params.weight.data() + i * Features; }, call.x.data(), call.count(),
+            call.y.data(), true);
     }
 
     template <class T, class Space>
@@ -57,22 +55,58 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
                           cpu::Columns<T>{call.x.data() + first, 1, 0, inputs}, last - first,
                           call.dparams.weight.data() + first * Features, Features, true);
         });
-        for (Index o = 0; o < Features; ++o) {
-            double sum = 0;
-            for (Index n = 0; n < count; ++n) sum += static_cast<double>(call.dy[n][o]);
-            call.dparams.bias[o] += static_cast<T>(sum);
-        }
+        bias_gradient(count).add(ctx, frame, call.dy.data(), call.dparams.bias.data());
     }
 
+    /// For inference, see core/prepared.hpp: the weights in panels.
+    template <class T>
+    class Prepared {
+      public:
+        Prepared(Cpu& ctx, Op, const ParametersOf<Op, const T>& p, Index)
+            : memory_(
+                  ctx.allocate(scratch_size<T>(Features) + scratch_size<T>(packed<T>(Features, inputs)))) {
+            std::copy_n(p.bias.data(), Features, bias());
+            cpu::pack_panels<T>(panels(), Features, inputs, packets, 1,
+                                [&](Index i) { return p.weight.data() + i * Features; });
+        }
+
+        Index scratch_bytes(const Cpu&, Index) const { return 0; }
+        void forward(Cpu& ctx, Batch<In, const T> x, Batch<typename Op::Output, T> y) const {
+            start_with_bias<T>(bias(), y);
+            for_each_panel<T>(ctx, Features, [&](Index first, Index rows) {
+                cpu::multiply_panel(packets, cpu::Sum{1, inputs}, panels() + first * inputs,
+                                    cpu::Columns<T>{x.data(), inputs, 0, 1}, x.count(), y.data() + first,
+                                    Features, rows, true);
+            });
+        }
+
+      private:
+        T* bias() const { return memory_.template as<T>(); }
+        T* panels() const { return memory_.template as<T>(scratch_size<T>(Features)); }
+        HostMemory memory_;
+    };
+
   private:
-    /// out (count, m) = or += B A for B of `count` rows of `sum` elements. Threads take panels of A: the
-    /// weights are what is large, and each is read once.
+    static constexpr cpu::BiasGradient bias_gradient(Index count) { return {count, 1, Features}; }
+    template <class T>
+    static void start_with_bias(const T* bias, Batch<typename Op::Output, T> y) {
+        for (Index n = 0; n < y.count(); ++n) std::copy_n(bias, Features, y[n].data());
+    }
+    /// body(first, rows) for panels of m rows. Threads take panels of weights: these are what is large, and
+    /// each is read once.
+    template <class T, class Body>
+    static void for_each_panel(Cpu& ctx, Index m, const Body& body) {
+        const Index width = packets * cpu::lanes<T>;
+        ctx.parallel((m + width - 1) / width, [&](Index panel) {
+            const Index first = panel * width;
+            body(first, std::min(width, m - first));
+        });
+    }
+    /// out (count, m) = or += B A for B of `count` rows of `sum` elements.
     template <class T, class Element>
     static void multiply_rows(Cpu& ctx, Index m, Index sum, T* panels, Index row, const Element& element,
                               const T* b, Index count, T* out, bool accumulate) {
-        const Index width = packets * cpu::lanes<T>;
-        ctx.parallel((m + width - 1) / width, [&](Index panel) {
-            const Index first = panel * width, rows = std::min(width, m - first);
+        for_each_panel<T>(ctx, m, [&](Index first, Index rows) {
             T* a = panels + first * sum;
             cpu::pack_panels<T>(a, rows, sum, packets, row,
                                 [&](Index t) { return element(t) + first * row; });

@@ -138,35 +138,30 @@ class FoldedConvolution {
     /// weight (K,K,in,features); affine: the normalisation.
     FoldedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine,
                       Index usual_batch)
-        : size_(size),
-          choice_(choose_convolution<T>(ctx, size, usual_batch, Weights::transformed_before)),
-          memory_(ctx.allocate(scratch_size<T>(size.features) + scratch_size<T>(pass(1).transformed()))) {
-        const HostMemory folded(size.weights() * static_cast<Index>(sizeof(T)));
-        T* to = folded.template as<T>();
-        for (Index i = 0; i < size.weights(); i += size.features) {
-            for (Index c = 0; c < size.features; ++c) to[i + c] = weight[i + c] * affine.slope[c];
-        }
+        : bias_(ctx.allocate(scratch_size<T>(size.features))),
+          convolution_(ctx, size, folded(size, weight, affine).template as<T>(), usual_batch) {
         for (Index c = 0; c < size.features; ++c)
             bias()[c] = affine.offset[c] - affine.centre[c] * affine.slope[c];
-        pass(1).transform(ctx, to, weights());
     }
 
-    Index scratch_bytes(const Cpu& ctx, Index count) const { return pass(count).scratch(ctx.threads()); }
-
+    Index scratch_bytes(const Cpu& ctx, Index count) const { return convolution_.scratch(ctx, count); }
     void forward(Cpu& ctx, const T* x, T* y, Index count) const {
-        auto frame = ctx.scratch();
-        pass(count).run(ctx, frame, weights(), size_.x_rows(x), y, {Finish::bias_relu, bias()},
-                        [](T*, Index, Index) {});
+        convolution_.run(ctx, x, y, count, {Finish::bias_relu, bias()}, [](T*, Index, Index) {});
     }
 
   private:
-    ConvolutionForward<T> pass(Index count) const { return {choice_, size_, count}; }
-    T* bias() const { return memory_.template as<T>(); }
-    T* weights() const { return memory_.template as<T>(scratch_size<T>(size_.features)); }
+    static HostMemory folded(const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine) {
+        HostMemory memory(size.weights() * static_cast<Index>(sizeof(T)));
+        T* to = memory.template as<T>();
+        for (Index i = 0; i < size.weights(); i += size.features) {
+            for (Index c = 0; c < size.features; ++c) to[i + c] = weight[i + c] * affine.slope[c];
+        }
+        return memory;
+    }
+    T* bias() const { return bias_.template as<T>(); }
 
-    ConvolutionSize size_;
-    ConvolutionChoice choice_;
-    HostMemory memory_;
+    HostMemory bias_;
+    TransformedConvolution<T> convolution_;
 };
 
 }  // namespace daf::cpu

@@ -51,7 +51,17 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     Inference(Backend& ctx, const Parameters& parameters, MaxBatch usual = {1}, Seq net = {})
         : operators_(prepare(ctx, parameters, usual.count, net, std::index_sequence_for<Layers...>{})) {}
 
-    InferenceWorkspace workspace(const Backend& ctx, MaxBatch largest) const { return {ctx, largest.count}; }
+    /// For batches up to the largest, and ctx's scratch for them: nothing allocates afterwards.
+    InferenceWorkspace workspace(Backend& ctx, MaxBatch largest) const {
+        InferenceWorkspace made(ctx, largest.count);
+        detail::reserve_up_to(ctx, largest.count, [&](Index count) {
+            Index most = 0;
+            static_for<Seq::length>(
+                [&](auto i) { most = std::max(most, get<i>(operators_).scratch_bytes(ctx, count)); });
+            return most;
+        });
+        return made;
+    }
 
     /// net(x); the view lives until the workspace's next use. Throws ArgumentError for a batch that the
     /// workspace is not made for.
@@ -93,7 +103,8 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
     Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Net net = {})
         : Inference(ctx, detail::parameters_for_inference<Net, Space>(parameters), usual, net) {}
 
-    InferenceWorkspace workspace(const Backend& ctx, MaxBatch largest) const {
+    /// For batches up to the largest, and ctx's scratch for them: nothing allocates afterwards.
+    InferenceWorkspace workspace(Backend& ctx, MaxBatch largest) const {
         return {trunk_.workspace(ctx, largest), head_.workspace(ctx, largest)};
     }
 

@@ -9,8 +9,8 @@
 
 namespace daf {
 
-/// Owns a Network's parameters, gradients, moments and workspaces on one backend; activations are of T. Once
-/// it has run a batch of the largest size, its context's scratch has grown too, and nothing allocates again.
+/// Owns a Network's parameters, gradients, moments and workspaces on one backend; activations are of T. On
+/// host memory nothing allocates once it is made; a GPU's scratch grows with the first step of a batch size.
 /// The same bits come out whatever the number of threads. The context must outlive it.
 ///
 /// One step at a time, or the next one's input on its way while a step runs; the figures are the same:
@@ -57,6 +57,7 @@ class Learner {
         if (!Net::has_metric && objective.softmax_weight == 0) {
             throw ArgumentError("Learner: softmax_weight is 0, and there is no metric loss to learn from");
         }
+        detail::reserve_up_to(ctx, largest.count, [&](Index count) { return scratch_of(ctx, count); });
         initialise<Net>(ctx, parameters_.template as<Number>(), seed);
         ctx.zero(moments_.template as<Number>(), daf::moments(optimizer) * moment_stride);
         ctx.zero(sum_before(), 1);
@@ -188,6 +189,10 @@ class Learner {
                    element +
                Plan(largest).bytes + activation_bytes(largest) + Steps::bytes(largest);
     }
+    /// What it takes of ctx's scratch for them; on a GPU for the largest, though a smaller one may take more.
+    static Index scratch_bytes(const Backend& ctx, Index largest) {
+        return detail::scratch_up_to<Backend>(largest, [&](Index count) { return scratch_of(ctx, count); });
+    }
 
   private:
     using Softmax = typename Net::Softmax;
@@ -208,26 +213,19 @@ class Learner {
         return std::max(TrainingTrunk::bytes(largest) + TrainingHead::bytes(largest),
                         EvalTrunk::bytes(largest) + EvalHead::bytes(largest));
     }
+    static Index scratch_of(const Backend& ctx, Index count) {
+        Index most =
+            std::max({TrainingTrunk::scratch_bytes(ctx, count), TrainingHead::scratch_bytes(ctx, count),
+                      daf::scratch_bytes<Softmax, T>(ctx, count)});
+        if constexpr (Net::has_metric) most = std::max(most, daf::scratch_bytes<Metric, T>(ctx, count));
+        return most;
+    }
+
     using PerSample = Batch<Shape<1>, Number, Space>;
     template <class F>
     using Figure = View<Shape<1>, F, Space>;
+    using Plan = ObjectivePlan<Net, T>;
     using Steps = StepQueue<Backend, typename Net::Input, T, StepNumbers, StepFigures>;
-
-    /// The objective's own tensors, in bytes from the start.
-    struct Plan {
-        Index losses, weights, dlogits, de, softmax_saved, metric_saved = 0, sum_before;
-        Index bytes = 0;
-        explicit Plan(Index count) {
-            const auto place = [&](Index size) { return std::exchange(bytes, bytes + align_up(size)); };
-            losses = place(count * element);
-            weights = place(count * element);
-            dlogits = place(count * Net::Logits::size * static_cast<Index>(sizeof(T)));
-            de = place(count * Net::Embedding::size * static_cast<Index>(sizeof(T)));
-            softmax_saved = place(saved_bytes<Softmax, T>(count));
-            if constexpr (Net::has_metric) metric_saved = place(saved_bytes<Metric, T>(count));
-            sum_before = place(sizeof(double));
-        }
-    };
 
     /// A step that is on its way or was.
     struct Queued {

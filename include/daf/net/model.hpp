@@ -80,10 +80,14 @@ class Model {
     static constexpr Index element = sizeof(Number);
 
     Draw draw() const { return {seed_, &step_, 0, 0}; }
-    /// Made on first use: a model that is only evaluated never pays for training's memory.
+    /// Made on first use, and with it scratch: a model that is only evaluated never pays for training's
+    /// activations.
     template <class W>
     W& workspace(std::unique_ptr<W>& made) {
-        if (made == nullptr) made = std::make_unique<W>(*ctx_, largest_);
+        if (made == nullptr) {
+            made = std::make_unique<W>(*ctx_, largest_);
+            detail::reserve_up_to(*ctx_, largest_, [&](Index n) { return W::scratch_bytes(*ctx_, n); });
+        }
         return *made;
     }
 

@@ -1,8 +1,10 @@
 #pragma once
 // What a Learner minimises, and what a step of it says.
+#include <daf/core/entry.hpp>
 #include <daf/ops/counting.hpp>
 #include <daf/ops/optimizer.hpp>
 #include <daf/ops/reduction.hpp>
+#include <utility>
 
 namespace daf {
 
@@ -38,6 +40,26 @@ struct StepFigures {
     double losses[2];  // softmax and metric, reduced
     double sum;        // of both: finite where they are
     Index active, correct;
+};
+
+/// Where the losses' tensors of a step lie, in bytes from the start, for batches up to `count` of activations
+/// of T.
+template <class Net, class T>
+struct ObjectivePlan {
+    Index losses, weights, dlogits, de, softmax_saved, metric_saved = 0, sum_before;
+    Index bytes = 0;
+
+    explicit ObjectivePlan(Index count) {
+        constexpr Index number = sizeof(Wide<T>), activation = sizeof(T);
+        const auto place = [&](Index size) { return std::exchange(bytes, bytes + align_up(size)); };
+        losses = place(count * number);
+        weights = place(count * number);
+        dlogits = place(count * Net::Logits::size * activation);
+        de = place(count * Net::Embedding::size * activation);
+        softmax_saved = place(saved_bytes<typename Net::Softmax, T>(count));
+        if constexpr (Net::has_metric) metric_saved = place(saved_bytes<typename Net::Metric, T>(count));
+        sum_before = place(sizeof(double));
+    }
 };
 
 }  // namespace daf

@@ -25,6 +25,27 @@ struct NoObserver {
     void operator()(const Seen&...) const {}
 };
 
+namespace detail {
+/// Scratch for batches of 1 to `largest`, of bytes_of(count) each. In host memory that of the one which takes
+/// most: a convolution cuts a larger batch differently, so that it may need less. On a GPU that of the
+/// largest: each size that is asked for is planned by cuDNN, which takes time.
+template <class Backend, class BytesOf>
+Index scratch_up_to(Index largest, const BytesOf& bytes_of) {
+    Index most = bytes_of(largest);
+    if constexpr (std::is_same_v<typename Backend::Space, Host>) {
+        for (Index count = 1; count < largest; ++count) most = std::max(most, bytes_of(count));
+    }
+    return most;
+}
+/// Reserves that in host memory. A GPU's scratch grows as batches come.
+template <class Backend, class BytesOf>
+void reserve_up_to(Backend& ctx, Index largest, const BytesOf& bytes_of) {
+    if constexpr (std::is_same_v<typename Backend::Space, Host>) {
+        ctx.reserve(scratch_up_to<Backend>(largest, bytes_of));
+    }
+}
+}  // namespace detail
+
 /// Activations of one Sequence on one backend, of T.
 ///   train: every operator's saved tensors have a place of their own, and its output too, unless it is
 ///          deferred: where an operator's kernel can make its output of what it saved, and the next one's can
@@ -54,6 +75,12 @@ class Workspace {
     Index max_batch() const { return max_batch_; }
     /// What a workspace for batches up to max_batch takes.
     static constexpr Index bytes(Index max_batch) { return Plan(max_batch).bytes; }
+    /// Scratch of ctx that its operators use, one after another, for a batch of `count`.
+    static Index scratch_bytes(const Backend& ctx, Index count) {
+        Index most = 0;
+        static_for<length>([&](auto i) { most = std::max(most, daf::scratch_bytes<Op<i>, T>(ctx, count)); });
+        return most;
+    }
 
     /// Throws ArgumentError for a batch that does not fit, or that an operator cannot be trained on.
     void check(Index count) const {
