@@ -91,6 +91,17 @@ TEST_CASE("a learner that is made allocates nothing, whatever the batches, and s
     CHECK(Tiny::bytes(18, daf::Adam{}) > 4 * 4 * daf::parameter_segments<TinyNetwork>.trained());
 }
 
+TEST_CASE("a figure that an operator cannot have is refused before anything runs") {
+    daf::Cpu cpu(daf::Threads{1});
+    TinyNetwork net;
+    daf::get<0>(net.head.operators).rate = 1;
+    CHECK_THROWS_WITH_AS((daf::Learner<TinyNetwork, daf::Cpu>(cpu, daf::max_batch(4), daf::Seed{5}, net)),
+                         doctest::Contains("dropout: rate must lie in [0, 1)"), daf::ArgumentError);
+    CHECK_THROWS_AS(
+        (daf::Model<daf_test::TinyHead, daf::Cpu>(cpu, daf::max_batch(4), daf::Seed{5}, net.head)),
+        daf::ArgumentError);
+}
+
 TEST_CASE("queued steps are single steps whose figures are asked for later") {
     daf::Cpu cpu(daf::Threads{2});
     using Tiny = daf::Learner<TinyNetwork, daf::Cpu>;

@@ -3,19 +3,11 @@
 #include <algorithm>
 #include <map>
 
+#include "command/text.hpp"
+
 namespace daf_cnn {
 
 namespace {
-
-/// A word as a shell reads it.
-std::string quoted(const std::string& word) {
-    constexpr std::string_view plain =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=./:,@%";
-    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-    std::string text = "'";
-    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return text + "'";
-}
 
 /// What each option would be if it alone were left out.
 TrainConfig implied(const TrainConfig& config) {
@@ -52,11 +44,11 @@ std::string repeating_command(const TrainConfig& config, const std::filesystem::
         sayable = sayable && acts(config, option.name);
         command += " --" + std::string(option.name);
         if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(value)>, bool>)
-            command += " " + quoted(text);
+            command += " " + shell_word(text);
     });
     if (!sayable)
-        command =
-            "daf-cnn train --config " + quoted(std::filesystem::absolute(file).lexically_normal().string());
+        command = "daf-cnn train --config " +
+                  shell_word(std::filesystem::absolute(file).lexically_normal().string());
     return command + " --run DIR";
 }
 

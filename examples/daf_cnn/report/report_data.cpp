@@ -11,7 +11,7 @@ namespace daf_cnn {
 
 namespace {
 
-constexpr Index batch_size = 64;
+constexpr Index most_images = 128;         // at a time: a network for as many as trained it might not fit
 constexpr std::size_t train_points = 512;  // as in the paper's Fig 4
 constexpr std::size_t most_mistakes = 14;
 
@@ -25,11 +25,11 @@ std::vector<std::uint32_t> evenly_spaced(std::size_t count, std::size_t wanted) 
 }
 
 std::vector<Reading> read_images(FaceNetwork& network, const Dataset& data,
-                                 std::span<const std::uint32_t> which) {
+                                 std::span<const std::uint32_t> which, Index batch) {
     std::vector<Reading> readings;
-    BatchBuffer buffer(network.side(), batch_size);
+    BatchBuffer buffer(network.side(), batch);
     while (!which.empty()) {
-        const auto now = which.first(std::min(which.size(), static_cast<std::size_t>(batch_size)));
+        const auto now = which.first(std::min(which.size(), static_cast<std::size_t>(batch)));
         which = which.subspan(now.size());
         buffer.fill(data, now);
         std::ranges::move(network.read(buffer.images()), std::back_inserter(readings));
@@ -205,7 +205,9 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     RunReport report(folder);
     report.config = read_config(folder.config());
     report.epochs = folder.epochs();
-    const TrainedNetwork trained = load_trained(cpu, folder.best(), batch_size);
+    // In training's batches, which decide how sums are rounded.
+    const Index batch = std::min<Index>(report.config.batch, most_images);
+    const TrainedNetwork trained = load_trained(cpu, folder.best(), batch);
     FaceNetwork& network = *trained.network;
     const Splits& data = data_of(cpu, report.config, network.side(), cache);
     const Dataset& seen = data.validation;
@@ -219,7 +221,8 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     report.train_images = data.train.size();
     report.skipped_images = data.train.skipped + seen.skipped;
 
-    const std::vector<Reading> readings = read_images(network, seen, evenly_spaced(seen.size(), seen.size()));
+    const std::vector<Reading> readings =
+        read_images(network, seen, evenly_spaced(seen.size(), seen.size()), batch);
     for (std::size_t i = 0; i < readings.size(); ++i)
         report.confusion.add(seen.labels[i], readings[i].prediction);
     report.mistakes = surest_mistakes(seen, readings);
@@ -234,7 +237,7 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     for (const std::uint32_t i : shown) shown_readings.push_back(&readings[i]);
     report.validation = embedded(cpu, seen, shown, shown_readings);
     const auto sample = evenly_spaced(data.train.size(), train_points);
-    const std::vector<Reading> sample_readings = read_images(network, data.train, sample);
+    const std::vector<Reading> sample_readings = read_images(network, data.train, sample, batch);
     std::vector<const Reading*> pointers;
     for (const Reading& reading : sample_readings) pointers.push_back(&reading);
     report.train = embedded(cpu, data.train, sample, pointers);

@@ -82,7 +82,8 @@ std::string summary(const RunReport& report) {
         text += "<p><b>Note:</b> metrics.jsonl has no line for the best epoch.</p>\n";
     } else if (std::abs(record->val_accuracy - confusion.accuracy()) > 1e-12) {
         text += "<p><b>Note:</b> training recorded " + html::fixed(record->val_accuracy, 4) +
-                " for this epoch. The data have changed since, or the file of the model has.</p>\n";
+                " for this epoch. Another processor, device or precision may judge a few images otherwise; "
+                "more, and the data or the file of the model have changed since.</p>\n";
     }
     return text;
 }

@@ -222,8 +222,8 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 ///             Nothing
 ///   side      labels or a Draw, for operators that read them
 /// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes, a
-/// training batch of fewer than images_to_train<Op>; nothing has changed then.
-/// The bits of the result do not depend on the number of threads.
+/// training batch of fewer than images_to_train<Op>, a figure of op that its check() refuses; nothing has
+/// changed then. The bits of the result do not depend on the number of threads.
 template <Mode M, class Backend, Operator Op, class X, class Y, class Params = Nothing, class Saved = Nothing>
 void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Saved& saved = {},
              const SideInput<typename Backend::Space>& side = {}) {
@@ -251,6 +251,7 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
                       detail::x_fits<Op, Backend, M, X> && detail::y_fits<Op, Backend, M, T, Y>) {
             using Call = ForwardCall<Op, M, T, Space, detail::InputOf<Op, T, Space, true, X>>;
             const char* name = Op::Header::name;
+            check_figures(op);
             detail::check_not_empty(name, x.count());
             if constexpr (M == Mode::train) detail::check_training_batch<Op>(x.count());
             detail::check_images(name, "x", x, x.count());
@@ -322,6 +323,7 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                       saved,
                       side};
             call.dparams = dparams;
+            check_figures(op);
             detail::check_not_empty(name, dy.count());
             detail::check_slopes(name, dy);
             if constexpr (Op::backward_reads_x) detail::check_images(name, "x", x, dy.count());

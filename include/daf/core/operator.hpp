@@ -53,6 +53,13 @@ inline constexpr Index images_to_train = 1;
 template <class Op>
 requires(Op::least_training_batch >= 1) inline constexpr Index images_to_train<Op> = Op::least_training_batch;
 
+/// Throws ArgumentError for a figure of an operator's that cannot be: what its check() says, where it has
+/// one. Entry points ask before a kernel runs, and owners of networks before they run anything.
+template <class Op>
+constexpr void check_figures(const Op& op) {
+    if constexpr (requires { op.check(); }) op.check();
+}
+
 /// True for operators that draw random numbers in training: dropout.
 template <class Op>
 inline constexpr bool draws_numbers = requires {

@@ -54,7 +54,6 @@ struct Kernel<Dropout<S>, Cpu> {
 
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        call.op.require_valid_rate();
         const double rate = M == Mode::train ? call.op.rate : 0;
         for_each_image(ctx, call.count(), [&](Index n) {
             mask_image(rate, call.side.draw, n, call.x[n].data(), call.y[n].data(), false);
@@ -63,7 +62,6 @@ struct Kernel<Dropout<S>, Cpu> {
 
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
-        call.op.require_valid_rate();
         if (!call.dx) return;
         for_each_image(ctx, call.count(), [&](Index n) {
             mask_image(call.op.rate, call.side.draw, n, call.dy[n].data(), call.dx.batch[n].data(),

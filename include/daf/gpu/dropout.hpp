@@ -76,7 +76,6 @@ struct Kernel<Dropout<S>, Backend> {
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        call.op.require_valid_rate();
         const bool draws = M == Mode::train;
         apply(ctx, draws ? call.op.rate : 0, draws ? call.side.draw : Draw{}, call.count(), call.x.data(),
               gpu::Slopes<T>{call.y.data(), false});
@@ -84,7 +83,6 @@ struct Kernel<Dropout<S>, Backend> {
 
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
-        call.op.require_valid_rate();
         if (!call.dx) return;
         apply(ctx, call.op.rate, call.side.draw, call.count(), call.dy.data(), gpu::slopes_of(call.dx));
     }

@@ -35,7 +35,8 @@ class Learner {
 
     /// Allocates all that training takes, draws the first parameters from the seed (initialise), and sets the
     /// moments to zero. `net` holds what its operators leave to the run: a margin, a dropout's rate. Throws
-    /// ArgumentError for a network without a metric loss that is not to learn from softmax.
+    /// ArgumentError for one that cannot be, and for a network without a metric loss that is not to learn
+    /// from softmax.
     Learner(Backend& ctx, MaxBatch largest, Seed seed, Net net = {}, JointObjective objective = {},
             Optimizer optimizer = Adam{})
         : net_(std::move(net)),
@@ -54,6 +55,7 @@ class Learner {
           trunk_eval_(activations_.data(), largest.count),
           head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count),
           steps_(ctx, largest.count) {
+        check_figures(net_);
         if (!Net::has_metric && objective.softmax_weight == 0) {
             throw ArgumentError("Learner: softmax_weight is 0, and there is no metric loss to learn from");
         }

@@ -23,7 +23,7 @@ class Model {
     using ConstOutput = Batch<typename Seq::Output, const T, Space>;
 
     /// Allocates parameters and gradients, and draws the first parameters from the seed. A workspace is made
-    /// when it is first needed.
+    /// when it is first needed. Throws ArgumentError for an operator of `net` with a figure that cannot be.
     Model(Backend& ctx, MaxBatch largest, Seed seed, Seq net = {})
         : net_(std::move(net)),
           ctx_(&ctx),
@@ -31,6 +31,7 @@ class Model {
           largest_(largest.count),
           parameters_(ctx.allocate(parameter_count<Seq> * element)),
           gradients_(ctx.allocate(gradient_count<Seq> * element)) {
+        check_figures(net_);
         initialise<Seq>(ctx, parameters_.template as<Number>(), seed);
         bound_parameters_ = bind_all_parameters<Seq, Number, Space>(parameters_.template as<Number>());
         bound_gradients_ = bind_all_gradients<Seq, Number, Space>(gradients_.template as<Number>());

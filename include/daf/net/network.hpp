@@ -64,6 +64,13 @@ struct Network {
     Trunk trunk{};
     Head head{};
     Metric metric{};
+
+    /// Throws ArgumentError for a figure of one of its operators that cannot be.
+    constexpr void check() const {
+        trunk.check();
+        head.check();
+        check_figures(metric);
+    }
 };
 
 /// What a Network makes of a batch.

@@ -52,6 +52,11 @@ struct Sequence {
     using Operator = TypeAt<I, Operators>;
 
     Operators operators{};
+
+    /// Throws ArgumentError for a figure of one of them that cannot be.
+    constexpr void check() const {
+        static_for<length>([&](auto i) { check_figures(get<i>(operators)); });
+    }
 };
 
 template <class T>

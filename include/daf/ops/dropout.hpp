@@ -29,7 +29,7 @@ struct Dropout {
     double rate = 0.5;
 
     /// Throws ArgumentError for a rate outside [0, 1).
-    void require_valid_rate() const {
+    void check() const {
         if (rate >= 0 && rate < 1) return;
         throw ArgumentError("dropout: rate must lie in [0, 1), the share of elements to drop, but is " +
                             std::to_string(rate));

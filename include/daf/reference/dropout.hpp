@@ -10,7 +10,6 @@ struct Kernel<Dropout<S>, Reference> {
 
     template <Mode M, class T, class Space>
     static void forward(Reference&, const ForwardCall<Op, M, T, Space>& call) {
-        call.op.require_valid_rate();
         for (Index n = 0; n < call.count(); ++n) {
             for (Index k = 0; k < S::size; ++k) {
                 const T x = call.x[n][k];
@@ -21,7 +20,6 @@ struct Kernel<Dropout<S>, Reference> {
 
     template <class T, class Space>
     static void backward(Reference&, const BackwardCall<Op, T, Space>& call) {
-        call.op.require_valid_rate();
         if (!call.dx) return;
         for (Index n = 0; n < call.count(); ++n) {
             for (Index k = 0; k < S::size; ++k) {
