@@ -1,4 +1,13 @@
 include(CMakeFindDependencyMacro)
+
+foreach(component IN LISTS daf_FIND_COMPONENTS)
+    if(daf_FIND_REQUIRED_${component} AND NOT component STREQUAL "cuda")
+        set(daf_FOUND FALSE)
+        set(daf_NOT_FOUND_MESSAGE "daf has no component '${component}'; there is 'cuda', and without any the CPU's part")
+        return()
+    endif()
+endforeach()
+
 find_dependency(Eigen3 3.4 NO_MODULE)
 find_dependency(Threads)
 include(${CMAKE_CURRENT_LIST_DIR}/daf-targets.cmake)

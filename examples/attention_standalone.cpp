@@ -48,7 +48,7 @@ int main() {
     const auto params = daf::bind<Attention>(std::span(weights));
     const auto dparams = daf::bind_gradients<Attention>(std::span(gradients));
     const daf::HostMemory kept(daf::saved_bytes<Attention, float>(map_count));  // for backward
-    const auto saved = daf::bind_saved<Attention, float>(kept.data(), map_count);
+    const auto saved = daf::bind_saved<Attention, float>(kept, map_count);
     daf::initialise<Attention>(std::span(weights), daf::Seed{2});  // first values; bind gives none
     // [/standalone]
 

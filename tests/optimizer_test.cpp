@@ -122,7 +122,7 @@ TEST_CASE("an update allocates nothing, and refuses missing slabs") {
                          daf::ArgumentError);
     const double sum = 0;
     call = slabs.call(1);
-    call.before = &sum;
-    CHECK_THROWS_WITH_AS(daf::update(cpu, adam, call), "optimizer: before and heeds_before go together",
-                         daf::ArgumentError);
+    call.previous_loss = &sum;
+    CHECK_THROWS_WITH_AS(daf::update(cpu, adam, call),
+                         "optimizer: previous_loss and check_previous go together", daf::ArgumentError);
 }

@@ -109,3 +109,19 @@ TEST_CASE("spatial attention names its parameters as PyTorch does, in PyTorch's 
     CHECK(inits[0].spread == doctest::Approx(std::sqrt(6.0 / (3 * 49))));
     CHECK(daf::parameter_segments<Op> == daf::SegmentSizes{98, 1, 0});
 }
+
+TEST_CASE("memory that is too small for the saved tensors, or lies across cache lines, is refused") {
+    using Op = daf::SpatialAttention<Shape<4, 5, 3>>;
+    constexpr daf::Index needed = daf::saved_bytes<Op, float>(2);
+    const daf::HostMemory enough(needed), small(needed - 1);
+    CHECK_NOTHROW(daf::bind_saved<Op, float>(enough, 2));
+    CHECK_THROWS_WITH_AS((daf::bind_saved<Op, float>(small, 2)),
+                         doctest::Contains(("2 images need " + std::to_string(needed) +
+                                            " bytes, but the memory has " + std::to_string(needed - 1))
+                                               .c_str()),
+                         daf::ArgumentError);
+    const daf::HostMemory larger(needed + 64);
+    const std::span<std::byte> shifted(larger.data() + 4, static_cast<std::size_t>(needed));
+    CHECK_THROWS_WITH_AS((daf::bind_saved<Op, float>(shifted, 2)), doctest::Contains("aligned to 64 bytes"),
+                         daf::ArgumentError);
+}

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <daf/cpu/context.hpp>
 #include <numeric>
 #include <set>
@@ -135,6 +136,15 @@ TEST_CASE("work inside work stays on its thread, and contexts work side by side"
     for (int i = 0; i < 200; ++i) cpu.parallel(4, [&](Index) { ++both; });
     beside.join();
     CHECK(both == 1600);
+}
+
+TEST_CASE("threads without work sleep") {
+    daf::Cpu cpu;  // more threads than cores do not wait awake
+    for (int i = 0; i < 20; ++i) cpu.parallel(16, [](Index) {});
+    const std::clock_t begin = std::clock();  // of the processors, all threads together
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    CHECK(seconds < 0.1);
 }
 
 TEST_CASE("work inside work keeps its worker's number") {

@@ -182,6 +182,7 @@ TEST_CASE("the rule takes Winograd where it pays, and the tile that costs least"
     CHECK(tile_if_it_pays(deep, 8) == 3);
     CHECK(tile_if_it_pays(deep, 64) == 6);
     CHECK(tile_if_it_pays(small, 128) == 3);  // one tile is the map
+    CHECK(tile_if_it_pays(small, 1) == 0);    // 9 weights for each pair of channels are fewer than 16 or 25
 }
 
 TEST_CASE("a context can insist on an algorithm") {

@@ -34,6 +34,7 @@ TEST_CASE("train: a run leaves its configuration, metrics and checkpoints, and e
     CHECK(outcome.err.empty());
     CHECK(contains(outcome.out, "daf-cnn lite attention=full: 1422154 parameters"));
     CHECK(contains(outcome.out, "64 to train on, 64 to validate"));
+    CHECK(contains(outcome.out, "this machine: "));
     CHECK_FALSE(contains(outcome.out, "\r"));  // not a terminal
 
     const auto lines = metrics_of(run);

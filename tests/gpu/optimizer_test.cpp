@@ -55,13 +55,13 @@ TEST_CASE("the optimizers' kernels do as the reference, across the end of decay"
 TEST_CASE(
     "a scale in memory takes the place of rate and step, and a loss that is not finite holds an update up") {
     const auto moved = [](auto& ctx, const daf::Optimizer& optimizer, const daf::UpdateScale* scale,
-                          const double* if_finite, std::uint32_t step, const double* before = nullptr,
-                          const std::uint32_t* heeds_before = nullptr) {
+                          const double* loss, std::uint32_t step, const double* previous_loss = nullptr,
+                          const std::uint32_t* check_previous = nullptr) {
         std::vector<float> p{1, -2, 3}, m{0.1f, 0.2f, 0}, v{0.3f, 0.1f, 0};
         const std::vector<float> g{0.5f, -1, 2};
         daf::update(ctx, optimizer,
-                    daf::UpdateCall<float>{p.data(), g.data(), m.data(), v.data(), 2, 1, step, scale,
-                                           if_finite, before, heeds_before});
+                    daf::UpdateCall<float>{p.data(), g.data(), m.data(), v.data(), 2, 1, step, scale, loss,
+                                           previous_loss, check_previous});
         p.insert(p.end(), m.begin(), m.end());
         return p;
     };

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <daf/daf.hpp>
+#include <thread>
 
 #include "support/allocations.hpp"
 #include "support/refused_steps.hpp"
@@ -68,6 +69,16 @@ TEST_CASE("centres start as N(0, 0.01), by their standard deviation") {
 TEST_CASE("50 training steps give the same bits at 1, 2, 3, 4 and 8 threads") {
     const auto one = parameters_after<float>(1, 50);
     for (const int threads : {2, 3, 4, 8}) CHECK(parameters_after<float>(threads, 50) == one);
+}
+
+TEST_CASE("two learners train at the same time, each with threads of its own, to the bits of one alone") {
+    const auto alone = parameters_after<float>(1, 20);
+    std::vector<float> beside;
+    std::thread other([&] { beside = parameters_after<float>(2, 20); });
+    const auto here = parameters_after<float>(3, 20);
+    other.join();
+    CHECK(here == alone);
+    CHECK(beside == alone);
 }
 
 TEST_CASE("a learner that is made allocates nothing, whatever the batches, and states its memory") {

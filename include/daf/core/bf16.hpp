@@ -7,8 +7,8 @@
 namespace daf {
 
 /// The upper half of a float: its sign, its exponent and 7 bits of its fraction. It is a way of storing
-/// numbers, not of computing with them: it becomes a float by itself, exactly, and a float becomes one where
-/// that is written down, rounded to the nearest, of two equally near ones the one whose last bit is 0. NaNs
+/// numbers, not of computing with them: it converts to float implicitly and exactly, from float explicitly,
+/// rounded to the nearest, of two equally near ones to the one whose last bit is 0. NaNs
 /// stay NaNs, infinities infinite; what is larger than the largest becomes infinite. A double is rounded to
 /// float first.
 class bf16 {

@@ -45,7 +45,7 @@ struct Draw {
     const DrawPlace* place = nullptr;  // if given, in place of step and first_sample
 
     bool given() const { return step != nullptr || place != nullptr; }
-    /// For who can read the memory of `place`.
+    /// Callable only where `place` is readable.
     DrawPlace now() const { return place != nullptr ? *place : DrawPlace{*step, first_sample}; }
     Stream stream() const { return {seed, now().step, layer}; }
 };

@@ -287,5 +287,25 @@ auto bind_saved(std::byte* memory, Index count) {
     });
     return saved;
 }
+/// The same of memory that knows its size, as HostMemory does. Throws ArgumentError where it is too small or
+/// not aligned.
+template <Operator Op, class T, class Space = Host, class Memory>
+auto bind_saved(const Memory& memory, Index count) requires requires {
+    { memory.data() } -> std::same_as<std::byte*>;
+    { memory.size() } -> std::convertible_to<Index>;
+}
+{
+    const Index needed = saved_bytes<Op, T>(count), given = static_cast<Index>(memory.size());
+    if (given < needed) {
+        throw ArgumentError(std::string(Op::Header::name) + ": saved: " + std::to_string(count) +
+                            " images need " + std::to_string(needed) + " bytes, but the memory has " +
+                            std::to_string(given));
+    }
+    if (reinterpret_cast<std::uintptr_t>(memory.data()) % alignment != 0) {
+        throw ArgumentError(std::string(Op::Header::name) + ": saved: the memory must be aligned to " +
+                            std::to_string(alignment) + " bytes, as HostMemory is");
+    }
+    return bind_saved<Op, T, Space>(memory.data(), count);
+}
 
 }  // namespace daf

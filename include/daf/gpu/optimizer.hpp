@@ -7,20 +7,13 @@ namespace daf {
 
 namespace gpu {
 
-/// Whether an update goes ahead, and by what scale: `otherwise` where none lies in memory.
+/// An update and its scale: `otherwise` where none lies in memory.
 template <class T>
 struct ScaledSlab {
     UpdateCall<T> slab;
     UpdateScale otherwise;
 
-    DAF_HOST_DEVICE bool goes_ahead() const {
-        const bool heeded = slab.before != nullptr && *slab.heeds_before != 0;
-        return (slab.if_finite == nullptr || finite(*slab.if_finite)) && (!heeded || finite(*slab.before));
-    }
     DAF_HOST_DEVICE UpdateScale scale() const { return slab.scale != nullptr ? *slab.scale : otherwise; }
-
-  private:
-    DAF_HOST_DEVICE static bool finite(double value) { return value - value == 0; }
 };
 template <class T, class Chosen>
 ScaledSlab<T> scaled_slab(const UpdateCall<T>& call, const Chosen& optimizer) {
@@ -39,7 +32,7 @@ struct AdamStep {
 
     template <Index W>
     DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
-        if (!scaled.goes_ahead()) return;
+        if (!scaled.slab.goes_ahead()) return;
         const UpdateCall<T>& slab = scaled.slab;
         const UpdateScale scale = scaled.scale();
         const T rate = static_cast<T>(scale.rate), root = static_cast<T>(scale.root);
@@ -66,7 +59,7 @@ struct SgdStep {
 
     template <Index W>
     DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
-        if (!scaled.goes_ahead()) return;
+        if (!scaled.slab.goes_ahead()) return;
         const UpdateCall<T>& slab = scaled.slab;
         const T rate = static_cast<T>(scaled.scale().rate);
         Pack<T, W> p = load<W>(slab.parameters + i), b = load<W>(slab.first_moment + i);

@@ -1,5 +1,5 @@
 #pragma once
-// Whether a backward pass is the derivative of its forward pass: for who writes an operator.
+// Whether a backward pass is the derivative of its forward pass: for those who write operators.
 #include <algorithm>
 #include <cmath>
 #include <daf/net/model.hpp>

@@ -62,7 +62,7 @@ class Learner {
         detail::reserve_up_to(ctx, largest.count, [&](Index count) { return scratch_of(ctx, count); });
         initialise<Net>(ctx, parameters_.template as<Number>(), seed);
         ctx.zero(moments_.template as<Number>(), daf::moments(optimizer) * moment_stride);
-        ctx.zero(sum_before(), 1);
+        ctx.zero(previous_sum(), 1);
         bound_ = bind_all_parameters<Net, Number, Space>(parameters_.template as<Number>());
         bound_gradients_ = bind_all_gradients<Net, Number, Space>(gradients_.template as<Number>());
     }
@@ -309,7 +309,7 @@ class Learner {
         trunk_.backward(ctx, net_.trunk, trunk_parameters(),
                         part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
         update(ctx, optimizer_, update_call(numbers, figures));
-        ctx.copy(sum_before(), &figures->sum, 1);
+        ctx.copy(previous_sum(), &figures->sum, 1);
         move_centres();
     }
 
@@ -356,7 +356,7 @@ class Learner {
     }
 
     /// Both losses of the step before, in the backend's memory.
-    double* sum_before() const { return memory_.template as<double>(plan_.sum_before); }
+    double* previous_sum() const { return memory_.template as<double>(plan_.previous_sum); }
     PerSample losses_of(Index count) const { return {memory_.template as<Number>(plan_.losses), count}; }
     PerSample weights_of(Index count) const { return {memory_.template as<Number>(plan_.weights), count}; }
 
@@ -369,9 +369,9 @@ class Learner {
                 .decayed = parameter_segments<Net>.decayed,
                 .undecayed = parameter_segments<Net>.undecayed,
                 .scale = &numbers->scale,
-                .if_finite = &figures->sum,
-                .before = sum_before(),
-                .heeds_before = &numbers->heeds_before};
+                .loss = &figures->sum,
+                .previous_loss = previous_sum(),
+                .check_previous = &numbers->check_previous};
     }
 
     Net net_;

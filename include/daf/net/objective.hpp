@@ -32,7 +32,7 @@ struct StepResult {
 struct StepNumbers {
     DrawPlace draw;
     UpdateScale scale;
-    std::uint32_t heeds_before = 0;  // not 0: the host has not been given the figures of the step before
+    std::uint32_t check_previous = 0;  // not 0: the host has not been given the figures of the step before
 };
 
 /// What a step's work leaves in the backend's memory.
@@ -46,7 +46,7 @@ struct StepFigures {
 /// of T.
 template <class Net, class T>
 struct ObjectivePlan {
-    Index losses, weights, dlogits, de, softmax_saved, metric_saved = 0, sum_before;
+    Index losses, weights, dlogits, de, softmax_saved, metric_saved = 0, previous_sum;
     Index bytes = 0;
 
     explicit ObjectivePlan(Index count) {
@@ -58,7 +58,7 @@ struct ObjectivePlan {
         de = place(count * Net::Embedding::size * activation);
         softmax_saved = place(saved_bytes<typename Net::Softmax, T>(count));
         if constexpr (Net::has_metric) metric_saved = place(saved_bytes<typename Net::Metric, T>(count));
-        sum_before = place(sizeof(double));
+        previous_sum = place(sizeof(double));
     }
 };
 

@@ -19,7 +19,7 @@ constexpr MaxBatch max_batch(Index count) {
     return {count};
 }
 
-/// For those who do not look on.
+/// The default observer: does nothing.
 struct NoObserver {
     template <class... Seen>
     void operator()(const Seen&...) const {}

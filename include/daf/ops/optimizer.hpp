@@ -83,22 +83,25 @@ struct UpdateCall {
 
     // In the backend's memory, read when the kernel runs; for work that is recorded once and run many times.
     const UpdateScale* scale = nullptr;  // if given, in place of step and learning rate
-    const double* if_finite = nullptr;   // if given, nothing changes unless it is a finite number
-    // If given: nothing changes unless *before is a finite number or *heeds_before is 0.
-    const double* before = nullptr;
-    const std::uint32_t* heeds_before = nullptr;
+    const double* loss = nullptr;        // if given, nothing changes unless it is a finite number
+    // If given: nothing changes unless *previous_loss is a finite number too, or *check_previous is 0.
+    const double* previous_loss = nullptr;
+    const std::uint32_t* check_previous = nullptr;
 
     Index size() const { return decayed + undecayed; }
-    /// For who can read the memory of `scale`.
+    /// Callable only where `scale` is readable.
     template <class Chosen>
     UpdateScale scale_now(const Chosen& optimizer) const {
         return scale != nullptr ? *scale : scale_of(optimizer, step);
     }
-    /// For who can read the memory of these.
-    bool goes_ahead() const {
-        const bool heeded = before != nullptr && *heeds_before != 0;
-        return (if_finite == nullptr || std::isfinite(*if_finite)) && (!heeded || std::isfinite(*before));
+    /// Callable only where the losses are readable.
+    DAF_HOST_DEVICE bool goes_ahead() const {
+        const bool checks_previous = previous_loss != nullptr && *check_previous != 0;
+        return (loss == nullptr || finite(*loss)) && (!checks_previous || finite(*previous_loss));
     }
+
+  private:
+    DAF_HOST_DEVICE static bool finite(double value) { return value - value == 0; }
 };
 
 /// One step of an optimizer over a slab. Throws ArgumentError for a missing slab or number, or a step of 0.
@@ -115,8 +118,8 @@ void update(Backend& ctx, const Optimizer& optimizer, const UpdateCall<T>& call)
                     detail::throw_argument("optimizer",
                                            "parameters, gradients or moments are null: bind them");
                 }
-                if ((call.before == nullptr) != (call.heeds_before == nullptr))
-                    detail::throw_argument("optimizer", "before and heeds_before go together");
+                if ((call.previous_loss == nullptr) != (call.check_previous == nullptr))
+                    detail::throw_argument("optimizer", "previous_loss and check_previous go together");
                 if (call.scale == nullptr && call.step < 1)
                     detail::throw_argument("optimizer", "steps count from 1");
                 Kernel<Chosen, Backend>::update(ctx, chosen, call);
