@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "operations.hpp"
 #include "table.hpp"
 
 namespace {
@@ -82,36 +83,17 @@ struct Bench {
     std::unique_ptr<Prepared> prepared;
 };
 
-/// Multiplications and additions of one image's forward pass; 0 where memory is what counts.
-template <class Op>
-constexpr double operations = 0;
-template <class In, Index F, Index K, Index S, daf::Bias B>
-constexpr double operations<daf::Conv2d<In, F, K, S, B>> =
-    2.0 * K* K* In::channels* F* daf::Conv2d<In, F, K, S, B>::Output::area;
-template <class In, Index F, Index K>
-constexpr double operations<daf::ConvBnRelu<In, F, K>> = operations<daf::Conv2d<In, F, K>>;
-template <class In, Index F, daf::Start S>
-constexpr double operations<daf::Linear<In, F, S>> = 2.0 * In::size* F;
-
-template <class S, Index K>
-constexpr double operations<daf::TripletCentreLoss<S, K>> = 3.0 * K* S::size;
-
-/// Of the backward pass: the gradients by x and by the parameters.
-template <class Op>
-constexpr double backward_operations = 2 * operations<Op>;
-template <class S, Index K>
-constexpr double backward_operations<daf::TripletCentreLoss<S, K>> = 0;
-
 enum class Pass { inference, forward, backward };
 
 template <class Op>
 void report(benchmark::State& state, Index count, Pass pass) {
     const bool back = pass == Pass::backward;
+    using daf_bench::backward_operations, daf_bench::operations;
     const double flop = static_cast<double>(count) * (back ? backward_operations<Op> : operations<Op>);
     if (flop > 0) {
         state.counters["flop"] = benchmark::Counter(flop, benchmark::Counter::kIsIterationInvariantRate);
     } else {
-        const Index floats = Op::Output::size + Op::Input::size * (back ? 2 : 1);
+        const Index floats = back ? daf_bench::backward_floats<Op> : daf_bench::forward_floats<Op>;
         const auto bytes = static_cast<double>(count * floats) * sizeof(float);
         state.counters["bytes"] = benchmark::Counter(bytes, benchmark::Counter::kIsIterationInvariantRate);
         state.counters["size"] = bytes;

@@ -3,6 +3,7 @@
 // in a Workspace, which stores less (core/deferred.hpp). They have the same bits.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <daf/net/names.hpp>
 #include <daf/net/workspace.hpp>
 #include <vector>
@@ -114,8 +115,12 @@ Pass<T> in_a_workspace(Backend& backend, const Given<Net, T>& given) {
     const auto dy = daf::batch_of<typename Net::Output>(given.dy);
     pass.y = copy(workspace.forward(backend, {}, parameters, x));
     workspace.each_output(backend, parameters, [&](auto, const auto& y) { pass.outputs.push_back(copy(y)); });
+    std::vector<std::size_t> gone_through;
     workspace.backward(backend, {}, parameters, gradients, x, dy,
-                       daf::overwrite(daf::batch_of<typename Net::Input>(pass.dx)));
+                       daf::overwrite(daf::batch_of<typename Net::Input>(pass.dx)), {},
+                       [&](std::size_t i, const auto&) { gone_through.push_back(i); });
+    CHECK(gone_through.back() == 0);
+    CHECK(std::is_sorted(gone_through.rbegin(), gone_through.rend()));
     CHECK(memory.edges_whole());
     CHECK_THROWS_WITH_AS(workspace.backward(backend, {}, parameters, gradients, x, dy, daf::skip),
                          doctest::Contains("the last training forward kept 0"), daf::ArgumentError);

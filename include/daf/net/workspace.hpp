@@ -149,12 +149,13 @@ class Workspace {
     }
 
     /// After forward in training with the same x, parameters and draw, once: dx (overwrite, accumulate or
-    /// skip) from dy, the gradients of the parameters added to `gradients`.
-    template <class Parameters, class Gradients, class DX>
+    /// skip) from dy, the gradients of the parameters added to `gradients`. observe(i, op) is called for
+    /// every operator once its backward has run, from the last to the first; deferred gradients have none.
+    template <class Parameters, class Gradients, class DX, class Observer = NoObserver>
     void backward(Backend& ctx, const Seq& net, const Parameters& parameters, const Gradients& gradients,
                   Batch<typename Seq::Input, const T, Space> x,
-                  Batch<typename Seq::Output, const T, Space> dy, DX dx,
-                  Draw draw = {}) requires(M == Mode::train) {
+                  Batch<typename Seq::Output, const T, Space> dy, DX dx, Draw draw = {},
+                  Observer&& observe = {}) requires(M == Mode::train) {
         const Index count = x.count();
         if (count != kept_) {
             throw ArgumentError("Workspace: backward of " + std::to_string(count) +
@@ -182,6 +183,7 @@ class Workspace {
             } else {
                 from_behind(overwrite(gradient<i>(count)));
             }
+            observe(std::integral_constant<std::size_t, i>{}, get<i>(net.operators));
         });
     }
 
