@@ -149,6 +149,12 @@ void add_algorithms(const std::string& layer, Index images) {
         add<Op>("convolution " + layer + " split", images, daf::Convolution::split);
 }
 
+/// A layer of one size of map and ever more channels: what bench/scaling draws.
+template <Index... Widths>
+void add_widths() {
+    (add<daf::ConvBnRelu<Shape<24, 24, Widths>, Widths>>("width " + std::to_string(Widths)), ...);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -180,6 +186,8 @@ int main(int argc, char** argv) {
     add<daf::TripletCentreLoss<Shape<2048>, 7>>("triplet_centre_loss 2048, 7", 128);
     add<daf::CentreLoss<Shape<512>, 7>>("centre_loss 512, 7 classes", 128);
     add<daf::IslandLoss<Shape<512>, 7>>("island_loss 512, 7 classes", 128);
+
+    add_widths<8, 16, 32, 64, 128, 256, 512>();
 
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
