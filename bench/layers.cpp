@@ -91,11 +91,26 @@ double fewer_multiplications(const daf::Cpu& cpu, Index batch) {
 struct Machine {
     double flop_per_ms, bytes_per_ms;
 
-    /// The least time, and which of the two it is.
-    std::string roof(double flop, double floats, double& ms) const {
-        const double arithmetic = flop / flop_per_ms, memory = floats * sizeof(float) / bytes_per_ms;
-        ms = std::max(arithmetic, memory);
-        return arithmetic > memory ? "arithmetic" : "memory";
+    /// Milliseconds: of the arithmetic, or of the floats' way through memory, whichever takes longer.
+    double least(double flop, double floats) const {
+        return std::max(flop / flop_per_ms, floats * static_cast<double>(sizeof(float)) / bytes_per_ms);
+    }
+};
+
+/// Equal operators, one after another, in milliseconds.
+struct Line {
+    std::string name, input;
+    int count = 0;
+    double forward = 0, backward = 0, least = 0;
+
+    bool is_like(const Line& other) const { return name == other.name && input == other.input; }
+    double both() const { return forward + backward; }
+    Line& operator+=(const Line& other) {
+        count += other.count;
+        forward += other.forward;
+        backward += other.backward;
+        least += other.least;
+        return *this;
     }
 };
 
@@ -121,31 +136,36 @@ int main(int argc, char** argv) {
                           daf_bench::copy_bandwidth(threads, 256e6) * 1e6};
     const Times times = timed(cpu, batch, 5);
 
-    double step = 0, least = 0;
+    std::vector<Line> lines;
+    Line all{"all", "", 0};
     daf::static_for<length>([&](auto i) {
-        step += median(times.forward[i]) + (times.backward[i].empty() ? 0 : median(times.backward[i]));
+        using Op = Trunk::Operator<i>;
+        Line line{Op::Header::name, text_of<typename Op::Input>(), 1, median(times.forward[i])};
+        const double share = static_cast<double>(batch) / fewer_multiplications<Op>(cpu, batch);
+        const auto images = static_cast<double>(batch);
+        line.least = machine.least(share * daf_bench::operations<Op>, images * daf_bench::forward_floats<Op>);
+        if (!times.backward[i].empty()) {
+            const double gradients = i == 0 ? 0.5 : 1;  // nobody asks for the one by the images
+            line.backward = median(times.backward[i]);
+            line.least += machine.least(gradients * share * daf_bench::backward_operations<Op>,
+                                        images * daf_bench::backward_floats<Op>);
+        }
+        all += line;
+        if (lines.empty() || !lines.back().is_like(line)) {
+            lines.push_back(line);
+        } else {
+            lines.back() += line;
+        }
     });
     std::printf("paper, batch %ld, %d threads; %.0f GFLOP/s, %.1f GB/s of memory\n\n",
                 static_cast<long>(batch), threads, machine.flop_per_ms * 1e-6, machine.bytes_per_ms * 1e-6);
     std::printf(
-        "| operator | its input | forward, ms | backward, ms | of the step | at least, ms | bound by |\n");
+        "| operator | its input | of them | forward, ms | backward, ms | of the step | at least, ms |\n");
     std::printf("|---|---|---|---|---|---|---|\n");
-    daf::static_for<length>([&](auto i) {
-        using Op = Trunk::Operator<i>;
-        const double forward = median(times.forward[i]);
-        const double backward = times.backward[i].empty() ? 0 : median(times.backward[i]);
-        const double images = static_cast<double>(batch) / fewer_multiplications<Op>(cpu, batch);
-        double roof_forward = 0, roof_backward = 0;
-        const std::string bound =
-            machine.roof(images * daf_bench::operations<Op>,
-                         static_cast<double>(batch * daf_bench::forward_floats<Op>), roof_forward);
-        machine.roof(images * daf_bench::backward_operations<Op> / (i == 0 ? 2 : 1),
-                     static_cast<double>(batch * daf_bench::backward_floats<Op>), roof_backward);
-        if (times.backward[i].empty()) roof_backward = 0;
-        least += roof_forward + roof_backward;
-        std::printf("| %s | %s | %.1f | %.1f | %.1f %% | %.1f | %s |\n", Op::Header::name,
-                    text_of<typename Op::Input>().c_str(), forward, backward,
-                    100 * (forward + backward) / step, roof_forward + roof_backward, bound.c_str());
-    });
-    std::printf("| all | | | %.0f | | %.0f | |\n", step, least);
+    lines.push_back(all);
+    for (const Line& line : lines) {
+        std::printf("| %s | %s | %d | %.1f | %.1f | %.1f %% | %.1f |\n", line.name.c_str(),
+                    line.input.c_str(), line.count, line.forward, line.backward,
+                    100 * line.both() / all.both(), line.least);
+    }
 }
