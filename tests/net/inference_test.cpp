@@ -3,11 +3,13 @@
 #include <daf/daf.hpp>
 
 #include "support/allocations.hpp"
+#include "support/noise.hpp"
 #include "support/tiny_network.hpp"
 #include "support/workbench.hpp"
 
 using daf::Index;
 using daf::Shape;
+using daf_test::noise;
 namespace layer = daf::layer;
 
 namespace {
@@ -18,14 +20,6 @@ using Image = Shape<13, 11, 2>;  // whose last tiles reach over the map
 using Net = daf::Sequence<Image, layer::ConvBnRelu<16>, layer::ConvBnRelu<32>, layer::MaxPool<2>,
                           layer::Conv2d<24, 3, 1, daf::Bias::per_channel>, layer::Conv2d<20, 5, 2>,
                           layer::DualAttention<4, 3>, layer::Dropout, layer::Linear<37>, layer::Relu>;
-
-template <class T>
-std::vector<T> noise(Index count, std::uint64_t seed) {
-    daf::RandomSequence random(daf::Stream{daf::Seed{seed}});
-    std::vector<T> values(static_cast<std::size_t>(count));
-    for (T& v : values) v = static_cast<T>(random.normal());
-    return values;
-}
 
 /// A model whose running statistics have moved and whose scales and shifts are not their first values.
 template <class T>

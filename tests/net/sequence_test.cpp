@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "support/allocations.hpp"
+#include "support/noise.hpp"
 #include "support/tiny_network.hpp"
 #include "support/workbench.hpp"
 
@@ -15,13 +16,6 @@ namespace layer = daf::layer;
 namespace {
 
 using Small = daf::Sequence<Shape<6, 6, 2>, layer::ConvBnRelu<4>, layer::MaxPool<2>, layer::Linear<3>>;
-
-std::vector<float> noise(daf::Index count, std::uint64_t seed) {
-    std::vector<float> values(static_cast<std::size_t>(count));
-    daf::RandomSequence random(daf::Stream{daf::Seed{seed}});
-    for (float& v : values) v = static_cast<float>(random.normal());
-    return values;
-}
 
 template <class Net>
 std::vector<std::string> all_names() {
@@ -135,7 +129,7 @@ TEST_CASE("an operator by itself gets the first values that it has at the head o
 TEST_CASE("a model is its operators one after another, forward and backward") {
     daf::Cpu cpu(daf::Threads{2});
     daf::Model<Small, daf::Cpu> model(cpu, daf::max_batch(8), daf::Seed{3});
-    const std::vector<float> x = noise(5 * 72, 1), dy = noise(5 * 3, 2);
+    const std::vector<float> x = daf_test::noise<float>(5 * 72, 1), dy = daf_test::noise<float>(5 * 3, 2);
     const auto images = daf::batch_of<Shape<6, 6, 2>>(x);
 
     using Conv = Small::Operator<0>;
@@ -177,7 +171,7 @@ TEST_CASE("a model is its operators one after another, forward and backward") {
 TEST_CASE("a model refuses a batch beyond its largest, and allocates nothing once it runs") {
     daf::Cpu cpu(daf::Threads{2});
     daf::Model<Small, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{3});
-    const std::vector<float> x = noise(5 * 72, 1), dy(4 * 3, 1.0f);
+    const std::vector<float> x = daf_test::noise<float>(5 * 72, 1), dy(4 * 3, 1.0f);
     const auto images = daf::batch_of<Shape<6, 6, 2>>(x);
     CHECK_THROWS_WITH_AS(model.forward(images), "Workspace: made for batches of 1 to 4 images, but given 5",
                          daf::ArgumentError);

@@ -8,17 +8,10 @@
 #include <daf/net/workspace.hpp>
 #include <vector>
 
+#include "noise.hpp"
 #include "workbench.hpp"
 
 namespace daf_test {
-
-template <class T>
-std::vector<T> noise(Index count, std::uint64_t seed) {
-    std::vector<T> values(static_cast<std::size_t>(count));
-    daf::RandomSequence random(daf::Stream{daf::Seed{seed}});
-    for (T& v : values) v = static_cast<T>(random.normal());
-    return values;
-}
 
 /// What a training pass leaves behind. outputs: every operator's.
 template <class T>

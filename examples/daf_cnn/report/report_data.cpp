@@ -11,7 +11,7 @@ namespace daf_cnn {
 
 namespace {
 
-constexpr Index most_images = 128;         // at a time: a network for as many as trained it might not fit
+constexpr Index most_images = 128;         // at a time, however many training took
 constexpr std::size_t train_points = 512;  // as in the paper's Fig 4
 constexpr std::size_t most_mistakes = 14;
 

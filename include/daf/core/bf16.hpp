@@ -8,9 +8,9 @@ namespace daf {
 
 /// The upper half of a float: its sign, its exponent and 7 bits of its fraction. It is a way of storing
 /// numbers, not of computing with them: it converts to float implicitly and exactly, from float explicitly,
-/// rounded to the nearest, of two equally near ones to the one whose last bit is 0. NaNs
-/// stay NaNs, infinities infinite; what is larger than the largest becomes infinite. A double is rounded to
-/// float first.
+/// rounded to the nearest, of two equally near ones to the one whose last bit is 0. NaNs stay NaNs,
+/// infinities infinite; what is larger than the largest becomes infinite. A double is rounded to float
+/// first.
 class bf16 {
   public:
     /// Holds anything.
