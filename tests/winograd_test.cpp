@@ -64,6 +64,22 @@ TEST_CASE("weights that are transformed a slice of channels at a time give what 
     daf_test::check_same_bits(large, 5, {Convolution::winograd, 6});
 }
 
+TEST_CASE(
+    "weights that every block of tiles transforms anew, a slice at a time, give what all at once give") {
+    const daf::cpu::ConvolutionSize wide{4, 5, 200, 208, 3, 1};
+    constexpr Index count = 210;
+    const daf::cpu::WinogradTraffic traffic{wide.in + wide.features, wide.in, 1, sizeof(double)};
+    const auto tiling = daf::cpu::WinogradTiling::of(wide, count, 6, traffic);
+    CHECK(tiling.by_slices);
+    CHECK(tiling.blocks() > 1);
+    const Passes<double> want(wide, count, {Convolution::direct});
+    const Passes<double> got(wide, count, {Convolution::winograd, 6});
+    CHECK(daf_test::error(got.y, want.y) <= 1e-12);
+    CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
+    CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+    daf_test::check_same_bits(wide, count, {Convolution::winograd, 6});
+}
+
 TEST_CASE("blocks of tiles that are spread over the threads give the same bits as on one") {
     // more blocks than chunks
     daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 4});

@@ -45,6 +45,18 @@ TEST_CASE("repeat: config.json gives the same run again, to the bit, on any numb
     CHECK(daf_cnn({"train", "--run", folder / "again", "--resume", "--epochs", "3"}).status == 0);
 }
 
+TEST_CASE("repeat: 50 steps of a whole preset give the same bits at 1, 2, 3, 4 and 8 threads") {
+    const ScratchFolder folder;
+    REQUIRE(daf_cnn({"train", "--run", folder / "one", "--epochs", "1", "--limit", "200", "--batch", "4",
+                     "--threads", "1"})
+                .status == 0);
+    for (const char* threads : {"2", "3", "4", "8"}) {
+        CAPTURE(threads);
+        REQUIRE(repeat(folder / "one/config.json", folder / threads, {"--threads", threads}).status == 0);
+        check_same_run(folder / "one", folder / threads);
+    }
+}
+
 TEST_CASE("repeat: what stands beside --config replaces the file's value and nothing else") {
     const ScratchFolder folder;
     REQUIRE(train(folder / "first", {"--epochs", "1"}).status == 0);

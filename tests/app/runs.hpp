@@ -24,7 +24,6 @@ inline std::vector<json> metrics_of(const std::filesystem::path& run) {
 inline json timeless(json line) {
     line.erase("seconds");
     line.erase("data_wait");
-    line.erase("data_wait");
     return line;
 }
 

@@ -15,17 +15,28 @@ inline std::vector<double> noise(daf::Index size, std::uint32_t layer, double sc
     return values;
 }
 
+/// What a layer's three passes read.
+struct Operands {
+    std::vector<double> x, dy, weight;
+
+    Operands(const daf::cpu::ConvolutionSize& size, daf::Index count)
+        : x(noise(count * size.x_size(), 1, 1)),
+          dy(noise(count * size.y_size(), 2, 1)),
+          weight(noise(size.weights(), 3, 0.1)) {}
+};
+
 /// One layer's three passes.
 template <class T>
 struct Passes {
     std::vector<T> y, dx, dweight;
 
     Passes(const daf::cpu::ConvolutionSize& size, daf::Index count, daf::cpu::ConvolutionChoice choice,
-           int threads = 2) {
+           int threads = 2)
+        : Passes(Operands(size, count), size, count, choice, threads) {}
+    Passes(const Operands& operands, const daf::cpu::ConvolutionSize& size, daf::Index count,
+           daf::cpu::ConvolutionChoice choice, int threads = 2) {
         const auto as_t = [](const std::vector<double>& v) { return std::vector<T>(v.begin(), v.end()); };
-        const auto x = as_t(noise(count * size.x_size(), 1, 1)),
-                   dy = as_t(noise(count * size.y_size(), 2, 1));
-        const auto weight = as_t(noise(size.weights(), 3, 0.1));
+        const auto x = as_t(operands.x), dy = as_t(operands.dy), weight = as_t(operands.weight);
         daf::Cpu cpu(daf::Threads{threads});
         y.resize(dy.size());
         dx.resize(x.size());
@@ -74,14 +85,46 @@ inline void check_same_bits(const daf::cpu::ConvolutionSize& size, daf::Index co
     }
 }
 
-/// Errors in float against the direct convolution in double, relative to the largest value.
+/// Every step-th run of so many values, from the first on.
+template <class T>
+std::vector<T> every(daf::Index step, const std::vector<T>& values, daf::Index run = 1) {
+    std::vector<T> some;
+    for (auto from = values.begin(); from < values.end(); from += std::min(step * run, values.end() - from))
+        some.insert(some.end(), from, from + run);
+    return some;
+}
+
+/// The direct convolution in double, but of every step-th feature of y and dweight and every step-th channel
+/// of dx: they hang on no other feature's dy and weights, and on no other channel's weights.
+inline Passes<double> exact_passes(const Operands& operands, const daf::cpu::ConvolutionSize& size,
+                                   daf::Index count, daf::Index step) {
+    const auto exact = [&](const Operands& some, const daf::cpu::ConvolutionSize& of) {
+        return Passes<double>(some, of, count, {daf::Convolution::direct});
+    };
+    if (step == 1) return exact(operands, size);
+    Operands of_features = operands, of_channels = operands;
+    of_features.dy = every(step, operands.dy);
+    of_features.weight = every(step, operands.weight);
+    of_channels.x = every(step, operands.x);
+    of_channels.weight = every(step, operands.weight, size.features);
+    daf::cpu::ConvolutionSize features = size, channels = size;
+    features.features /= step;
+    channels.in /= step;
+    Passes<double> passes = exact(of_features, features);
+    passes.dx = exact(of_channels, channels).dx;
+    return passes;
+}
+
+/// Errors in float against the direct convolution in double, relative to the largest value; of every step-th
+/// channel of each result.
 inline void check_errors(const daf::cpu::ConvolutionSize& size, daf::Index count,
-                         const std::vector<daf::cpu::ConvolutionChoice>& choices) {
-    const Passes<double> exact(size, count, {daf::Convolution::direct});
+                         const std::vector<daf::cpu::ConvolutionChoice>& choices, daf::Index step = 1) {
+    const Operands operands(size, count);
+    const Passes<double> exact = exact_passes(operands, size, count, step);
     for (const auto& choice : choices) {
-        const Passes<float> fast(size, count, choice);
-        const double y = error(fast.y, exact.y), dx = error(fast.dx, exact.dx);
-        const double dweight = error(fast.dweight, exact.dweight);
+        const Passes<float> fast(operands, size, count, choice);
+        const double y = error(every(step, fast.y), exact.y), dx = error(every(step, fast.dx), exact.dx);
+        const double dweight = error(every(step, fast.dweight), exact.dweight);
         MESSAGE(size.height, "x", size.width, " ", size.in, "->", size.features, " batch ", count, " tile ",
                 choice.tile, ": y ", y, " dx ", dx, " dweight ", dweight);
         CHECK(y <= 5e-5);
