@@ -67,9 +67,9 @@ int main() {
     }
     // [/training]
     // [prediction]
-    daf::Learner<Net, daf::Cpu> loaded(cpu, daf::max_batch(1), daf::Seed{1});
-    daf::load_checkpoint(file, loaded, "stripes", daf::Restore::parameters);
-    const daf::Inference<Net, daf::Cpu> net(cpu, loaded.parameters(), daf::max_batch(batch));
+    std::vector<float> parameters(daf::parameter_count<Net>);
+    daf::load_parameters<Net>(file, std::span(parameters), "stripes");
+    const daf::Inference<Net, daf::Cpu> net(cpu, parameters, daf::max_batch(batch));
     auto workspace = net.workspace(cpu, daf::max_batch(batch));
     const auto matrix = judge(validation, [&](auto x) { return net(cpu, workspace, x).logits; });
     // [/prediction]

@@ -28,6 +28,7 @@ TEST_CASE("bench: one line of JSON with every iteration's milliseconds") {
         const json line = json::parse(outcome.out);
         CHECK(line["mode"] == mode);
         CHECK(line["batch"] == 2);
+        CHECK_FALSE(line["instruction_sets"].get<std::string>().empty());
         REQUIRE(line["ms"].size() >= 5);
         CHECK(line["ms"].size() <= 400);
         for (const json& ms : line["ms"]) CHECK(ms.get<double>() > 0);
@@ -35,6 +36,7 @@ TEST_CASE("bench: one line of JSON with every iteration's milliseconds") {
     const Outcome outcome = daf_cnn({"bench", "--batch", "2", "--mode", "tc"});
     CHECK(contains(outcome.out, "tc lite, batch 2"));
     CHECK(contains(outcome.out, "median"));
+    CHECK(contains(outcome.out, "instruction sets: "));
 }
 
 TEST_CASE("faces: a sheet of grey values, and nothing overwritten without --force") {

@@ -137,6 +137,15 @@ TEST_CASE("inference refuses parameters of another network and batches beyond it
                          "Workspace: made for batches of 1 to 2 images, but given 3", daf::ArgumentError);
 }
 
+TEST_CASE("inference refuses a figure that an operator cannot have before it runs") {
+    using Dropping = daf::Sequence<Shape<4>, daf::layer::Dropout>;
+    daf::Cpu cpu(daf::Threads{1});
+    Dropping net;
+    daf::get<0>(net.operators).rate = 2;
+    CHECK_THROWS_WITH_AS((daf::Inference<Dropping, daf::Cpu>(cpu, std::span<const float>(), {1}, net)),
+                         doctest::Contains("dropout: rate must lie in [0, 1)"), daf::ArgumentError);
+}
+
 TEST_CASE("an operator that was prepared by itself checks its batches") {
     using Op = daf::ConvBnRelu<Shape<4, 4, 2>, 3>;
     daf::Cpu cpu(daf::Threads{1});

@@ -68,6 +68,67 @@ TEST_CASE("parameters alone leave moments and counters as they are") {
     CHECK(to.draws() == 1);
 }
 
+TEST_CASE("parameters are read without a learner, out of a learner's checkpoint too") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{1});
+    Learner from(cpu, daf::max_batch(16), daf::Seed{5});
+    train(from, 2, 1);
+    daf::save_checkpoint(folder / "a.safetensors", from, {architecture, 3});
+    std::vector<float> slab(daf::parameter_count<TinyNetwork>);
+    CHECK(daf::load_parameters<TinyNetwork>(folder / "a.safetensors", std::span(slab), architecture).epoch ==
+          3);
+    CHECK(slab == copy(from.parameters()));
+}
+
+TEST_CASE(
+    "the parameters of a model are a file that models and learners read, but no training goes on from") {
+    const daf_test::ScratchFolder folder;
+    const auto path = folder / "a.safetensors";
+    daf::Cpu cpu(daf::Threads{1});
+    using Trunk = daf_test::TinyTrunk;
+    daf::Model<Trunk, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{5}),
+        again(cpu, daf::max_batch(4), daf::Seed{6});
+    daf::save_parameters<Trunk>(path, model.parameters(), {"trunk"});
+    daf::load_parameters<Trunk>(path, again.parameters(), "trunk");
+    CHECK(copy(again.parameters()) == copy(model.parameters()));
+    CHECK(daf::open_checkpoint(path).tensor("0.weight").shape == daf::TensorShape{4, 1, 3, 3});
+
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5}), other(cpu, daf::max_batch(4), daf::Seed{6});
+    const std::span<const float> parameters = learner.parameters();
+    daf::save_parameters<TinyNetwork>(path, parameters, {architecture});
+    const auto message =
+        daf_test::message_of<daf::MismatchError>([&] { daf::load_checkpoint(path, other, architecture); });
+    CHECK(message.find("'optimizer': expected what training goes on from, found parameters alone") !=
+          std::string::npos);
+    CHECK(copy(other.parameters()) != copy(learner.parameters()));
+    daf::load_checkpoint(path, other, architecture, daf::Restore::parameters);
+    CHECK(copy(other.parameters()) == copy(learner.parameters()));
+}
+
+TEST_CASE("parameters of another number or of something else are refused and nothing is read") {
+    const daf_test::ScratchFolder folder;
+    const auto path = folder / "a.safetensors";
+    daf::Cpu cpu(daf::Threads{1});
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
+    const auto before = copy(learner.parameters());
+    std::vector<float> slab(before.size(), 3), shorter(before.size() - 1), same = slab;
+    CHECK_THROWS_WITH_AS(daf::save_parameters<TinyNetwork>(path, std::span(shorter), {architecture}),
+                         ("save_parameters: expected " + std::to_string(slab.size()) + " elements, got " +
+                          std::to_string(shorter.size()))
+                             .c_str(),
+                         daf::ArgumentError);
+    CHECK_FALSE(std::filesystem::exists(path));
+    daf::save_parameters<TinyNetwork>(path, learner.parameters(), {"another"});
+    CHECK_THROWS_AS(daf::load_parameters<TinyNetwork>(path, std::span(shorter), architecture),
+                    daf::ArgumentError);
+    CHECK_THROWS_AS(daf::load_parameters<TinyNetwork>(path, std::span(slab), architecture),
+                    daf::MismatchError);
+    CHECK_THROWS_AS(daf::load_parameters<daf_test::TinyTrunk>(
+                        path, std::span(slab).first(daf::parameter_count<daf_test::TinyTrunk>), "another"),
+                    daf::MismatchError);
+    CHECK(slab == same);
+}
+
 TEST_CASE("a checkpoint has PyTorch's shapes and layouts") {
     const daf_test::ScratchFolder folder;
     daf::Cpu cpu(daf::Threads{1});

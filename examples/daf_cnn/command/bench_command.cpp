@@ -8,6 +8,7 @@
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
 #include "command/text.hpp"
+#include "processor/instruction_sets.hpp"
 
 namespace daf_cnn {
 
@@ -67,6 +68,7 @@ void bench(const Request& request) {
                                           {"threads", request.threads},
                                           {"device", request.device},
                                           {"precision", request.precision},
+                                          {"instruction_sets", instruction_sets()},
                                           {"ms", ms}};
         std::cout << json.dump() << '\n';
     } else {
@@ -76,6 +78,7 @@ void bench(const Request& request) {
         std::cout << formatted("%s %s, batch %d, %s: median %.3f ms of %zu iterations (%.3f to %.3f)\n",
                                request.mode.c_str(), request.preset.c_str(), request.batch, where.c_str(),
                                median(ms), ms.size(), *fastest, *slowest);
+        if (request.device == "cpu") std::cout << "instruction sets: " << instruction_sets() << '\n';
     }
 }
 

@@ -1,11 +1,10 @@
 #include "training/run.hpp"
 
-#include <Eigen/Core>
 #include <iostream>
 
 #include "command/text.hpp"
 #include "network/gpu_preset.hpp"
-#include "processor/features.hpp"
+#include "processor/instruction_sets.hpp"
 #include "training/judging.hpp"
 #include "training/training.hpp"
 
@@ -15,14 +14,6 @@ namespace {
 
 std::string megabytes(Index bytes) {
     return formatted("%.0f MB", static_cast<double>(bytes) / 1e6);
-}
-
-/// What this build uses of the processor, and what it leaves out.
-std::string instruction_sets() {
-    std::string text = Eigen::SimdInstructionSetsInUse();
-    const std::string unused = unused_features();
-    if (!unused.empty()) text += " (built without " + unused + "; -DDAF_NATIVE=ON uses all)";
-    return text;
 }
 
 void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNetwork& network,

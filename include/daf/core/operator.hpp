@@ -54,7 +54,8 @@ template <class Op>
 requires(Op::least_training_batch >= 1) inline constexpr Index images_to_train<Op> = Op::least_training_batch;
 
 /// Throws ArgumentError for a figure of an operator's that cannot be: what its check() says, where it has
-/// one. Entry points ask before a kernel runs; a Model and a Learner before they run anything.
+/// one. Entry points ask before a kernel runs; who owns operators (Model, Learner, Inference) when it is
+/// made.
 template <class Op>
 constexpr void check_figures(const Op& op) {
     if constexpr (requires { op.check(); }) op.check();

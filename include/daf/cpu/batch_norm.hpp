@@ -25,16 +25,16 @@ struct Kernel<BatchNorm<S>, Cpu> {
         const auto& params = call.params;
         const Index chunks = chunks_of(call.count());
         auto frame = ctx.scratch();
-        T* slope = frame.take<T>(channels);
+        T* scale = frame.take<T>(channels);
         cpu::ChannelAffine<T> affine;
         if constexpr (M == Mode::train) {
             take_statistics(ctx, call, chunks, frame);
             affine = cpu::normalisation<T>(channels, call.saved.mean.data(), call.saved.inverse_std.data(),
-                                           params.weight.data(), params.bias.data(), slope);
+                                           params.weight.data(), params.bias.data(), scale);
         } else {
             affine =
                 cpu::running_normalisation<T>(channels, params.running_mean.data(), params.running_var.data(),
-                                              Op::eps, params.weight.data(), params.bias.data(), slope);
+                                              Op::eps, params.weight.data(), params.bias.data(), scale);
         }
         ctx.parallel(chunks, [&](Index chunk) {
             const Range part = part_of(call.count(), chunks, chunk);
@@ -47,11 +47,11 @@ struct Kernel<BatchNorm<S>, Cpu> {
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         const Index chunks = chunks_of(call.count());
         auto frame = ctx.scratch();
-        T* slope = frame.take<T>(channels);
+        T* scale = frame.take<T>(channels);
         Gradient<T> gradient(channels, chunks);
         gradient.take(frame,
                       cpu::normalisation<T>(channels, call.saved.mean.data(), call.saved.inverse_std.data(),
-                                            call.params.weight.data(), call.params.bias.data(), slope));
+                                            call.params.weight.data(), call.params.bias.data(), scale));
         ctx.parallel(chunks, [&](Index chunk) {
             const Range part = part_of(call.count(), chunks, chunk);
             gradient.add(call.x[part.first].data(), call.dy[part.first].data(), part.size() * S::area, chunk);

@@ -9,12 +9,12 @@
 
 namespace daf::cpu {
 
-/// y = (z - centre) * slope + offset, channel by channel. The centre is subtracted first, so that a large
+/// y = (z - centre) * scale + offset, channel by channel. The centre is subtracted first, so that a large
 /// mean costs no digits.
 template <class T>
 struct ChannelAffine {
     const T* centre;
-    const T* slope;
+    const T* scale;
     const T* offset;
 };
 
@@ -45,10 +45,10 @@ void sum_deviations(const T* z, Index pixels, Index channels, const T* shift, T*
     });
 }
 
-/// (z - centre) * slope + offset of one packet: the same bits wherever it is computed.
+/// (z - centre) * scale + offset of one packet: the same bits wherever it is computed.
 template <class P, class T>
 P normalised(const ChannelAffine<T>& affine, Index c, P deviation) {
-    return packet::pmadd(deviation, packet::ploadu<P>(affine.slope + c),
+    return packet::pmadd(deviation, packet::ploadu<P>(affine.scale + c),
                          packet::ploadu<P>(affine.offset + c));
 }
 
@@ -86,24 +86,24 @@ void sum_gradients(const T* z, const T* dy, Index pixels, Index channels, const 
 /// Positions that are added up in T before the sum is widened to double.
 inline constexpr Index pixels_per_sum = 64;
 
-/// A normalisation by saved (or running) figures: slope = weight * inverse_std, in memory of `channels`
+/// A normalisation by saved (or running) figures: scale = weight * inverse_std, in memory of `channels`
 /// elements.
 template <class T>
 ChannelAffine<T> normalisation(Index channels, const T* mean, const T* inverse_std, const T* weight,
-                               const T* bias, T* slope) {
-    for (Index c = 0; c < channels; ++c) slope[c] = weight[c] * inverse_std[c];
-    return {mean, slope, bias};
+                               const T* bias, T* scale) {
+    for (Index c = 0; c < channels; ++c) scale[c] = weight[c] * inverse_std[c];
+    return {mean, scale, bias};
 }
 
 /// The same by running figures.
 template <class T>
 ChannelAffine<T> running_normalisation(Index channels, const T* running_mean, const T* running_var,
-                                       double eps, const T* weight, const T* bias, T* slope) {
+                                       double eps, const T* weight, const T* bias, T* scale) {
     for (Index c = 0; c < channels; ++c) {
-        slope[c] = static_cast<T>(static_cast<double>(weight[c]) /
+        scale[c] = static_cast<T>(static_cast<double>(weight[c]) /
                                   std::sqrt(static_cast<double>(running_var[c]) + eps));
     }
-    return {running_mean, slope, bias};
+    return {running_mean, scale, bias};
 }
 
 /// y = affine(z), rectified if asked. y may be z.
@@ -222,7 +222,7 @@ class BatchMoments {
 
 /// The gradient through a training normalisation (and a ReLU behind it, if asked): first the sums over the
 /// batch, then
-///   dz = dy' * slope + (z - centre) * by_z + constant,     dy' = dy where the rectified output is positive
+///   dz = dy' * scale + (z - centre) * by_z + constant,     dy' = dy where the rectified output is positive
 template <class T, Rectify R>
 class NormalisationGradient {
   public:
@@ -266,11 +266,11 @@ class NormalisationGradient {
         for (Index c = 0; c < channels_; ++c) {
             const auto inverse = static_cast<double>(inverse_std[c]);
             const double sum_dy = all[c], sum_dy_z = all[channels_ + c] * inverse;
-            const double scale = -static_cast<double>(affine_.slope[c]) / static_cast<double>(values);
+            const double of_sum = -static_cast<double>(affine_.scale[c]) / static_cast<double>(values);
             dbias[c] += static_cast<T>(sum_dy);
             dweight[c] += static_cast<T>(sum_dy_z);
-            by_z_[c] = static_cast<T>(scale * inverse * sum_dy_z);
-            constant_[c] = static_cast<T>(scale * sum_dy);
+            by_z_[c] = static_cast<T>(of_sum * inverse * sum_dy_z);
+            constant_[c] = static_cast<T>(of_sum * sum_dy);
         }
     }
 
@@ -285,7 +285,7 @@ class NormalisationGradient {
                     slope = packet::pand(slope, packet::pcmp_lt(zero, detail::normalised(affine_, c, d)));
                 }
                 P value = packet::pmadd(d, packet::ploadu<P>(by_z_ + c), packet::ploadu<P>(constant_ + c));
-                value = packet::pmadd(slope, packet::ploadu<P>(affine_.slope + c), value);
+                value = packet::pmadd(slope, packet::ploadu<P>(affine_.scale + c), value);
                 if (accumulate) value = packet::padd(value, packet::ploadu<P>(dz + c));
                 packet::pstoreu(dz + c, value);
             });

@@ -21,7 +21,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         OutputRows(const Parameters& p, const SavedOf<Op, T>& saved)
             : rows_{saved.z.data(), Op::Output::height, Op::Output::width, Features,
                     cpu::normalisation<T>(Features, saved.mean.data(), saved.inverse_std.data(),
-                                          p.gamma.data(), p.beta.data(), slope_.data())} {}
+                                          p.gamma.data(), p.beta.data(), scale_.data())} {}
         OutputRows(const OutputRows&) = delete;
         OutputRows& operator=(const OutputRows&) = delete;
 
@@ -31,7 +31,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         }
 
       private:
-        std::array<T, Features> slope_;
+        std::array<T, Features> scale_;
         cpu::RectifiedRows<T> rows_;
     };
 
@@ -49,8 +49,8 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
                         {p.running_mean.data(), p.running_var.data(), Bn::eps, Bn::momentum});
             if (call.y.data() != nullptr) OutputRows<T>(p, call.saved).write_all(ctx, call.y);
         } else {
-            std::array<T, Features> slope;
-            layer.infer(ctx, p.weight.data(), running_affine<T>(p, slope), cpu::rows_of(call.x),
+            std::array<T, Features> scale;
+            layer.infer(ctx, p.weight.data(), running_affine<T>(p, scale), cpu::rows_of(call.x),
                         call.y.data());
         }
     }
@@ -79,8 +79,8 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
       private:
         static cpu::FoldedConvolution<T> fold(Cpu& ctx, const ParametersOf<Op, const T>& p,
                                               Index usual_batch) {
-            std::array<T, Features> slope;
-            return {ctx, size, p.weight.data(), running_affine<T>(p, slope), usual_batch};
+            std::array<T, Features> scale;
+            return {ctx, size, p.weight.data(), running_affine<T>(p, scale), usual_batch};
         }
         cpu::FoldedConvolution<T> folded_;
     };
@@ -92,9 +92,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
                 saved.z.data(),  saved.mean.data(), saved.inverse_std.data()};
     }
     template <class T, class Parameters>
-    static cpu::ChannelAffine<T> running_affine(const Parameters& p, std::array<T, Features>& slope) {
+    static cpu::ChannelAffine<T> running_affine(const Parameters& p, std::array<T, Features>& scale) {
         return cpu::running_normalisation<T>(Features, p.running_mean.data(), p.running_var.data(), Bn::eps,
-                                             p.gamma.data(), p.beta.data(), slope.data());
+                                             p.gamma.data(), p.beta.data(), scale.data());
     }
 };
 

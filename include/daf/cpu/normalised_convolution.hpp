@@ -141,7 +141,7 @@ class FoldedConvolution {
         : bias_(ctx.allocate(scratch_size<T>(size.features))),
           convolution_(ctx, size, folded(size, weight, affine).template as<T>(), usual_batch) {
         for (Index c = 0; c < size.features; ++c)
-            bias()[c] = affine.offset[c] - affine.centre[c] * affine.slope[c];
+            bias()[c] = affine.offset[c] - affine.centre[c] * affine.scale[c];
     }
 
     Index scratch_bytes(const Cpu& ctx, Index count) const { return convolution_.scratch(ctx, count); }
@@ -154,7 +154,7 @@ class FoldedConvolution {
         HostMemory memory(size.weights() * static_cast<Index>(sizeof(T)));
         T* to = memory.template as<T>();
         for (Index i = 0; i < size.weights(); i += size.features) {
-            for (Index c = 0; c < size.features; ++c) to[i + c] = weight[i + c] * affine.slope[c];
+            for (Index c = 0; c < size.features; ++c) to[i + c] = weight[i + c] * affine.scale[c];
         }
         return memory;
     }

@@ -18,7 +18,7 @@ class SplitProduct {
     Index pieces() const { return pairs() * cuts(); }
     Index pairs() const { return (weights_.panels() + 1) / 2; }
 
-    void run(const float* transformed, const Bf16* grid, Range strips, Index piece, float* y,
+    void run(const float* transformed, const bf16* grid, Range strips, Index piece, float* y,
              const OutputFinish<float>& finish) const {
         const MatrixTiles tiles;
         const Index blocks = strips.size() * tiling_.strip_blocks();
@@ -34,13 +34,13 @@ class SplitProduct {
     /// Enough pieces for any number of threads that a person would use here.
     Index cuts() const { return (15 + pairs()) / pairs(); }
 
-    void run_block(const float* transformed, const Bf16* grid, const SplitStrip& strip, Index s, Index block,
+    void run_block(const float* transformed, const bf16* grid, const SplitStrip& strip, Index s, Index block,
                    Index panel, float* y, const OutputFinish<float>& finish) const {
         const SplitSum& sum = weights_.sum();
         const Index second_panel = std::min(panel + 1, weights_.panels() - 1);
-        const Bf16* first = weights_.panel(transformed, panel);
-        const Bf16* second = weights_.panel(transformed, second_panel);
-        const Bf16* from = grid + grid_.lane(s, block * block_side + tiling_.lanes_to(0, 0));
+        const bf16* first = weights_.panel(transformed, panel);
+        const bf16* second = weights_.panel(transformed, second_panel);
+        const bf16* from = grid + grid_.lane(s, block * block_side + tiling_.lanes_to(0, 0));
         const Index at = panel * tile_side, features = std::min(block_side, out_ - at);
         // A store that misses the caches waits for its line: ask for the lines now.
         strip.for_each_pixel(tiling_, block, [&](Index, Index pixel) {
@@ -53,7 +53,7 @@ class SplitProduct {
         TileBlock product;
         sum.for_each_step([&](Index row, Index column, Index channel) {
             if (taps.meet(row, column)) {
-                const Bf16* rows = from + (row * row_lanes + column * column_lanes) * grid_.row() + channel;
+                const bf16* rows = from + (row * row_lanes + column * column_lanes) * grid_.row() + channel;
                 product.add({rows, rows + tile_side * grid_.row(), grid_.row(), grid_.low()},
                             {first, second, tile_size});
             }
@@ -118,7 +118,7 @@ class SplitForward {
 
     /// Without the transformed weights.
     Index scratch(int threads) const {
-        return owners(threads) * scratch_size<Bf16>(product_.grid().size()) +
+        return owners(threads) * scratch_size<bf16>(product_.grid().size()) +
                threads * scratch_size<float>(product_.grid().row_size());
     }
 
@@ -130,11 +130,11 @@ class SplitForward {
 
     void run(Cpu& ctx, ScratchFrame& frame, const float* transformed, const MapRows<float>& x, float* y,
              const OutputFinish<float>& finish, const AfterPixels<float>& after) const {
-        PerThread<Bf16> grids(frame, owners(ctx.threads()), product_.grid().size());
+        PerThread<bf16> grids(frame, owners(ctx.threads()), product_.grid().size());
         PerThread<float> rows(frame, ctx.threads(), product_.grid().row_size());
         const Index chunks = spread() ? slots() : 1;
         ctx.parallel(chunks, [&](Index chunk, int owner) {
-            Bf16* grid = grids.of(owner);
+            bf16* grid = grids.of(owner);
             const Range units = part_of(tiling_.units(), chunks, chunk);
             for (Index u = units.first; u < units.last; ++u) {
                 const Range strips = tiling_.strips_of(u);

@@ -20,8 +20,8 @@ class SplitBackward {
           dy_pairs_(tiling_, to_x_.grid(), size.features) {}
 
     Index scratch(int threads) const {
-        return scratch_size<float>(to_x_.weights().size()) + scratch_size<Bf16>(to_x_.grid().size()) +
-               scratch_size<Bf16>(turned_x_.size()) + scratch_size<Bf16>(dy_pairs_.size()) +
+        return scratch_size<float>(to_x_.weights().size()) + scratch_size<bf16>(to_x_.grid().size()) +
+               scratch_size<bf16>(turned_x_.size()) + scratch_size<bf16>(dy_pairs_.size()) +
                scratch_size<float>(weight_pieces() * block_size) + threads * scratch_size<float>(row_size());
     }
 
@@ -29,9 +29,9 @@ class SplitBackward {
     void run(Cpu& ctx, ScratchFrame& frame, const float* weight, const MapRows<float>& x,
              const MapRows<float>& dy, float* dx, bool accumulate, float* dweight) const {
         auto* weights = frame.take<float>(to_x_.weights().size());
-        auto* grid = frame.take<Bf16>(to_x_.grid().size());
-        auto* turned = frame.take<Bf16>(turned_x_.size());
-        auto* pairs = frame.take<Bf16>(dy_pairs_.size());
+        auto* grid = frame.take<bf16>(to_x_.grid().size());
+        auto* turned = frame.take<bf16>(turned_x_.size());
+        auto* pairs = frame.take<bf16>(dy_pairs_.size());
         auto* sums = frame.take<float>(weight_pieces() * block_size);
         PerThread<float> rows(frame, ctx.threads(), row_size());
         if (dx != nullptr) to_x_.weights().transform_turned(ctx, weight, weights);
@@ -60,7 +60,7 @@ class SplitBackward {
     Index row_size() const { return std::max(to_x_.grid().row_size(), turned_x_.row_size()); }
 
     void lay_out(Cpu& ctx, Range strips, const MapRows<float>& x, const MapRows<float>& dy,
-                 const PerThread<float>& rows, Bf16* turned, Bf16* grid) const {
+                 const PerThread<float>& rows, bf16* turned, bf16* grid) const {
         const Index of_dy = to_x_.grid().pieces(), of_strip = of_dy + turned_x_.pieces();
         ctx.parallel(strips.size() * of_strip, [&](Index piece, int worker) {
             const Index s = piece / of_strip, p = piece % of_strip;
@@ -91,7 +91,7 @@ class SplitBackward {
     /// Columns in groups that stay in a core's second-level cache while all rows pass.
     Piece piece_at(Index piece) const {
         constexpr Index near_bytes = Index{1} << 20;
-        const Index panel_pair_bytes = 2 * dy_pairs_.size() / panels() * static_cast<Index>(sizeof(Bf16));
+        const Index panel_pair_bytes = 2 * dy_pairs_.size() / panels() * static_cast<Index>(sizeof(bf16));
         const Index group = std::max<Index>(near_bytes / panel_pair_bytes, 1) * 9;
         const Index first = piece / (group * row_pairs()) * group;
         const Index columns = std::min(group, column_pairs() - first), i = piece - first * row_pairs();
@@ -112,7 +112,7 @@ class SplitBackward {
     }
 
     /// sums = or += one piece over a unit.
-    void add_weights(const Bf16* turned, const Bf16* pairs, Range strips, Index piece, bool first_unit,
+    void add_weights(const bf16* turned, const bf16* pairs, Range strips, Index piece, bool first_unit,
                      float* sums) const {
         const MatrixTiles tiles;
         const auto [columns, row_pair] = piece_at(piece);

@@ -91,19 +91,19 @@ class SplitGrid {
     /// Floats that fill() needs.
     Index row_size() const { return tiling_.width * channels_; }
     void fill(const SplitStrip& strip, Index s, Index piece, const MapRows<float>& rows, float* row,
-              Bf16* grid) const {
+              bf16* grid) const {
         if (tiling_.across) {
             for (Index i = 0; i < block_side; ++i) {
                 if (i < strip.images) rows(strip.image + i, piece, row);
                 for (Index c = 0; c < tiling_.width; ++c) {
-                    Bf16* to = grid + lane(s, (piece * tiling_.width + c) * block_side + i);
+                    bf16* to = grid + lane(s, (piece * tiling_.width + c) * block_side + i);
                     i < strip.images ? place(row + c * channels_, to) : clear(to);
                 }
             }
             return;
         }
         const Index map_row = strip.first_row + piece - 1;
-        Bf16* to = grid + lane(s, piece * tiling_.pitch());
+        bf16* to = grid + lane(s, piece * tiling_.pitch());
         clear(to);
         if (map_row >= 0 && map_row < tiling_.height) {
             rows(strip.image, map_row, row);
@@ -118,16 +118,16 @@ class SplitGrid {
     }
 
   private:
-    void place(const float* pixel, Bf16* to) const {
+    void place(const float* pixel, bf16* to) const {
         split(pixel, channels_, to, to + low());
         if (padded_ != channels_) {
-            std::fill(to + channels_, to + padded_, Bf16{0});
-            std::fill(to + low() + channels_, to + low() + padded_, Bf16{0});
+            std::fill(to + channels_, to + padded_, bf16(0));
+            std::fill(to + low() + channels_, to + low() + padded_, bf16(0));
         }
     }
-    void clear(Bf16* to) const {
-        std::fill_n(to, padded_, Bf16{0});
-        std::fill_n(to + low(), padded_, Bf16{0});
+    void clear(bf16* to) const {
+        std::fill_n(to, padded_, bf16(0));
+        std::fill_n(to + low(), padded_, bf16(0));
     }
 
     SplitTiling tiling_;
@@ -149,7 +149,7 @@ class SplitTurned {
     Index size() const { return tiles_ * blocks_ * 2 * tile_size; }
     Index tiles() const { return tiles_; }
     /// Rows for two tiles of channels; `second` may be the first again.
-    SplitRows rows(const Bf16* turned, Index first, Index second, Index block) const {
+    SplitRows rows(const bf16* turned, Index first, Index second, Index block) const {
         return {turned + tile(first, block), turned + tile(second, block), tile_depth, tile_size};
     }
 
@@ -160,7 +160,7 @@ class SplitTurned {
                channels_;
     }
     void fill(const SplitStrip& strip, Index s, Index piece, const MapRows<float>& rows, float* row,
-              Bf16* turned) const {
+              bf16* turned) const {
         const Index first_block = s * tiling_.strip_blocks(), row_floats = tiling_.width * channels_;
         if (tiling_.across) {
             for (Index i = 0; i < block_side; ++i) {
@@ -202,7 +202,7 @@ class SplitTurned {
     Index tile(Index channels, Index block) const { return (channels * blocks_ + block) * 2 * tile_size; }
 
     /// `count` pixels, `step` floats apart, to the lanes of a block from `lane` on, which share a half of it.
-    void place(const float* pixels, Index step, Index count, Index block, Index lane, Bf16* turned) const {
+    void place(const float* pixels, Index step, Index count, Index block, Index lane, bf16* turned) const {
         alignas(64) float square[tile_side * tile_side] = {}, columns[tile_side * tile_side];
         for (Index t = 0; t < tiles_; ++t) {
             const Index first = t * tile_side, channels = std::min(tile_side, channels_ - first);
@@ -216,7 +216,7 @@ class SplitTurned {
                 row = tile_side;
             }
             transpose_words(from, row, columns);
-            Bf16* to = turned + tile(t, block) + lane;
+            bf16* to = turned + tile(t, block) + lane;
             for (Index c = 0; c < tile_side; ++c, to += tile_depth)
                 SplitSixteen(columns + c * tile_side).store(to, to + tile_size, count);
         }
@@ -247,13 +247,13 @@ class SplitPairs {
     }
 
     Index pieces() const { return (lanes_ + piece_lanes - 1) / piece_lanes; }
-    void fill(const Bf16* grid, Index piece, Bf16* pairs) const {
+    void fill(const bf16* grid, Index piece, bf16* pairs) const {
         const Index end = std::min((piece + 1) * piece_lanes, lanes_);
         for (Index panel = 0; panel < panels_; ++panel) {
             for (Index lane = piece * piece_lanes; lane < end; lane += 3 - parities_) {
-                const Bf16* even = grid + grid_.lane(0, lane) + panel * tile_side;
+                const bf16* even = grid + grid_.lane(0, lane) + panel * tile_side;
                 // Beyond the last lane nothing but finite is asked for.
-                const Bf16* odd = lane + 1 < lanes_ ? even + grid_.row() : even;
+                const bf16* odd = lane + 1 < lanes_ ? even + grid_.row() : even;
                 interleave(even, odd, grid_.low(), pairs + at(panel, lane), low());
             }
         }
@@ -277,21 +277,21 @@ class SplitWeights {
     const SplitSum& sum() const { return sum_; }
     /// A panel's steps are step_size apart, their low parts tile_size after the high ones.
     static constexpr Index step_size = 2 * tile_size;
-    const Bf16* panel(const float* transformed, Index panel) const {
-        return reinterpret_cast<const Bf16*>(transformed) + panel * sum_.steps() * step_size;
+    const bf16* panel(const float* transformed, Index panel) const {
+        return reinterpret_cast<const bf16*>(transformed) + panel * sum_.steps() * step_size;
     }
 
     /// From weights (3,3,in,out).
     void transform(Cpu& ctx, const float* weight, float* transformed) const {
-        auto* to = reinterpret_cast<Bf16*>(transformed);
+        auto* to = reinterpret_cast<bf16*>(transformed);
         const Index steps = sum_.steps();
         ctx.parallel(panels_, [&](Index panel) {
             const Index first = panel * tile_side, outputs = std::min(tile_side, out_ - first);
             const auto at = [&](Index tap, Index c) { return weight + (tap * in_ + c) * out_ + first; };
             for (Index step = 0; step < steps; ++step) {
-                Bf16* pairs = to + (panel * steps + step) * step_size;
+                bf16* pairs = to + (panel * steps + step) * step_size;
                 for (Index k = 0; k < tile_depth; k += 2, pairs += pair_size) {
-                    alignas(64) Bf16 rows[2][2 * tile_side] = {};
+                    alignas(64) bf16 rows[2][2 * tile_side] = {};
                     for (Index odd = 0; odd < 2; ++odd) {
                         const float* row = sum_.element(step, k + odd, at);
                         if (row != nullptr) split(row, outputs, rows[odd], rows[odd] + tile_side);
@@ -304,7 +304,7 @@ class SplitWeights {
 
     /// From weights (3,3,out,in), turned round: of the convolution that takes dy to dx.
     void transform_turned(Cpu& ctx, const float* weight, float* transformed) const {
-        auto* to = reinterpret_cast<Bf16*>(transformed);
+        auto* to = reinterpret_cast<bf16*>(transformed);
         const Index steps = sum_.steps();
         ctx.parallel(panels_, [&](Index panel) {
             const Index first = panel * tile_side, outputs = std::min(tile_side, out_ - first);
@@ -327,18 +327,19 @@ class SplitWeights {
             const float* from = sum_.element(step, k, at);
             if (from != nullptr) std::copy_n(from, std::min(tile_side, left), row + k);
         }
-        Bf16 parts[2][tile_depth];
+        bf16 parts[2][tile_depth];
         split(row, tile_depth, parts[0], parts[1]);
         std::memcpy(high + j * tile_side, parts[0], sizeof parts[0]);
         std::memcpy(low + j * tile_side, parts[1], sizeof parts[1]);
     }
 
     /// Words [output][pair] to the pairs of a step.
-    static void store_words(const float* words, Bf16* to) {
+    static void store_words(const float* words, bf16* to) {
         alignas(64) float turned[tile_side * tile_side];
         transpose_words(words, tile_side, turned);
         for (Index pair = 0; pair < tile_side; ++pair)
-            std::memcpy(to + pair * pair_size, turned + pair * tile_side, tile_side * sizeof(float));
+            std::memcpy(static_cast<void*>(to + pair * pair_size), turned + pair * tile_side,
+                        tile_side * sizeof(float));
     }
 
     Index in_, out_, panels_;

@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <daf/core/bf16.hpp>
 #include <daf/core/shape.hpp>
 #if defined(__AVX512BF16__) || defined(__AMX_TILE__)
 #include <immintrin.h>
@@ -21,19 +22,6 @@
 #endif
 
 namespace daf::cpu {
-
-/// The bits of a bf16: the upper half of a float's.
-using Bf16 = std::uint16_t;
-
-/// The nearest bf16, of equally near ones the even; a NaN stays one.
-inline Bf16 nearest_bf16(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    const std::uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-    return static_cast<Bf16>(value == value ? rounded : 0x7fc0);
-}
-inline float to_float(Bf16 value) {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
-}
 
 inline constexpr Index tile_side = 16;              // rows and columns of a tile of a product
 inline constexpr Index tile_depth = 32;             // elements that one step sums over
@@ -53,11 +41,11 @@ class SplitSixteen {
         const __m512i wide = _mm512_maskz_slli_epi32(all, _mm512_maskz_cvtepu16_epi32(all, high_), 16);
         low_ = bits(_mm512_cvtneps_pbh(_mm512_sub_ps(values, _mm512_castsi512_ps(wide))));
     }
-    void store(Bf16* high, Bf16* low) const {
+    void store(bf16* high, bf16* low) const {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(high), high_);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(low), low_);
     }
-    void store(Bf16* high, Bf16* low, Index count) const {
+    void store(bf16* high, bf16* low, Index count) const {
         const auto mask = static_cast<__mmask16>((1U << count) - 1);
         _mm256_mask_storeu_epi16(high, mask, high_);
         _mm256_mask_storeu_epi16(low, mask, low_);
@@ -71,25 +59,25 @@ class SplitSixteen {
 #else
     explicit SplitSixteen(const float* from) {
         for (std::size_t i = 0; i < 16; ++i) {
-            high_[i] = nearest_bf16(from[i]);
-            low_[i] = nearest_bf16(from[i] - to_float(high_[i]));
+            high_[i] = bf16(from[i]);
+            low_[i] = bf16(from[i] - high_[i]);
         }
     }
-    void store(Bf16* high, Bf16* low) const {
+    void store(bf16* high, bf16* low) const {
         store(high, low, tile_side);
     }
-    void store(Bf16* high, Bf16* low, Index count) const {
+    void store(bf16* high, bf16* low, Index count) const {
         std::copy_n(high_.data(), count, high);
         std::copy_n(low_.data(), count, low);
     }
 
   private:
-    std::array<Bf16, 16> high_, low_;
+    std::array<bf16, 16> high_, low_;
 #endif
 };
 
 /// from = high + low, element by element, but for 2^-17 of its size.
-inline void split(const float* from, Index count, Bf16* high, Bf16* low) {
+inline void split(const float* from, Index count, bf16* high, bf16* low) {
     const Index whole = count - count % tile_side;
     for (Index i = 0; i < whole; i += tile_side) SplitSixteen(from + i).store(high + i, low + i);
     if (whole < count) {
@@ -102,26 +90,26 @@ inline void split(const float* from, Index count, Bf16* high, Bf16* low) {
 /// Two tiles of A, 16 rows each: row i, element k of the first at first[i * row + k], its low part `low`
 /// further.
 struct SplitRows {
-    const Bf16* first;
-    const Bf16* second;
+    const bf16* first;
+    const bf16* second;
     Index row, low;
 };
 
 /// Two tiles of B, 16 columns each. Elements k and k + 1 of the sum, k even, are a pair: column j's stand
 /// side by side at pair_size * k / 2 + 2 j of the high parts; the low parts are `low` further.
 struct SplitColumns {
-    const Bf16* first;
-    const Bf16* second;
+    const bf16* first;
+    const bf16* second;
     Index low;
 };
 inline constexpr Index pair_size = 2 * tile_side;
 
 /// Writes one pair of 16 columns from two rows of A, whose low parts are `row_low` further.
-inline void interleave(const Bf16* even, const Bf16* odd, Index row_low, Bf16* pair, Index low) {
+inline void interleave(const bf16* even, const bf16* odd, Index row_low, bf16* pair, Index low) {
     for (int part = 0; part < 2; ++part, even += row_low, odd += row_low, pair += low) {
         for (Index j = 0; j < tile_side; ++j) {
-            const std::uint32_t both = even[j] | static_cast<std::uint32_t>(odd[j]) << 16;
-            std::memcpy(pair + 2 * j, &both, sizeof both);
+            const std::uint32_t both = even[j].bits() | std::uint32_t{odd[j].bits()} << 16;
+            std::memcpy(static_cast<void*>(pair + 2 * j), &both, sizeof both);
         }
     }
 }
@@ -189,11 +177,11 @@ class TileBlock {
     }
 
   private:
-    static void rows(const Bf16* first, const Bf16* second, Index row) {
+    static void rows(const bf16* first, const bf16* second, Index row) {
         _tile_loadd(4, first, 2 * row);
         _tile_loadd(5, second, 2 * row);
     }
-    static void columns(const Bf16* first, const Bf16* second) {
+    static void columns(const bf16* first, const bf16* second) {
         _tile_loadd(6, first, 2 * pair_size);
         _tile_loadd(7, second, 2 * pair_size);
     }
@@ -223,15 +211,15 @@ class TileBlock {
   public:
     void add(const SplitRows& a, const SplitColumns& b) {
         for (Index i = 0; i < block_side; ++i) {
-            const Bf16* row = i < tile_side ? a.first + i * a.row : a.second + (i - tile_side) * a.row;
+            const bf16* row = i < tile_side ? a.first + i * a.row : a.second + (i - tile_side) * a.row;
             for (Index k = 0; k < tile_depth; ++k) {
-                const float high = to_float(row[k]), low = to_float(row[k + a.low]);
+                const float high = row[k], low = row[k + a.low];
                 float* sums = sums_.data() + i * block_side;
-                for (const Bf16* columns : {b.first, b.second}) {
-                    const Bf16* pair = columns + k / 2 * pair_size + k % 2;
+                for (const bf16* columns : {b.first, b.second}) {
+                    const bf16* pair = columns + k / 2 * pair_size + k % 2;
                     for (Index j = 0; j < tile_side; ++j) {
-                        const float b_high = to_float(pair[2 * j]);
-                        const float b_low = to_float(pair[2 * j + b.low]);
+                        const float b_high = pair[2 * j];
+                        const float b_low = pair[2 * j + b.low];
                         sums[j] += high * b_high + low * b_high + high * b_low;
                     }
                     sums += tile_side;

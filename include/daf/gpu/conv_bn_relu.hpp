@@ -8,19 +8,19 @@ namespace daf {
 
 namespace gpu {
 
-/// A normalisation by running figures as a factor and a term for each channel: slope = weight / std,
-/// bias = offset - mean * slope.
+/// A normalisation by running figures as a factor and a term for each channel: scale = weight / std,
+/// bias = offset - mean * scale.
 template <class T, class B>
 struct FoldNormalisation {
     const T *mean, *var, *weight, *offset;
     double eps;
-    T* slope;
+    T* scale;
     B* bias;
 
     DAF_HOST_DEVICE void operator()(Index c) const {
         const double inverse_std = 1 / std::sqrt(static_cast<double>(var[c]) + eps);
-        slope[c] = static_cast<T>(static_cast<double>(weight[c]) * inverse_std);
-        bias[c] = static_cast<B>(offset[c] - mean[c] * slope[c]);
+        scale[c] = static_cast<T>(static_cast<double>(weight[c]) * inverse_std);
+        bias[c] = static_cast<B>(offset[c] - mean[c] * scale[c]);
     }
 };
 
@@ -42,7 +42,7 @@ class FoldedConvolution {
     explicit FoldedConvolution(std::byte* memory)
         : weights_(reinterpret_cast<Weight*>(memory)),
           bias_(reinterpret_cast<Weight*>(memory + scratch_size<Weight>(size.weights()))),
-          slope_(reinterpret_cast<Number*>(memory + bytes - scratch_size<Number>(size.features))) {}
+          scale_(reinterpret_cast<Number*>(memory + bytes - scratch_size<Number>(size.features))) {}
 
     template <ConvolvingBackend Backend>
     static Index scratch_bytes(const Backend& ctx, Index count) {
@@ -54,17 +54,17 @@ class FoldedConvolution {
     void fold(Backend& ctx, const Params& p) const {
         for_each(ctx, size.features,
                  FoldNormalisation<Number, Weight>{p.running_mean.data(), p.running_var.data(),
-                                                   p.gamma.data(), p.beta.data(), Bn::eps, slope_, bias_});
+                                                   p.gamma.data(), p.beta.data(), Bn::eps, scale_, bias_});
         if constexpr (direct) {
             ctx.copy(weights_, p.weight.data(), size.weights());
         } else {
-            turn_weights<Backend, T>(ctx, size, p.weight.data(), slope_, weights_);
+            turn_weights<Backend, T>(ctx, size, p.weight.data(), scale_, weights_);
         }
     }
     template <ConvolvingBackend Backend>
     void run(Backend& ctx, const T* x, T* y, Index count) const {
         if constexpr (direct) {
-            DirectConvolution<Op, T>::forward(ctx, x, weights_, slope_, bias_, true, y, count);
+            DirectConvolution<Op, T>::forward(ctx, x, weights_, scale_, bias_, true, y, count);
         } else {
             ctx.template convolve<T>(task(count), {x, weights_, y, bias_});
         }
@@ -76,7 +76,7 @@ class FoldedConvolution {
     }
 
     Weight *weights_, *bias_;
-    Number* slope_;
+    Number* scale_;
 };
 
 }  // namespace gpu

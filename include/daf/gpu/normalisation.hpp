@@ -9,16 +9,16 @@ namespace daf::gpu {
 /// What a ReLU behind the normalisation does to it.
 enum class Rectify { no, yes };
 
-/// y = (z - centre) * slope + offset for W neighbouring channels. The centre is subtracted first.
+/// y = (z - centre) * scale + offset for W neighbouring channels. The centre is subtracted first.
 template <class T, Index W>
 struct AffinePack {
-    Pack<T, W> centre, slope, offset;
+    Pack<T, W> centre, scale, offset;
 
     /// The same bits wherever it is computed.
-    DAF_HOST_DEVICE T operator()(T z, Index k) const { return std::fma(z - centre[k], slope[k], offset[k]); }
+    DAF_HOST_DEVICE T operator()(T z, Index k) const { return std::fma(z - centre[k], scale[k], offset[k]); }
 };
 
-/// The same for all channels: slope = weight * inverse_std.
+/// The same for all channels: scale = weight * inverse_std.
 template <class T>
 struct ChannelAffine {
     const T *centre, *inverse_std, *weight, *offset;
@@ -142,7 +142,7 @@ void find_moments(Backend& ctx, Index channels, const T* z, const KeepMoments<Wi
 }
 
 // ---- The gradient through a training normalisation, and a ReLU behind it if asked:
-//   dz = dy' * slope + (z - centre) * by_z + constant,     dy' = dy where the rectified output is positive
+//   dz = dy' * scale + (z - centre) * by_z + constant,     dy' = dy where the rectified output is positive
 
 /// dy in memory: at(channel, width) gives what is called with a row and the place of that element.
 template <class T>
@@ -200,11 +200,11 @@ struct FinishGradients {
 
     DAF_HOST_DEVICE void operator()(Index c, Terms sum) const {
         const double inverse = static_cast<double>(inverse_std[c]), sum_dy_z = sum.second * inverse;
-        const double scale = -static_cast<double>(weight[c]) * inverse / static_cast<double>(rows);
+        const double of_sum = -static_cast<double>(weight[c]) * inverse / static_cast<double>(rows);
         dbias[c] += static_cast<T>(sum.first);
         dweight[c] += static_cast<T>(sum_dy_z);
-        by_z[c] = static_cast<T>(scale * inverse * sum_dy_z);
-        constant[c] = static_cast<T>(scale * sum.first);
+        by_z[c] = static_cast<T>(of_sum * inverse * sum_dy_z);
+        constant[c] = static_cast<T>(of_sum * sum.first);
     }
 };
 
@@ -222,7 +222,7 @@ struct ApplyGradient {
             const Index i = row * slope.channels + c;
             const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = dy(row, i);
             dz.write(i, pack_of<Wide<T>, W>([&](Index k) {
-                         return std::fma(slope(affine, k, z[k], outer[k]), affine.slope[k],
+                         return std::fma(slope(affine, k, z[k], outer[k]), affine.scale[k],
                                          std::fma(z[k] - affine.centre[k], by_z[k], constant[k]));
                      }));
         };

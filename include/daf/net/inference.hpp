@@ -44,7 +44,8 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     using InferenceWorkspace = Workspace<Seq, T, Backend, Mode::eval>;
 
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
-    /// should be fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements.
+    /// should be fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements, and for an
+    /// operator of `net` with a figure that cannot be.
     Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Seq net = {})
         : Inference(ctx, detail::parameters_for_inference<Seq, Space>(parameters), usual, net) {}
     /// Of bound parameters: a part of a larger network's.
@@ -74,6 +75,7 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     template <std::size_t... I>
     static auto prepare(Backend& ctx, const Parameters& parameters, Index usual, const Seq& net,
                         std::index_sequence<I...>) {
+        check_figures(net);
         return Tuple<Prepared<typename Seq::template Operator<I>, T, Backend>...>{
             Prepared<typename Seq::template Operator<I>, T, Backend>(ctx, get<I>(net.operators),
                                                                      get<I>(parameters), usual)...};
@@ -99,7 +101,8 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
     };
 
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
-    /// should be fastest for. Throws ArgumentError unless they are parameter_count<Net> elements.
+    /// should be fastest for. Throws ArgumentError unless they are parameter_count<Net> elements, and for an
+    /// operator of `net` with a figure that cannot be.
     Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Net net = {})
         : Inference(ctx, detail::parameters_for_inference<Net, Space>(parameters), usual, net) {}
 

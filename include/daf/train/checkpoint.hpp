@@ -2,8 +2,9 @@
 // Checkpoints: one safetensors file with all that training changes, so that a learner made with the same
 // seed, network, objective and optimizer goes on to the same bits. Seed and kind of optimizer are checked
 // then, and the rate is restored; the figures of the network (a margin), of the objective (lambda) and of the
-// optimizer (momentum) are not in it: give the same. PyTorch's names and layouts, so that Python reads it
-// too. Written whole or not at all; a load that fails changes nothing.
+// optimizer (momentum) are not in it: give the same. Or the parameters alone, of a Network or a Sequence, for
+// those who have no learner. PyTorch's names and layouts, so that Python reads it too. Written whole or not
+// at all; a load that fails changes nothing.
 #include <charconv>
 #include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
@@ -116,6 +117,7 @@ template <class T>
 struct StoredTensor {
     std::string name;
     PytorchLayout layout;
+    bool trained;
     std::span<const Index> extents;  // ours
     T* data;
     Index size;
@@ -123,27 +125,72 @@ struct StoredTensor {
     TensorShape shape() const { return pytorch_extents(layout, extents); }
 };
 
+/// Every tensor of a slab of parameters.
+template <class Net, class T>
+std::vector<StoredTensor<T>> tensors_of(T* parameters) {
+    std::vector<StoredTensor<T>> all;
+    auto bound = bind_all_parameters<Net, T>(parameters);
+    for_each_parameter(operator_names<Net>(), bound,
+                       [&](std::string name, const auto& field, const auto& view) {
+                           using V = std::remove_cvref_t<decltype(view)>;
+                           all.push_back({std::move(name), field.layout, field.role != Role::state,
+                                          V::Shape::extents, view.data(), view.size()});
+                       });
+    return all;
+}
+
 /// Every tensor in slabs_of(learner).
 template <class L>
 std::vector<StoredTensor<typename L::Number>> tensors_of(const std::vector<HostSlab<L>>& slabs) {
-    using Net = typename L::Network;
-    using T = typename L::Number;
-    std::vector<StoredTensor<T>> all, trained;  // a moment's slab ends before the states
-    auto bound = bind_all_parameters<Net, T>(slabs[0].data());
-    for_each_parameter(
-        operator_names<Net>(), bound, [&](std::string name, const auto& field, const auto& view) {
-            using V = std::remove_cvref_t<decltype(view)>;
-            all.push_back({std::move(name), field.layout, V::Shape::extents, view.data(), view.size()});
-            if (field.role != Role::state) trained.push_back(all.back());
-        });
+    const auto parameters = tensors_of<typename L::Network>(slabs[0].data());
+    auto all = parameters;
     for (std::size_t which = 1; which < slabs.size(); ++which) {
-        for (const StoredTensor<T>& parameter : trained) {
-            StoredTensor<T>& moment = all.emplace_back(parameter);
+        for (const auto& parameter : parameters) {
+            if (!parameter.trained) continue;  // a moment's slab ends before the states
+            auto& moment = all.emplace_back(parameter);
             moment.name = "optimizer.moment" + std::to_string(which) + "." + parameter.name;
             moment.data = slabs[which].data() + (parameter.data - slabs[0].data());
         }
     }
     return all;
+}
+
+/// batches: that BatchNorm has seen, as PyTorch counts them beside its statistics.
+template <class T>
+std::string write_tensors(const std::filesystem::path& path, const std::vector<StoredTensor<T>>& stored,
+                          std::int64_t batches, const CheckpointInfo& info, Metadata metadata) {
+    using Value = std::remove_const_t<T>;
+    std::deque<std::vector<Value>> copies;
+    std::vector<NamedTensor> tensors;
+    for (const StoredTensor<T>& tensor : stored) {
+        std::vector<Value>& copy = copies.emplace_back(static_cast<std::size_t>(tensor.size));
+        to_pytorch<Value>(tensor.layout, tensor.extents, tensor.data, copy.data());
+        tensors.push_back(named_tensor<Value>(tensor.name, tensor.shape(), copy));
+        constexpr std::string_view variance = "running_var";
+        if (tensor.name.ends_with(variance)) {
+            tensors.push_back(named_tensor<std::int64_t>(
+                tensor.name.substr(0, tensor.name.size() - variance.size()) + "num_batches_tracked", {},
+                std::span(&batches, 1)));
+        }
+    }
+    metadata["format"] = format;
+    metadata["format_version"] = version;
+    metadata["architecture"] = info.architecture;
+    metadata["epoch"] = text_of(info.epoch);
+    for_each_number(info.schedule,
+                    [&](const char* key, const auto& number) { metadata[key] = text_of(number); });
+    for (const auto& [key, text] : info.notes) metadata[note + key] = text;
+    return write_safetensors(path, std::move(tensors), std::move(metadata));
+}
+
+/// Whatever is wrong is found before anything changes.
+template <class T>
+void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors) {
+    std::vector<std::span<const T>> values;
+    for (const StoredTensor<T>& tensor : tensors)
+        values.push_back(file.values<T>(tensor.name, tensor.shape()));
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+        from_pytorch(tensors[i].layout, tensors[i].extents, values[i].data(), tensors[i].data);
 }
 
 }  // namespace checkpoint_detail
@@ -153,37 +200,26 @@ std::vector<StoredTensor<typename L::Number>> tensors_of(const std::vector<HostS
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
-    using T = typename L::Number;
-    std::deque<std::vector<T>> copies;
-    std::vector<NamedTensor> tensors;
-    const std::int64_t batches = learner.updates();
+    Metadata training;
+    training["updates"] = text_of(learner.updates());
+    training["draws"] = text_of(learner.draws());
+    training["seed"] = text_of(learner.seed().value);
+    training["optimizer"] = name_of(learner.optimizer());
+    training["optimizer.learning_rate"] = text_of(learning_rate(learner.optimizer()));
     const auto slabs = slabs_of(learner, Restore::everything);
-    for (const StoredTensor<T>& tensor : tensors_of(slabs)) {
-        std::vector<T>& copy = copies.emplace_back(static_cast<std::size_t>(tensor.size));
-        to_pytorch(tensor.layout, tensor.extents, tensor.data, copy.data());
-        tensors.push_back(named_tensor<T>(tensor.name, tensor.shape(), copy));
-        constexpr std::string_view variance = "running_var";
-        if (tensor.name.ends_with(variance)) {  // PyTorch's BatchNorm counts its batches beside it
-            tensors.push_back(named_tensor<std::int64_t>(
-                tensor.name.substr(0, tensor.name.size() - variance.size()) + "num_batches_tracked", {},
-                std::span(&batches, 1)));
-        }
-    }
+    return write_tensors(path, tensors_of(slabs), learner.updates(), info, std::move(training));
+}
 
-    Metadata metadata;
-    metadata["format"] = format;
-    metadata["format_version"] = version;
-    metadata["architecture"] = info.architecture;
-    metadata["epoch"] = text_of(info.epoch);
-    metadata["updates"] = text_of(learner.updates());
-    metadata["draws"] = text_of(learner.draws());
-    metadata["seed"] = text_of(learner.seed().value);
-    metadata["optimizer"] = name_of(learner.optimizer());
-    metadata["optimizer.learning_rate"] = text_of(learning_rate(learner.optimizer()));
-    for_each_number(info.schedule,
-                    [&](const char* key, const auto& number) { metadata[key] = text_of(number); });
-    for (const auto& [key, text] : info.notes) metadata[note + key] = text;
-    return write_safetensors(path, std::move(tensors), std::move(metadata));
+/// Writes the parameters and statistics of a Network or a Sequence alone, [decayed | undecayed | state] in
+/// host memory as Model and Learner have them on a CPU: a checkpoint that load_parameters and
+/// Restore::parameters read. Throws as save_checkpoint does, and ArgumentError unless they are
+/// parameter_count<Net> elements.
+template <class Net, class T>
+std::string save_parameters(const std::filesystem::path& path, std::span<T> parameters,
+                            const CheckpointInfo& info) {
+    detail::check_count("save_parameters", parameter_count<Net>, parameters.size());
+    return checkpoint_detail::write_tensors(path, checkpoint_detail::tensors_of<Net>(parameters.data()), 0,
+                                            info, {});
 }
 
 /// What an open checkpoint says of itself. Throws MismatchError for a file of another kind or version.
@@ -213,6 +249,32 @@ inline Safetensors open_checkpoint(const std::filesystem::path& path) {
     return read_safetensors(path, ChecksumPolicy::required);
 }
 
+namespace checkpoint_detail {
+
+inline CheckpointInfo info_of(const Safetensors& file, const std::string& architecture) {
+    CheckpointInfo info = checkpoint_info(file);
+    if (info.architecture != architecture) {
+        throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture +
+                            "', found '" + info.architecture +
+                            "'. Load it into the network that it was trained with.");
+    }
+    return info;
+}
+
+}  // namespace checkpoint_detail
+
+/// Puts the parameters and statistics of an open checkpoint into a slab in host memory. Throws MismatchError
+/// for another architecture, and ArgumentError unless it is parameter_count<Net> elements; then, as for any
+/// error, it is as it was.
+template <class Net, class T>
+CheckpointInfo restore_parameters(const Safetensors& file, std::span<T> parameters,
+                                  const std::string& architecture) {
+    detail::check_count("restore_parameters", parameter_count<Net>, parameters.size());
+    CheckpointInfo info = checkpoint_detail::info_of(file, architecture);
+    checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(parameters.data()));
+    return info;
+}
+
 /// Puts an open checkpoint into a learner: the parameters, or with Restore::everything the learning rate,
 /// moments and counters too. Throws MismatchError for another architecture, and for everything also for
 /// another optimizer or seed; then, as for any error, the learner is as it was.
@@ -220,19 +282,27 @@ template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
                                   Restore what = Restore::everything) {
     using namespace checkpoint_detail;
-    using T = typename L::Number;
-    CheckpointInfo info = checkpoint_info(file);
-    if (info.architecture != architecture) {
-        throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture +
-                            "', found '" + info.architecture +
-                            "'. Load it into the network that it was trained with.");
+    CheckpointInfo info = info_of(file, architecture);
+    const auto slabs = slabs_of(learner, what);
+    const auto finish = [&] {
+        read_tensors(file, tensors_of(slabs));
+        for (const auto& slab : slabs) slab.write_back();
+    };
+    if (what == Restore::parameters) {
+        finish();
+        return info;
     }
-    if (what == Restore::everything && file.metadata("optimizer") != name_of(learner.optimizer())) {
+    if (!file.metadata().contains("optimizer")) {
+        throw MismatchError(file.origin() +
+                            ": metadata 'optimizer': expected what training goes on from, "
+                            "found parameters alone. Load them with Restore::parameters.");
+    }
+    if (file.metadata("optimizer") != name_of(learner.optimizer())) {
         throw MismatchError(file.origin() + ": metadata 'optimizer': expected " +
                             name_of(learner.optimizer()) + ", found " + file.metadata("optimizer") +
                             ". Go on with the optimizer that the file was trained with.");
     }
-    if (what == Restore::everything && number_of<std::uint64_t>(file, "seed") != learner.seed().value) {
+    if (number_of<std::uint64_t>(file, "seed") != learner.seed().value) {
         throw MismatchError(file.origin() + ": metadata 'seed': expected " + text_of(learner.seed().value) +
                             ", found " + file.metadata("seed") +
                             ". Go on with the seed that the file was trained with.");
@@ -240,20 +310,10 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     const auto rate = number_of<double>(file, "optimizer.learning_rate");
     const auto updates = number_of<std::uint32_t>(file, "updates");
     const auto draws = number_of<std::uint32_t>(file, "draws");
-    const auto slabs = slabs_of(learner, what);
-    // Whatever is wrong is found before anything changes.
-    const auto tensors = tensors_of(slabs);
-    std::vector<std::span<const T>> values;
-    for (const StoredTensor<T>& tensor : tensors)
-        values.push_back(file.values<T>(tensor.name, tensor.shape()));
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-        from_pytorch(tensors[i].layout, tensors[i].extents, values[i].data(), tensors[i].data);
-    for (const auto& slab : slabs) slab.write_back();
-    if (what == Restore::everything) {
-        learner.updates() = updates;
-        learner.draws() = draws;
-        learner.set_learning_rate(rate);
-    }
+    finish();
+    learner.updates() = updates;
+    learner.draws() = draws;
+    learner.set_learning_rate(rate);
     return info;
 }
 
@@ -262,6 +322,17 @@ template <class L>
 CheckpointInfo load_checkpoint(const std::filesystem::path& path, L& learner, const std::string& architecture,
                                Restore what = Restore::everything) {
     return restore_checkpoint(open_checkpoint(path), learner, architecture, what);
+}
+
+/// open_checkpoint and restore_parameters in one:
+///
+///   std::vector<float> parameters(daf::parameter_count<Net>);
+///   daf::load_parameters<Net>("best.safetensors", std::span(parameters), "daf-cnn lite attention=full");
+///   const daf::Inference<Net, daf::Cpu> net(cpu, parameters);
+template <class Net, class T>
+CheckpointInfo load_parameters(const std::filesystem::path& path, std::span<T> parameters,
+                               const std::string& architecture) {
+    return restore_parameters<Net>(open_checkpoint(path), parameters, architecture);
 }
 
 }  // namespace daf
