@@ -42,9 +42,13 @@ foreach(target IN ITEMS CUDA::cudart_static CUDA::cudart_static_deps)
 endforeach()
 
 if(PROJECT_IS_TOP_LEVEL AND (DAF_BUILD_TESTS OR DAF_BUILD_EXAMPLES))
-    # Ampere, Hopper, Blackwell, and the last one's PTX for what comes after.
+    # Ampere, Hopper, Blackwell (which nvcc knows from 12.8 on), and PTX for what comes after.
     if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-        set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 100)
+        if(CUDAToolkit_VERSION VERSION_LESS 12.8)
+            set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 90-virtual)
+        else()
+            set(CMAKE_CUDA_ARCHITECTURES 80-real 90a-real 100)
+        endif()
         # Its three networks would take as long to compile as the tests: later devices get them from PTX.
         set(DAF_CNN_CUDA_ARCHITECTURES 80)
     else()

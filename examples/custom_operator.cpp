@@ -8,7 +8,7 @@
 
 // [operator]
 /// y = x where x > 0, else slope * x: one learned slope per channel (He et al. 2015).
-///   x, y  any shape     slope (C), undecayed, normal, standard deviation 0.25
+///   x, y  any shape     slope (C), undecayed, 0.25 at first
 /// Saved: nothing; backward reads x. x and y may not overlap. Bits do not depend on threads.
 template <daf::AnyShape S>
 struct PRelu {
@@ -24,8 +24,8 @@ struct PRelu {
     struct Parameters {
         daf::View<daf::Shape<S::channels>, T, Space> slope;
         static constexpr auto fields() {
-            return std::tuple{
-                daf::Parameter{"weight", &Parameters::slope, daf::Role::undecayed, daf::init::normal(0.25)}};
+            return std::tuple{daf::Parameter{"weight", &Parameters::slope, daf::Role::undecayed,
+                                             daf::init::constant(0.25)}};
         }
     };
 };

@@ -68,7 +68,7 @@ int main() {
     // [/training]
     // [prediction]
     std::vector<float> parameters(daf::parameter_count<Net>);
-    daf::load_parameters<Net>(file, std::span(parameters), "stripes");
+    daf::load_parameters<Net>(file, parameters, "stripes");
     const daf::Inference<Net, daf::Cpu> net(cpu, parameters, daf::max_batch(batch));
     auto workspace = net.workspace(cpu, daf::max_batch(batch));
     const auto matrix = judge(validation, [&](auto x) { return net(cpu, workspace, x).logits; });

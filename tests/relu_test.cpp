@@ -8,6 +8,18 @@ TEST_CASE("relu keeps every promise") {
     daf_test::conform<daf::Relu<daf::Shape<17>>>();
 }
 
+TEST_CASE("backward says which arguments hold unequally many images") {
+    using S = daf::Shape<2>;
+    std::vector<float> four(8), three(6);
+    daf::Cpu cpu(daf::Threads{1});
+    CHECK_THROWS_WITH_AS(daf::backward(cpu, daf::Relu<S>{}, daf::batch_of<S>(four), daf::batch_of<S>(four),
+                                       daf::batch_of<S>(three), daf::overwrite(daf::batch_of<S>(four))),
+                         "relu: y must hold 3 images as dy does, but holds 4", daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(daf::backward(cpu, daf::Relu<S>{}, daf::batch_of<S>(three), daf::batch_of<S>(three),
+                                       daf::batch_of<S>(three), daf::overwrite(daf::batch_of<S>(four))),
+                         "relu: dx must hold 3 images as dy does, but holds 4", daf::ArgumentError);
+}
+
 TEST_CASE("relu passes a NaN on and gives zero its gradient at zero") {
     float x[3] = {std::numeric_limits<float>::quiet_NaN(), 0.0f, 2.0f}, y[3], dy[3] = {1, 1, 1}, dx[3];
     using S = daf::Shape<3>;

@@ -26,3 +26,13 @@
 #include <daf/gpu/softmax_cross_entropy.hpp>
 #include <daf/gpu/spatial_attention.hpp>
 #include <daf/gpu/triplet_centre_loss.hpp>
+
+// Composition, training, files.
+#include <daf/io/safetensors.hpp>
+#include <daf/net/inference.hpp>
+#include <daf/net/layers.hpp>
+#include <daf/net/learner.hpp>
+#include <daf/net/model.hpp>
+#include <daf/train/checkpoint.hpp>
+#include <daf/train/metrics.hpp>
+#include <daf/train/plateau.hpp>

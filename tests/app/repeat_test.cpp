@@ -57,6 +57,18 @@ TEST_CASE("repeat: 50 steps of a whole preset give the same bits at 1, 2, 3, 4 a
     }
 }
 
+TEST_CASE("repeat: steps of batches that fill every part of a sum give the same bits on any threads") {
+    const ScratchFolder folder;
+    REQUIRE(daf_cnn({"train", "--run", folder / "one", "--epochs", "1", "--limit", "192", "--batch", "48",
+                     "--threads", "1"})
+                .status == 0);
+    for (const char* threads : {"2", "3", "8"}) {
+        CAPTURE(threads);
+        REQUIRE(repeat(folder / "one/config.json", folder / threads, {"--threads", threads}).status == 0);
+        check_same_run(folder / "one", folder / threads);
+    }
+}
+
 TEST_CASE("repeat: what stands beside --config replaces the file's value and nothing else") {
     const ScratchFolder folder;
     REQUIRE(train(folder / "first", {"--epochs", "1"}).status == 0);

@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
 #include <daf/daf.hpp>
+#include <limits>
 #include <thread>
 
 #include "support/allocations.hpp"
 #include "support/refused_steps.hpp"
+#include "support/scratch_folder.hpp"
 #include "support/tiny_network.hpp"
 #include "support/workbench.hpp"
 
@@ -111,6 +113,24 @@ TEST_CASE("a figure that an operator cannot have is refused before anything runs
     CHECK_THROWS_AS(
         (daf::Model<daf_test::TinyHead, daf::Cpu>(cpu, daf::max_batch(4), daf::Seed{5}, net.head)),
         daf::ArgumentError);
+
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    const auto refused = [&](const daf::JointObjective& objective, const daf::Optimizer& optimizer) {
+        return daf_test::message_of<daf::ArgumentError>([&] {
+            daf::Learner<TinyNetwork, daf::Cpu>(cpu, daf::max_batch(4), daf::Seed{5}, {}, objective,
+                                                optimizer);
+        });
+    };
+    CHECK(refused({.centre_rate = nan}, daf::Adam{}) ==
+          "JointObjective: centre_rate must be a finite number from 0 on, but is nan");
+    CHECK(refused({.lambda = -1}, daf::Adam{}).starts_with("JointObjective: lambda"));
+    CHECK(refused({}, daf::Adam{.beta1 = 1}) == "Adam: beta1 must be in [0, 1), but is 1.000000");
+    CHECK(refused({}, daf::Adam{.epsilon = -1}).starts_with("Adam: epsilon"));
+    CHECK(refused({}, daf::Sgd{.momentum = 1}).starts_with("Sgd: momentum"));
+    CHECK(refused({}, daf::Sgd{.learning_rate = nan}).starts_with("Sgd: learning_rate"));
+    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(4), daf::Seed{5});
+    CHECK_THROWS_AS(learner.set_learning_rate(nan), daf::ArgumentError);
+    CHECK(daf::learning_rate(learner.optimizer()) == daf::Adam{}.learning_rate);
 }
 
 TEST_CASE("queued steps are single steps whose figures are asked for later") {

@@ -19,6 +19,8 @@ inline std::vector<double> noise(daf::Index size, std::uint32_t layer, double sc
 struct Operands {
     std::vector<double> x, dy, weight;
 
+    Operands(std::vector<double> of_x, std::vector<double> of_dy, std::vector<double> of_weight)
+        : x(std::move(of_x)), dy(std::move(of_dy)), weight(std::move(of_weight)) {}
     Operands(const daf::cpu::ConvolutionSize& size, daf::Index count)
         : x(noise(count * size.x_size(), 1, 1)),
           dy(noise(count * size.y_size(), 2, 1)),
@@ -102,16 +104,14 @@ inline Passes<double> exact_passes(const Operands& operands, const daf::cpu::Con
         return Passes<double>(some, of, count, {daf::Convolution::direct});
     };
     if (step == 1) return exact(operands, size);
-    Operands of_features = operands, of_channels = operands;
-    of_features.dy = every(step, operands.dy);
-    of_features.weight = every(step, operands.weight);
-    of_channels.x = every(step, operands.x);
-    of_channels.weight = every(step, operands.weight, size.features);
     daf::cpu::ConvolutionSize features = size, channels = size;
     features.features /= step;
     channels.in /= step;
-    Passes<double> passes = exact(of_features, features);
-    passes.dx = exact(of_channels, channels).dx;
+    Passes<double> passes =
+        exact({operands.x, every(step, operands.dy), every(step, operands.weight)}, features);
+    passes.dx =
+        exact({every(step, operands.x), operands.dy, every(step, operands.weight, size.features)}, channels)
+            .dx;
     return passes;
 }
 

@@ -15,6 +15,10 @@ namespace {
 
 const std::string architecture = "tiny";
 
+/// Another head, behind the same trunk.
+using WideHead = daf::Sequence<daf::Shape<6>, daf::layer::Named<"fc2", daf::layer::Linear<4>>>;
+using WideNetwork = daf::Network<daf_test::TinyTrunk, WideHead, daf::TripletCentreLoss<daf::Shape<6>, 4>>;
+
 void train(Learner& learner, int steps, std::uint64_t data_seed) {
     const TinyData<float> data(16, data_seed);
     for (int i = 0; i < steps; ++i) learner.step(data.images(), data.classes());
@@ -75,8 +79,7 @@ TEST_CASE("parameters are read without a learner, out of a learner's checkpoint 
     train(from, 2, 1);
     daf::save_checkpoint(folder / "a.safetensors", from, {architecture, 3});
     std::vector<float> slab(daf::parameter_count<TinyNetwork>);
-    CHECK(daf::load_parameters<TinyNetwork>(folder / "a.safetensors", std::span(slab), architecture).epoch ==
-          3);
+    CHECK(daf::load_parameters<TinyNetwork>(folder / "a.safetensors", slab, architecture).epoch == 3);
     CHECK(slab == copy(from.parameters()));
 }
 
@@ -88,8 +91,8 @@ TEST_CASE(
     using Trunk = daf_test::TinyTrunk;
     daf::Model<Trunk, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{5}),
         again(cpu, daf::max_batch(4), daf::Seed{6});
-    daf::save_parameters<Trunk>(path, model.parameters(), {"trunk"});
-    daf::load_parameters<Trunk>(path, again.parameters(), "trunk");
+    daf::save_parameters(path, model, {"trunk"});
+    daf::load_parameters(path, again, "trunk");
     CHECK(copy(again.parameters()) == copy(model.parameters()));
     CHECK(daf::open_checkpoint(path).tensor("0.weight").shape == daf::TensorShape{4, 1, 3, 3});
 
@@ -112,21 +115,38 @@ TEST_CASE("parameters of another number or of something else are refused and not
     Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
     const auto before = copy(learner.parameters());
     std::vector<float> slab(before.size(), 3), shorter(before.size() - 1), same = slab;
-    CHECK_THROWS_WITH_AS(daf::save_parameters<TinyNetwork>(path, std::span(shorter), {architecture}),
+    CHECK_THROWS_WITH_AS(daf::save_parameters<TinyNetwork>(path, shorter, {architecture}),
                          ("save_parameters: expected " + std::to_string(slab.size()) + " elements, got " +
                           std::to_string(shorter.size()))
                              .c_str(),
                          daf::ArgumentError);
     CHECK_FALSE(std::filesystem::exists(path));
     daf::save_parameters<TinyNetwork>(path, learner.parameters(), {"another"});
-    CHECK_THROWS_AS(daf::load_parameters<TinyNetwork>(path, std::span(shorter), architecture),
-                    daf::ArgumentError);
-    CHECK_THROWS_AS(daf::load_parameters<TinyNetwork>(path, std::span(slab), architecture),
-                    daf::MismatchError);
+    CHECK_THROWS_AS(daf::load_parameters<TinyNetwork>(path, shorter, "another"), daf::ArgumentError);
+    CHECK_THROWS_AS(daf::load_parameters<TinyNetwork>(path, slab, architecture), daf::MismatchError);
     CHECK_THROWS_AS(daf::load_parameters<daf_test::TinyTrunk>(
                         path, std::span(slab).first(daf::parameter_count<daf_test::TinyTrunk>), "another"),
                     daf::MismatchError);
     CHECK(slab == same);
+
+    // The last layers alone are others.
+    std::vector<float> wide(daf::parameter_count<WideNetwork>, 3);
+    const auto message = daf_test::message_of<daf::MismatchError>(
+        [&] { daf::load_parameters<WideNetwork>(path, wide, "another"); });
+    CHECK(message.find("fc2.weight") != std::string::npos);
+    CHECK(std::ranges::count(wide, 3.0F) == std::ssize(wide));
+}
+
+TEST_CASE("the tensors of a file that says nothing of itself, as PyTorch writes it, are parameters too") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{1});
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
+    daf::save_parameters(folder / "a.safetensors", learner, {architecture});
+    const auto file = daf::open_checkpoint(folder / "a.safetensors");
+    daf::write_safetensors(folder / "b.safetensors", file.tensors(), {});
+    std::vector<float> slab(daf::parameter_count<TinyNetwork>);
+    daf::read_parameters<TinyNetwork>(daf::read_safetensors(folder / "b.safetensors"), slab);
+    CHECK(slab == copy(learner.parameters()));
 }
 
 TEST_CASE("a checkpoint has PyTorch's shapes and layouts") {
@@ -176,10 +196,7 @@ TEST_CASE("a checkpoint of something else changes nothing and says what is wrong
     says("metadata 'seed': expected 5, found 6");
 
     // A tensor of another shape, after many good ones.
-    using WideHead = daf::Sequence<daf::Shape<6>, daf::layer::Named<"fc2", daf::layer::Linear<4>>>;
-    daf::Learner<daf::Network<daf_test::TinyTrunk, WideHead, daf::TripletCentreLoss<daf::Shape<6>, 4>>,
-                 daf::Cpu>
-        wide(cpu, daf::max_batch(4), daf::Seed{5});
+    daf::Learner<WideNetwork, daf::Cpu> wide(cpu, daf::max_batch(4), daf::Seed{5});
     daf::save_checkpoint(path, wide, {architecture});
     says("fc2.weight");
 

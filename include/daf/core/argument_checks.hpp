@@ -28,12 +28,17 @@ void check_training_batch(Index count) {
     if constexpr (least > 1) check_enough(Op::Header::name, count, least);
 }
 
-inline void check_batch(const char* op, const char* argument, const void* data, Index count, Index expected) {
-    if (count != expected) {
-        throw_argument(op, std::string(argument) + " must hold " + std::to_string(expected) +
-                               " images as x does, but holds " + std::to_string(count));
-    }
+inline void check_memory(const char* op, const char* argument, const void* data) {
     if (data == nullptr) throw_argument(op, std::string(argument) + " is null: give it memory");
+}
+/// like: the argument that holds as many images as expected.
+inline void check_batch(const char* op, const char* argument, const void* data, Index count, Index expected,
+                        const char* like = "x") {
+    if (count != expected) {
+        throw_argument(op, std::string(argument) + " must hold " + std::to_string(expected) + " images as " +
+                               like + " does, but holds " + std::to_string(count));
+    }
+    check_memory(op, argument, data);
 }
 
 [[noreturn]] inline void throw_null(const char* op, const char* what, const char* tensor,
@@ -43,7 +48,7 @@ inline void check_batch(const char* op, const char* argument, const void* data, 
 
 [[noreturn]] inline void throw_small(const char* op, const char* tensor, Index room, Index count) {
     throw_argument(op, std::string("saved tensor `") + tensor + "` has room for " + std::to_string(room) +
-                           " images, but x holds " + std::to_string(count));
+                           " images, but the batch holds " + std::to_string(count));
 }
 
 [[noreturn]] inline void throw_label(const char* op, std::int32_t label, Index sample, Index classes) {
@@ -71,13 +76,13 @@ void check_saved(const Fields& fields, Index count) {
 
 /// x or y, in memory or deferred.
 template <class B>
-void check_images(const char* op, const char* argument, const B& images, Index expected) {
+void check_images(const char* op, const char* argument, const B& images, Index expected, const char* like) {
     if constexpr (is_deferred<B>) {
-        check_batch(op, argument, &images, images.count(), expected);
+        check_batch(op, argument, &images, images.count(), expected, like);
         check_fields<typename B::Operator>("parameter", images.params);
         check_saved<typename B::Operator>(images.saved, expected);
     } else {
-        check_batch(op, argument, images.data(), images.count(), expected);
+        check_batch(op, argument, images.data(), images.count(), expected, like);
     }
 }
 
@@ -85,10 +90,10 @@ void check_images(const char* op, const char* argument, const B& images, Index e
 template <class DY>
 void check_slopes(const char* op, const DY& dy) {
     if constexpr (is_deferred_gradient<DY>) {
-        check_batch(op, "dy", dy.dy.data(), dy.count(), dy.count());
+        check_memory(op, "dy", dy.dy.data());
         check_saved<typename DY::Operator>(dy.saved, dy.count());
     } else {
-        check_batch(op, "dy", dy.data(), dy.count(), dy.count());
+        check_memory(op, "dy", dy.data());
     }
 }
 

@@ -254,8 +254,8 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
             check_figures(op);
             detail::check_not_empty(name, x.count());
             if constexpr (M == Mode::train) detail::check_training_batch<Op>(x.count());
-            detail::check_images(name, "x", x, x.count());
-            detail::check_images(name, "y", y, x.count());
+            detail::check_images(name, "x", x, x.count(), "x");
+            detail::check_images(name, "y", y, x.count(), "x");
             detail::check_fields<Op>("parameter", params);
             detail::check_side<Op>(side, x.count(), M == Mode::train);
             Call call{op,
@@ -326,13 +326,13 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
             check_figures(op);
             detail::check_not_empty(name, dy.count());
             detail::check_slopes(name, dy);
-            if constexpr (Op::backward_reads_x) detail::check_images(name, "x", x, dy.count());
-            if constexpr (Op::backward_reads_y) detail::check_images(name, "y", y, dy.count());
+            if constexpr (Op::backward_reads_x) detail::check_images(name, "x", x, dy.count(), "dy");
+            if constexpr (Op::backward_reads_y) detail::check_images(name, "y", y, dy.count(), "dy");
             if constexpr (!std::is_same_v<DX, Skip>) {
                 using B = decltype(dx.batch);
                 detail::check_argument<arg::dx, typename Op::Input, T, Space, B>();
                 if constexpr (detail::argument_fits<typename Op::Input, T, Space, B>) {
-                    detail::check_batch(name, "dx", dx.batch.data(), dx.batch.count(), dy.count());
+                    detail::check_batch(name, "dx", dx.batch.data(), dx.batch.count(), dy.count(), "dy");
                     call.dx = dx;
                 }
             }

@@ -17,8 +17,8 @@ enum class Role {
 
 /// The distribution of a parameter's first values.
 struct Init {
-    enum class Kind { zeros, ones, normal, uniform } kind = Kind::zeros;
-    double spread = 0;  // standard deviation of a normal, half width of a uniform distribution
+    enum class Kind { constant, normal, uniform } kind = Kind::constant;
+    double size = 0;  // the constant; a normal's standard deviation; half the width of a uniform distribution
 };
 
 namespace init {
@@ -30,8 +30,11 @@ constexpr double inverse_sqrt(double value) {
     return 1 / root;
 }
 
-inline constexpr Init zeros{Init::Kind::zeros, 0};
-inline constexpr Init ones{Init::Kind::ones, 0};
+constexpr Init constant(double value) {
+    return {Init::Kind::constant, value};
+}
+inline constexpr Init zeros = constant(0);
+inline constexpr Init ones = constant(1);
 constexpr Init normal(double deviation) {
     return {Init::Kind::normal, deviation};
 }

@@ -54,8 +54,7 @@ template <class Op>
 requires(Op::least_training_batch >= 1) inline constexpr Index images_to_train<Op> = Op::least_training_batch;
 
 /// Throws ArgumentError for a figure of an operator's that cannot be: what its check() says, where it has
-/// one. Entry points ask before a kernel runs; who owns operators (Model, Learner, Inference) when it is
-/// made.
+/// one. Owners (Model, Learner, Inference) check when they are made, entry points before a kernel runs.
 template <class Op>
 constexpr void check_figures(const Op& op) {
     if constexpr (requires { op.check(); }) op.check();
@@ -289,7 +288,7 @@ auto bind_saved(std::byte* memory, Index count) {
     return saved;
 }
 /// The same of memory that knows its size, as HostMemory does. Throws ArgumentError where it is too small or
-/// not aligned.
+/// not aligned. Takes no temporary: the tensors would outlive their memory.
 template <Operator Op, class T, class Space = Host, class Memory>
 auto bind_saved(const Memory& memory, Index count) requires requires {
     { memory.data() } -> std::same_as<std::byte*>;
@@ -308,5 +307,11 @@ auto bind_saved(const Memory& memory, Index count) requires requires {
     }
     return bind_saved<Op, T, Space>(memory.data(), count);
 }
+template <Operator Op, class T, class Space = Host, class Memory>
+auto bind_saved(const Memory&& memory, Index count) requires requires {
+    { memory.data() } -> std::same_as<std::byte*>;
+    requires !std::ranges::borrowed_range<Memory>;
+}
+= delete;
 
 }  // namespace daf

@@ -9,7 +9,9 @@
 //       void forward(Backend&, x, y) const;      // y as forward<eval> gives it, up to rounding
 //   };
 //
-// and for every other one a copy of the parameters is kept.
+// and for every other one a copy of the parameters is kept. A kernel that can take the operator behind it
+// along, so that what lies between the two is never stored, has a Prepared<T, Next> too: its y is Next's.
+// Next is known by its type alone: it has neither parameters nor figures.
 #include <daf/core/entry.hpp>
 
 namespace daf {
@@ -47,37 +49,52 @@ class PlainPrepared {
     ParametersOf<Op, const W, Space> parameters_{};
 };
 
+template <class Op, class T, class Backend, class... Next>
+inline constexpr bool has_prepared_form = requires {
+    sizeof(typename Kernel<Op, Backend>::template Prepared<T, Next...>);
+};
+
+template <class Op, class T, class Backend, class... Next>
+struct prepared_form;
 template <class Op, class T, class Backend>
-struct prepared_form {
+requires(!has_prepared_form<Op, T, Backend>) struct prepared_form<Op, T, Backend> {
     using type = PlainPrepared<Op, T, Backend>;
 };
-template <class Op, class T, class Backend>
-requires requires {
-    sizeof(typename Kernel<Op, Backend>::template Prepared<T>);
-}
-struct prepared_form<Op, T, Backend> {
-    using type = typename Kernel<Op, Backend>::template Prepared<T>;
+template <class Op, class T, class Backend, class... Next>
+requires(has_prepared_form<Op, T, Backend, Next...>) struct prepared_form<Op, T, Backend, Next...> {
+    using type = typename Kernel<Op, Backend>::template Prepared<T, Next...>;
 };
+
+template <class Op>
+Op last_of();
+template <class Op, class Next>
+Next last_of();
 
 }  // namespace detail
 
-/// Op for inference, with parameters of its own. Threads may share it, each with a context of its own.
-template <Operator Op, class T, class Backend>
+/// Whether the kernel of Op takes Next along.
+template <class Op, class Next, class T, class Backend>
+inline constexpr bool prepared_as_one = detail::has_prepared_form<Op, T, Backend, Next>;
+
+/// Op for inference, with parameters of its own, and Next behind it where there is one that its kernel takes
+/// along. Threads may share it, each with a context of its own.
+template <Operator Op, class T, class Backend, Operator... Next>
 class Prepared {
   public:
     using Space = typename Backend::Space;
+    using Input = typename Op::Input;
+    using Output = typename decltype(detail::last_of<Op, Next...>())::Output;
 
     /// usual_batch: the number of images that it should be fastest for; any other works too.
     Prepared(Backend& ctx, Op op, const ParametersOf<Op, const Wide<T>, Space>& parameters, Index usual_batch)
         : form_(ctx, op, parameters, usual_batch) {}
 
-    /// y = op(x). x and y may not overlap and hold equally many images, at least one: throws ArgumentError
-    /// otherwise.
-    void forward(Backend& ctx, Batch<typename Op::Input, const T, Space> x,
-                 Batch<typename Op::Output, T, Space> y) const {
+    /// y = op(x), or next(op(x)). x and y may not overlap and hold equally many images, at least one: throws
+    /// ArgumentError otherwise.
+    void forward(Backend& ctx, Batch<Input, const T, Space> x, Batch<Output, T, Space> y) const {
         const char* name = Op::Header::name;
         detail::check_not_empty(name, x.count());
-        detail::check_batch(name, "x", x.data(), x.count(), x.count());
+        detail::check_memory(name, "x", x.data());
         detail::check_batch(name, "y", y.data(), y.count(), x.count());
         ctx.reserve(scratch_bytes(ctx, x.count()));
         form_.forward(ctx, x, y);
@@ -87,7 +104,7 @@ class Prepared {
     Index scratch_bytes(const Backend& ctx, Index count) const { return form_.scratch_bytes(ctx, count); }
 
   private:
-    typename detail::prepared_form<Op, T, Backend>::type form_;
+    typename detail::prepared_form<Op, T, Backend, Next...>::type form_;
 };
 
 }  // namespace daf

@@ -52,6 +52,34 @@ class View {
     T* data_ = nullptr;
 };
 
+/// A slab of a GPU's memory: no std::span, so that what is for the host does not compile with it.
+template <class T>
+class DeviceSlab {
+  public:
+    constexpr DeviceSlab(T* data, std::size_t size) : data_(data), size_(size) {}
+    /// A writable slab is also a readable one.
+    template <NonConstOf<T> U>
+    constexpr DeviceSlab(DeviceSlab<U> writable) : data_(writable.data()), size_(writable.size()) {}
+
+    constexpr T* data() const { return data_; }
+    constexpr std::size_t size() const { return size_; }
+
+  private:
+    T* data_;
+    std::size_t size_;
+};
+
+/// All parameters of an operator or a network, or their gradients or moments, one after another.
+template <class T, class Space>
+using Slab = std::conditional_t<std::is_same_v<Space, Host>, std::span<T>, DeviceSlab<T>>;
+
+namespace detail {
+[[noreturn]] inline void throw_slice(Index first, Index count, Index of) {
+    throw ArgumentError("slice: images " + std::to_string(first) + " to " + std::to_string(first + count) +
+                        " (without the last) of a batch of " + std::to_string(of));
+}
+}  // namespace detail
+
 /// `count` images of one static shape, one after another.
 template <AnyShape S, class T, class Space = Host>
 class Batch {
@@ -72,8 +100,11 @@ class Batch {
     constexpr View<S, T, Space> operator[](Index image) const {
         return View<S, T, Space>(data_ + image * S::size);
     }
-    /// Images first .. first + count - 1.
-    constexpr Batch slice(Index first, Index count) const { return {data_ + first * S::size, count}; }
+    /// Images first .. first + count - 1. Throws ArgumentError unless the batch has them.
+    constexpr Batch slice(Index first, Index count) const {
+        if (first < 0 || count < 0 || first > count_ - count) detail::throw_slice(first, count, count_);
+        return {data_ + first * S::size, count};
+    }
 
   private:
     T* data_ = nullptr;
@@ -99,9 +130,13 @@ constexpr auto batch_of(Range&& values) {
     return Batch<S, T, Host>(elements.data(), size / S::size);
 }
 
-/// The caller's class indices, one per image, in memory that must outlive them.
-constexpr Labels<Host> labels_of(std::span<const std::int32_t> values) {
-    return {values.data(), static_cast<Index>(values.size())};
+/// The caller's class indices, one per image. Takes no temporary: they would outlive their memory.
+template <class Range>
+requires(std::is_lvalue_reference_v<Range> || std::ranges::borrowed_range<Range>) &&
+    std::convertible_to<Range, std::span<const std::int32_t>> constexpr Labels<Host> labels_of(
+        Range&& values) {
+    const std::span<const std::int32_t> elements(values);
+    return {elements.data(), static_cast<Index>(elements.size())};
 }
 
 }  // namespace daf

@@ -1,7 +1,10 @@
 #pragma once
 #include <array>
+#include <concepts>
 #include <daf/cpu/normalised_convolution.hpp>
 #include <daf/ops/conv_bn_relu.hpp>
+#include <daf/ops/max_pool.hpp>
+#include <type_traits>
 
 namespace daf {
 
@@ -64,23 +67,34 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
                       gradients.weight.data(), gradients.gamma.data(), gradients.beta.data());
     }
 
-    /// For inference: see core/prepared.hpp.
-    template <class T>
+    /// For inference: see core/prepared.hpp. Next: a max pool behind it, whose input then is never stored.
+    template <class T, class Next = void>
+    requires std::is_void_v<Next> || std::same_as<Next, MaxPool<typename Op::Output, Next::window>>
     class Prepared {
+        static constexpr bool alone = std::is_void_v<Next>;
+        using Output = typename std::conditional_t<alone, Op, Next>::Output;
+
       public:
         Prepared(Cpu& ctx, Op, const ParametersOf<Op, const T>& p, Index usual_batch)
             : folded_(fold(ctx, p, usual_batch)) {}
 
         Index scratch_bytes(const Cpu& ctx, Index count) const { return folded_.scratch_bytes(ctx, count); }
-        void forward(Cpu& ctx, Batch<In, const T> x, Batch<typename Op::Output, T> y) const {
+        void forward(Cpu& ctx, Batch<In, const T> x, Batch<Output, T> y) const {
             folded_.forward(ctx, x.data(), y.data(), x.count());
         }
 
       private:
+        static constexpr Index window() {
+            if constexpr (alone) {
+                return 1;
+            } else {
+                return Next::window;
+            }
+        }
         static cpu::FoldedConvolution<T> fold(Cpu& ctx, const ParametersOf<Op, const T>& p,
                                               Index usual_batch) {
             std::array<T, Features> scale;
-            return {ctx, size, p.weight.data(), running_affine<T>(p, scale), usual_batch};
+            return {ctx, size, p.weight.data(), running_affine<T>(p, scale), usual_batch, window()};
         }
         cpu::FoldedConvolution<T> folded_;
     };

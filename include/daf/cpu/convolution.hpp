@@ -131,8 +131,14 @@ class ConvolutionForward {
     Index slots() const {
         return std::visit([](const auto& pass) { return pass.slots(); }, pass_);
     }
+    /// Whether its outputs may be pooled as they are made (OutputFinish::pool).
+    bool pools(Index window) const {
+        const auto* winograd = std::get_if<WinogradForward<T>>(&pass_);
+        return winograd != nullptr && winograd->pools(window);
+    }
     /// Of run with transformed weights.
-    Index scratch(int threads) const {
+    Index scratch(int threads, Index pool = 1) const {
+        if (pool > 1) return std::get<WinogradForward<T>>(pass_).scratch(threads, pool);
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
     }
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
@@ -170,6 +176,29 @@ class TransformedConvolution {
              const AfterPixels<T>& after) const {
         auto frame = ctx.scratch();
         pass(count).run(ctx, frame, weights_.template as<T>(), size_.x_rows(x), y, finish, after);
+    }
+
+    /// The same, and of each window of y the largest alone: y itself is stored where the algorithm cannot
+    /// pool it as it makes it.
+    Index pooled_scratch(const Cpu& ctx, Index count, Index window) const {
+        const auto pass = this->pass(count);
+        if (pass.pools(window)) return pass.scratch(ctx.threads(), window);
+        return scratch_size<T>(count * size_.y_size()) + pass.scratch(ctx.threads());
+    }
+    void run_pooled(Cpu& ctx, const T* x, T* y, Index count, OutputFinish<T> finish, Index window) const {
+        auto frame = ctx.scratch();
+        const auto pass = this->pass(count);
+        const auto run_into = [&](T* to) {
+            pass.run(ctx, frame, weights_.template as<T>(), size_.x_rows(x), to, finish,
+                     [](T*, Index, Index) {});
+        };
+        if (pass.pools(window)) {
+            finish.pool = window;
+            return run_into(y);
+        }
+        T* whole = frame.template take<T>(count * size_.y_size());
+        run_into(whole);
+        max_pool(ctx, {size_.out_height(), size_.out_width(), size_.features, window}, whole, y, count);
     }
 
   private:

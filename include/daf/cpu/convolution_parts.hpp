@@ -49,6 +49,9 @@ struct OutputFinish {
     /// Overwrites what leaves the caches before it is read (far_store.hpp); not every algorithm makes use of
     /// that.
     bool past_caches = false;
+    /// More than 1: of each window of so many pixels a side the largest alone is stored, as max_pool does,
+    /// and nobody else sees the pixels. For passes that say pools(window).
+    Index pool = 1;
 };
 
 /// Called once for each run of an output's pixels, when they are complete and in the cache, but perhaps not

@@ -131,22 +131,28 @@ struct RectifiedRows {
 
 /// A convolution with a bias and a ReLU, its weights in the form that the passes read: what inference makes
 /// of ConvBnRelu. The normalisation by running figures is a factor and a term for each channel, so it goes
-/// into them.
+/// into them. A max pool behind it takes the outputs as they are made.
 template <class T>
 class FoldedConvolution {
   public:
-    /// weight (K,K,in,features); affine: the normalisation.
+    /// weight (K,K,in,features); affine: the normalisation. window: of the pool, 1 for none.
     FoldedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine,
-                      Index usual_batch)
-        : bias_(ctx.allocate(scratch_size<T>(size.features))),
+                      Index usual_batch, Index window = 1)
+        : window_(window),
+          bias_(ctx.allocate(scratch_size<T>(size.features))),
           convolution_(ctx, size, folded(size, weight, affine).template as<T>(), usual_batch) {
         for (Index c = 0; c < size.features; ++c)
             bias()[c] = affine.offset[c] - affine.centre[c] * affine.scale[c];
     }
 
-    Index scratch_bytes(const Cpu& ctx, Index count) const { return convolution_.scratch(ctx, count); }
+    Index scratch_bytes(const Cpu& ctx, Index count) const {
+        return window_ > 1 ? convolution_.pooled_scratch(ctx, count, window_)
+                           : convolution_.scratch(ctx, count);
+    }
     void forward(Cpu& ctx, const T* x, T* y, Index count) const {
-        convolution_.run(ctx, x, y, count, {Finish::bias_relu, bias()}, [](T*, Index, Index) {});
+        const OutputFinish<T> finish{Finish::bias_relu, bias()};
+        if (window_ > 1) return convolution_.run_pooled(ctx, x, y, count, finish, window_);
+        convolution_.run(ctx, x, y, count, finish, [](T*, Index, Index) {});
     }
 
   private:
@@ -160,6 +166,7 @@ class FoldedConvolution {
     }
     T* bias() const { return bias_.template as<T>(); }
 
+    Index window_;
     HostMemory bias_;
     TransformedConvolution<T> convolution_;
 };

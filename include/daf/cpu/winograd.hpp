@@ -5,6 +5,7 @@
 //
 // The transforms write V and U as the product of gemm.hpp reads them. A block of tiles is transformed,
 // multiplied and transformed back at a time. Only who does which piece depends on the number of threads.
+#include <daf/cpu/max_pool_parts.hpp>
 #include <daf/cpu/winograd_parts.hpp>
 
 namespace daf::cpu {
@@ -29,10 +30,13 @@ class WinogradForward {
     /// Parts of the output that AfterPixels may be called for at the same time.
     Index slots() const { return tiling_.chunks > 1 ? tiling_.chunks : chunks_for(tiling_.block_strips); }
 
+    /// Whether it can store the largest of each window of so many pixels a side alone.
+    bool pools(Index window) const { return tiling_.tile % window == 0 || tiling_.rows == 1; }
+
     /// Without the transformed weights.
-    Index scratch(int threads) const {
+    Index scratch(int threads, Index pool = 1) const {
         return owners(threads) * scratch_size<T>(block_size()) +
-               threads * (scratch_size<T>(grids_.size()) + scratch_size<T>(near_outputs()));
+               threads * (scratch_size<T>(grids_.size()) + scratch_size<T>(near_outputs(pool)));
     }
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
@@ -79,9 +83,11 @@ class WinogradForward {
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
         // An output that leaves the caches before it is read goes straight to memory, once `after` has had
         // it.
-        const bool far = near_outputs() > 0 && takes_far_stores(y) && finish.kind != Finish::accumulate;
+        const bool pooled = finish.pool > 1;
+        const bool far =
+            !pooled && near_outputs() > 0 && takes_far_stores(y) && finish.kind != Finish::accumulate;
         const OutputFinish<T> as_made{finish.kind, finish.bias};
-        PerThread<T> near(frame, far ? ctx.threads() : 0, near_outputs());
+        PerThread<T> near(frame, far || pooled ? ctx.threads() : 0, near_outputs(finish.pool));
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* v = blocks.of(owner);
             T* m = v + v_.size();
@@ -99,6 +105,10 @@ class WinogradForward {
                     const auto [from, to] = part_of(strips.size(), groups, group);
                     for (Index s = from; s < to; ++s) {
                         const WinogradStrip strip(tiling_, strips.first + s);
+                        if (pooled) {
+                            store_largest(m, s, strip, as_made, finish.pool, near.of(worker), y);
+                            continue;
+                        }
                         const Index pixels = strip.pixel_rows * size_.width;
                         T* place = y + strip.first_pixel(tiling_) * size_.features;
                         T* made = far ? near.of(worker) : place;
@@ -111,8 +121,26 @@ class WinogradForward {
         });
     }
 
-    /// Elements of a strip of y where y goes past the caches, with what its last tile asks for ahead.
-    Index near_outputs() const {
+    /// Of each window of a strip the largest: row of tiles by row of tiles, which a thread makes in its own
+    /// cache.
+    void store_largest(const T* m, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
+                       Index window, T* made, T* y) const {
+        for (Index row = 0; row < tiling_.strip_rows; ++row) {
+            const Index first = strip.first_row + row * tiling_.tile;
+            const MaxPoolSize part{std::min(tiling_.tile, size_.height - first), size_.width, size_.features,
+                                   window};
+            m_.output_row(m, s, row, strip, finish, made);
+            max_pool(part, made,
+                     y + (strip.image * (size_.height / window) + first / window) * part.out_width() *
+                             size_.features,
+                     nullptr);
+        }
+    }
+
+    /// Elements that a thread makes of y before they go to their place: of a row of tiles where it pools; of
+    /// a strip where y goes past the caches, with what its last tile asks for ahead.
+    Index near_outputs(Index pool = 1) const {
+        if (pool > 1) return tiling_.tile * size_.width * size_.features;
         const bool far = has_far_stores<T> && size_.features % lanes<T> == 0 &&
                          leaves_caches<T>(tiling_.count * size_.y_size());
         return far ? (tiling_.strip_rows * size_.width + 4) * tiling_.tile * size_.features : 0;

@@ -120,31 +120,40 @@ class WinogradTiles {
     /// Transforms the block's strip s back; its pixels begin at `corner`.
     void output(const T* tiles, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
                 T* corner) const {
-        const Index map_row = tiling_.width * channels_;
+        for (Index row = 0; row < tiling_.strip_rows; ++row)
+            output_row(tiles, s, row, strip, finish, corner + row * tiling_.tile * map_row());
+        if (finish.past_caches) finish_far_stores();
+    }
+    /// The strip's row-th row of tiles alone; its pixels begin at `corner`. Far stores are left unfinished.
+    void output_row(const T* tiles, Index s, Index row, const WinogradStrip& strip,
+                    const OutputFinish<T>& finish, T* corner) const {
         const bool past_caches = finish.past_caches && channels_ % lanes<T> == 0 && takes_far_stores(corner);
         with_tile(tiling_.tile, [&](auto m) {
-            tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
-                const winograd::OutputTile<T> to{corner + m * (row * map_row + column * channels_),
-                                                 map_row,
+            const T* from = tiles + (s * tiling_.strip_tiles() + row * tiling_.columns) * row_;
+            for (Index column = 0; column < tiling_.columns; ++column, from += row_) {
+                const winograd::OutputTile<T> to{corner + column * m * channels_,
+                                                 map_row(),
                                                  std::min<Index>(m, strip.pixel_rows - m * row),
                                                  std::min<Index>(m, tiling_.width - m * column),
                                                  finish.bias,
                                                  past_caches};
-                const T* from = tiles + tile * row_;
                 switch (finish.kind) {
                     case Finish::overwrite:
-                        return winograd::output<m, Finish::overwrite>(from, stride_, channels_, to);
+                        winograd::output<m, Finish::overwrite>(from, stride_, channels_, to);
+                        break;
                     case Finish::accumulate:
-                        return winograd::output<m, Finish::accumulate>(from, stride_, channels_, to);
+                        winograd::output<m, Finish::accumulate>(from, stride_, channels_, to);
+                        break;
                     case Finish::bias_relu:
-                        return winograd::output<m, Finish::bias_relu>(from, stride_, channels_, to);
+                        winograd::output<m, Finish::bias_relu>(from, stride_, channels_, to);
+                        break;
                 }
-            });
+            }
         });
-        if (past_caches) finish_far_stores();
     }
 
   private:
+    Index map_row() const { return tiling_.width * channels_; }
     winograd::Panels all_channels() const { return {channels_, 0, 0}; }
 
     WinogradTiling tiling_;

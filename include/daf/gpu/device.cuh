@@ -78,6 +78,13 @@ inline void check_code(int device) {
                         ", but this program was built for " + built_capabilities() +
                         ": build it with CMAKE_CUDA_ARCHITECTURES set to the device's");
     }
+    if (status == cudaErrorUnsupportedPtxVersion || status == cudaErrorInvalidPtx) {
+        static_cast<void>(cudaGetLastError());
+        throw CudaError("CUDA: device " + std::to_string(device) + " is a " + device_text(device) +
+                        ", whose driver is older than the toolkit that this program was built with and "
+                        "cannot compile its PTX: update the driver, or build with "
+                        "CMAKE_CUDA_ARCHITECTURES set to the device's");
+    }
     check_cuda(status, "cudaFuncGetAttributes");
 }
 
@@ -103,8 +110,8 @@ inline void require_free(Index bytes, const std::string& what) {
     std::size_t free = 0, all = 0;
     check_cuda(cudaMemGetInfo(&free, &all), "cudaMemGetInfo");
     if (static_cast<std::size_t>(bytes) <= free) return;
-    const auto megabytes = [](std::size_t b) { return std::to_string((b + 999999) / 1000000) + " MB"; };
-    throw CudaError("CUDA: " + what + " needs " + megabytes(static_cast<std::size_t>(bytes)) +
+    const auto megabytes = [](std::size_t b) { return std::to_string(b / 1000000) + " MB"; };
+    throw CudaError("CUDA: " + what + " needs " + megabytes(static_cast<std::size_t>(bytes) + 999999) +
                     " of the GPU's memory, but " + megabytes(free) + " of its " + megabytes(all) +
                     " are free: take a smaller batch or network, or end what else runs there");
 }

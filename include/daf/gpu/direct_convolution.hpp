@@ -76,6 +76,7 @@ class Window {
         ++next_;
     }
 
+    // Places in an image are counted in 32 bits: DirectConvolution sees to it that they do.
     std::int32_t width_, stride_, height_, line_, left_, next_;
     Index pixel_;
     const T* place_;  // the image's first element
@@ -215,6 +216,7 @@ struct DirectConvolution {
     using Number = Wide<T>;
     static constexpr ConvolutionSize size = convolution_size<Op>();
     static constexpr Index K = Op::kernel, C = Op::Input::channels;
+    static_assert(Op::Input::size < Index{1} << 31, "daf: places in a map are counted in 32 bits here");
 
     /// As for sums over rows, but no fewer pieces than a chunk can share out among its threads.
     static constexpr Index chunks(Index count) {

@@ -64,6 +64,9 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
         run(x.count(), body);
     }
 
+    /// Whether a step of this size has been queued.
+    bool knows(Index count) const { return known_.contains(count); }
+
     Figures finish() {
         const Turn& oldest = turn(finished_);
         oldest.done.wait();
@@ -90,6 +93,7 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
     /// What a recording depends on beside the batch's size.
     struct Surroundings {
         const std::byte* scratch;
+        std::size_t scratch_size;  // a smaller arena may come to lie where a larger one lay
         CudnnChoice choice;
         friend bool operator==(const Surroundings&, const Surroundings&) = default;
     };
@@ -103,7 +107,10 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
         return static_cast<std::size_t>(count) * sizeof(U);
     }
     Turn& turn(std::size_t step) { return turns_[step % 2]; }
-    Surroundings surroundings() const { return {gpu_->arena().memory().data(), gpu_->cudnn()}; }
+    Surroundings surroundings() const {
+        const auto scratch = gpu_->arena().memory();
+        return {scratch.data(), scratch.size(), gpu_->cudnn()};
+    }
 
     /// The first `bytes` of this turn's input, with the numbers, to `input`. The turn's earlier step is
     /// finished, so that its memory is free.

@@ -254,10 +254,12 @@ inline std::string write_safetensors(const std::filesystem::path& path, std::vec
     return sum.hex();
 }
 
-/// A tensor over values in memory, to be written.
-template <TensorElement T>
-NamedTensor named_tensor(std::string name, TensorShape shape, std::span<const T> values) {
-    return {std::move(name), dtype_of<T>(), std::move(shape), std::as_bytes(values)};
+/// A tensor over values in memory, to be written. Takes no temporary: it would outlive its memory.
+template <TensorElement T, class Range>
+requires(std::is_lvalue_reference_v<Range> || std::ranges::borrowed_range<Range>) &&
+    std::convertible_to<Range, std::span<const T>> NamedTensor
+    named_tensor(std::string name, TensorShape shape, Range&& values) {
+    return {std::move(name), dtype_of<T>(), std::move(shape), std::as_bytes(std::span<const T>(values))};
 }
 
 }  // namespace daf

@@ -1,16 +1,73 @@
 #pragma once
 // A trained Sequence or Network in the form in which it is fastest to use. Threads share it.
+#include <array>
 #include <daf/core/prepared.hpp>
 #include <daf/net/network.hpp>
 #include <daf/net/workspace.hpp>
 #include <span>
+#include <type_traits>
 
 namespace daf {
 
 namespace detail {
+/// The operators of a Sequence in steps: most by themselves, some with the one behind them, which their
+/// kernel takes along.
+template <class Seq, class T, class Backend>
+class InferenceSteps {
+    template <std::size_t I>
+    using Op = typename Seq::template Operator<I>;
+    template <std::size_t I>
+    static constexpr bool takes_next() {
+        if constexpr (I + 1 < Seq::length) {
+            return prepared_as_one<Op<I>, Op<I + 1>, T, Backend>;
+        } else {
+            return false;
+        }
+    }
+    template <std::size_t I>
+    static constexpr auto step_from() {
+        if constexpr (takes_next<I>()) {
+            return std::type_identity<Prepared<Op<I>, T, Backend, Op<I + 1>>>{};
+        } else {
+            return std::type_identity<Prepared<Op<I>, T, Backend>>{};
+        }
+    }
+
+  public:
+    std::size_t count = 0;
+    std::array<std::size_t, Seq::length> first{};  // operator of each step
+
+    constexpr InferenceSteps() {
+        bool taken = false;
+        static_for<Seq::length>([&](auto i) {
+            if (!taken) first[count++] = i;
+            taken = !taken && takes_next<i>();
+        });
+    }
+
+    /// The step that begins with operator I.
+    template <std::size_t I>
+    using From = typename decltype(step_from<I>())::type;
+};
+
+/// A copy of a slab in a context's memory.
+template <class Backend, class T>
+class UploadedSlab {
+  public:
+    UploadedSlab(Backend& ctx, std::span<const T> from)
+        : memory_(ctx.allocate(static_cast<Index>(from.size_bytes()))), size_(from.size()) {
+        ctx.copy_in(memory_.template as<T>(), from.data(), static_cast<Index>(size_));
+    }
+    Slab<const T, typename Backend::Space> slab() const { return {memory_.template as<const T>(), size_}; }
+
+  private:
+    typename Backend::Memory memory_;
+    std::size_t size_;
+};
+
 /// A slab as the parameters of Net, which must be as many as it has.
-template <class Net, class Space, class T>
-ParameterTuple<Net, const T, Space> parameters_for_inference(std::span<const T> slab) {
+template <class Net, class T, class Space>
+ParameterTuple<Net, const T, Space> parameters_for_inference(Slab<const T, Space> slab) {
     check_count("Inference: parameters", parameter_count<Net>, slab.size());
     return bind_all_parameters<Net, const T, Space>(slab.data());
 }
@@ -46,19 +103,26 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
     /// should be fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements, and for an
     /// operator of `net` with a figure that cannot be.
-    Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Seq net = {})
-        : Inference(ctx, detail::parameters_for_inference<Seq, Space>(parameters), usual, net) {}
+    Inference(Backend& ctx, Slab<const Number, Space> parameters, MaxBatch usual = {1}, Seq net = {})
+        : Inference(ctx, detail::parameters_for_inference<Seq, Number, Space>(parameters), usual, net) {}
+    /// Takes them from host memory.
+    Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1},
+              Seq net = {}) requires(!std::is_same_v<Space, Host>)
+        : Inference(ctx, detail::UploadedSlab<Backend, Number>(ctx, parameters).slab(), usual, net) {}
     /// Of bound parameters: a part of a larger network's.
     Inference(Backend& ctx, const Parameters& parameters, MaxBatch usual = {1}, Seq net = {})
-        : operators_(prepare(ctx, parameters, usual.count, net, std::index_sequence_for<Layers...>{})) {}
+        : steps_(prepare(ctx, parameters, usual.count, net, std::make_index_sequence<steps.count>{})) {
+        ctx.wait();  // other threads' contexts need not
+    }
 
-    /// For batches up to the largest, and ctx's scratch for them: nothing allocates afterwards.
+    /// For batches up to the largest; in host memory also ctx's scratch for them, so that nothing allocates
+    /// afterwards. On a GPU scratch and plans come with the first batch of each size.
     InferenceWorkspace workspace(Backend& ctx, MaxBatch largest) const {
         InferenceWorkspace made(ctx, largest.count);
         detail::reserve_up_to(ctx, largest.count, [&](Index count) {
             Index most = 0;
-            static_for<Seq::length>(
-                [&](auto i) { most = std::max(most, get<i>(operators_).scratch_bytes(ctx, count)); });
+            static_for<steps.count>(
+                [&](auto i) { most = std::max(most, get<i>(steps_).scratch_bytes(ctx, count)); });
             return most;
         });
         return made;
@@ -68,21 +132,25 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     /// workspace is not made for.
     Batch<typename Seq::Output, T, Space> operator()(Backend& ctx, InferenceWorkspace& workspace,
                                                      Batch<In, const T, Space> x) const {
-        return workspace.forward(ctx, operators_, x);
+        return workspace.forward(ctx, steps_, x);
     }
 
   private:
+    using Steps = detail::InferenceSteps<Seq, T, Backend>;
+    static constexpr Steps steps{};
+    template <std::size_t I>
+    using Step = typename Steps::template From<steps.first[I]>;
+
     template <std::size_t... I>
     static auto prepare(Backend& ctx, const Parameters& parameters, Index usual, const Seq& net,
                         std::index_sequence<I...>) {
         check_figures(net);
-        return Tuple<Prepared<typename Seq::template Operator<I>, T, Backend>...>{
-            Prepared<typename Seq::template Operator<I>, T, Backend>(ctx, get<I>(net.operators),
-                                                                     get<I>(parameters), usual)...};
+        return Tuple<Step<I>...>{
+            Step<I>(ctx, get<steps.first[I]>(net.operators), get<steps.first[I]>(parameters), usual)...};
     }
 
     decltype(prepare(std::declval<Backend&>(), {}, 1, std::declval<const Seq&>(),
-                     std::index_sequence_for<Layers...>{})) operators_;
+                     std::make_index_sequence<steps.count>{})) steps_;
 };
 
 template <class Trunk, class Head, class Metric, class Backend, Activation T>
@@ -103,10 +171,15 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
     /// should be fastest for. Throws ArgumentError unless they are parameter_count<Net> elements, and for an
     /// operator of `net` with a figure that cannot be.
-    Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1}, Net net = {})
-        : Inference(ctx, detail::parameters_for_inference<Net, Space>(parameters), usual, net) {}
+    Inference(Backend& ctx, Slab<const Number, Space> parameters, MaxBatch usual = {1}, Net net = {})
+        : Inference(ctx, detail::parameters_for_inference<Net, Number, Space>(parameters), usual, net) {}
+    /// Takes them from host memory.
+    Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1},
+              Net net = {}) requires(!std::is_same_v<Space, Host>)
+        : Inference(ctx, detail::UploadedSlab<Backend, Number>(ctx, parameters).slab(), usual, net) {}
 
-    /// For batches up to the largest, and ctx's scratch for them: nothing allocates afterwards.
+    /// For batches up to the largest; in host memory also ctx's scratch for them, so that nothing allocates
+    /// afterwards. On a GPU scratch and plans come with the first batch of each size.
     InferenceWorkspace workspace(Backend& ctx, MaxBatch largest) const {
         return {trunk_.workspace(ctx, largest), head_.workspace(ctx, largest)};
     }

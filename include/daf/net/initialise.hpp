@@ -13,12 +13,9 @@ template <class T>
 [[gnu::noinline]] void fill(const Init& init, RandomSequence random, std::span<T> values) {
     for (T& value : values) {
         switch (init.kind) {
-            case Init::Kind::zeros: value = T(0); break;
-            case Init::Kind::ones: value = T(1); break;
-            case Init::Kind::normal: value = static_cast<T>(init.spread * random.normal()); break;
-            case Init::Kind::uniform:
-                value = static_cast<T>(random.uniform(-init.spread, init.spread));
-                break;
+            case Init::Kind::constant: value = static_cast<T>(init.size); break;
+            case Init::Kind::normal: value = static_cast<T>(init.size * random.normal()); break;
+            case Init::Kind::uniform: value = static_cast<T>(random.uniform(-init.size, init.size)); break;
         }
     }
 }
@@ -43,6 +40,13 @@ void initialise(T* slab, Seed seed) {
     auto bound = bind_all_parameters<Net, T>(slab);
     static_for<Net::Operators::size>(
         [&](auto i) { detail::fill_fields<T>(get<i>(bound), seed, static_cast<std::uint32_t>(i)); });
+}
+
+/// The same of a slab that knows its size. Throws ArgumentError unless it is parameter_count<Net> elements.
+template <OperatorList Net, class T>
+void initialise(std::span<T> slab, Seed seed) {
+    detail::check_count("initialise", parameter_count<Net>, slab.size());
+    initialise<Net>(slab.data(), seed);
 }
 
 /// The same of one operator, as bind<Op> lays its parameters out. Throws ArgumentError unless the slab holds

@@ -56,6 +56,8 @@ class Learner {
           head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count),
           steps_(ctx, largest.count) {
         check_figures(net_);
+        check_figures(objective_);
+        check_figures(optimizer_);
         if (!Net::has_metric && objective.softmax_weight == 0) {
             throw ArgumentError("Learner: softmax_weight is 0, and there is no metric loss to learn from");
         }
@@ -119,10 +121,10 @@ class Learner {
     /// losses' place, if every output is finite. It runs the step's forward pass again, which moves running
     /// statistics once more, and allocates.
     Index first_not_finite(Images x) {
-        if (!all_finite(x)) return -1;
+        if (!detail::all_finite(*ctx_, x)) return -1;
         Index found = metric_place;
         const auto look = [&](std::size_t at, const auto& y) {
-            if (!all_finite(y)) found = std::min(found, static_cast<Index>(at));
+            if (!detail::all_finite(*ctx_, y)) found = std::min(found, static_cast<Index>(at));
         };
         const Draw trunk_draw{seed_, &finished_.draw.step, 0, finished_.draw.first_sample};
         const Draw head_draw{seed_, &finished_.draw.step, Net::head_begin, finished_.draw.first_sample};
@@ -135,10 +137,10 @@ class Learner {
     }
     /// The same of evaluate(x), which it runs.
     Index first_not_finite_evaluating(Images x) {
-        if (!all_finite(x)) return -1;
+        if (!detail::all_finite(*ctx_, x)) return -1;
         Index found = metric_place;
         const auto look = [&](std::size_t at, const auto& y) {
-            if (!all_finite(y)) found = std::min(found, static_cast<Index>(at));
+            if (!detail::all_finite(*ctx_, y)) found = std::min(found, static_cast<Index>(at));
         };
         const Embeddings e =
             evaluate(x, [&](auto i, const auto&, const auto&, const auto& y) { look(i, y); }).embeddings;
@@ -149,17 +151,17 @@ class Learner {
     }
 
     // What a checkpoint holds. The slabs lie in the backend's memory.
-    std::span<Number> parameters() { return {parameters_.template as<Number>(), parameter_count<Net>}; }
-    std::span<const Number> parameters() const {
+    Slab<Number, Space> parameters() { return {parameters_.template as<Number>(), parameter_count<Net>}; }
+    Slab<const Number, Space> parameters() const {
         return {parameters_.template as<const Number>(), parameter_count<Net>};
     }
     /// Gradients of the last step.
-    std::span<const Number> gradients() const {
+    Slab<const Number, Space> gradients() const {
         return {gradients_.template as<const Number>(), gradient_count<Net>};
     }
     /// The optimizer's first (0) or second (1) moment of all trained parameters, in their order. Throws
     /// ArgumentError for one that the optimizer does not have.
-    std::span<Number> moment(Index which) {
+    Slab<Number, Space> moment(Index which) {
         if (which < 0 || which >= daf::moments(optimizer_)) {
             throw ArgumentError("Learner: moment " + std::to_string(which) + ": the optimizer has " +
                                 std::to_string(daf::moments(optimizer_)));
@@ -172,6 +174,7 @@ class Learner {
     std::uint32_t& updates() { return updates_; }
     std::uint32_t& draws() { return draws_; }
     const Optimizer& optimizer() const { return optimizer_; }
+    /// Throws ArgumentError for a rate that cannot be.
     void set_learning_rate(double rate) { daf::set_learning_rate(optimizer_, rate); }
     const JointObjective& objective() const { return objective_; }
     const Net& net() const { return net_; }
@@ -238,16 +241,6 @@ class Learner {
     auto trunk_parameters() const { return part_of_tuple<0, Net::Trunk::length>(bound_); }
     auto head_parameters() const { return part_of_tuple<Net::head_begin, Net::Head::length>(bound_); }
 
-    template <class S, class E, class From>
-    bool all_finite(const Batch<S, E, From>& batch) const {
-        const auto finite = [](T v) { return std::isfinite(static_cast<Number>(v)); };
-        if constexpr (std::is_same_v<From, Host>) {
-            return std::all_of(batch.data(), batch.data() + batch.size(), finite);
-        } else {
-            return all_finite(ctx_->download(batch));
-        }
-    }
-
     void require_unfinished(std::size_t most, const char* call) const {
         if (unfinished_ <= most) return;
         throw Error(std::string("Learner: ") + call + ": " + std::to_string(unfinished_) +
@@ -259,8 +252,11 @@ class Learner {
         require_unfinished(1, "queue_step");
         trunk_.check(x.count());
         head_.check(x.count());
-        detail::check_batch("Learner", "x", x.data(), x.count(), x.count());
+        detail::check_memory("Learner", "x", x.data());
         detail::check_side<Softmax>(SideInput<From>(labels), x.count(), true);
+        if constexpr (!in_host_memory) {  // what may fail does before the step has begun
+            if (!steps_.knows(x.count())) ctx_->reserve(scratch_of(*ctx_, x.count()));
+        }
         const StepNumbers numbers{
             {draws_, first_sample}, scale_of(optimizer_, updates_ + 1), unfinished_ > 0};
         steps_.queue(x, labels, numbers,

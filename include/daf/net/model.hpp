@@ -15,8 +15,10 @@ namespace daf {
 template <class Seq, class Backend, Activation T = float>
 class Model {
   public:
+    using Network = Seq;
     using Space = typename Backend::Space;
     using Number = Wide<T>;
+    static constexpr bool in_host_memory = std::is_same_v<Space, Host>;
     using Input = Batch<typename Seq::Input, T, Space>;
     using ConstInput = Batch<typename Seq::Input, const T, Space>;
     using Output = Batch<typename Seq::Output, T, Space>;
@@ -62,8 +64,14 @@ class Model {
     void zero_gradients() { ctx_->zero(gradients_.template as<Number>(), gradient_count<Seq>); }
 
     /// All parameters: [decayed | undecayed | state]. In the backend's memory.
-    std::span<Number> parameters() { return {parameters_.template as<Number>(), parameter_count<Seq>}; }
-    std::span<Number> gradients() { return {gradients_.template as<Number>(), gradient_count<Seq>}; }
+    Slab<Number, Space> parameters() { return {parameters_.template as<Number>(), parameter_count<Seq>}; }
+    Slab<const Number, Space> parameters() const {
+        return {parameters_.template as<const Number>(), parameter_count<Seq>};
+    }
+    Slab<Number, Space> gradients() { return {gradients_.template as<Number>(), gradient_count<Seq>}; }
+    Slab<const Number, Space> gradients() const {
+        return {gradients_.template as<const Number>(), gradient_count<Seq>};
+    }
     /// The views of operator I's parameters.
     template <std::size_t I>
     auto parameters_of() const {
@@ -75,6 +83,7 @@ class Model {
     }
 
     const Seq& net() const { return net_; }
+    Backend& context() const { return *ctx_; }
 
   private:
     static constexpr auto checked = sizeof(check_activations<Backend, T>);

@@ -16,6 +16,13 @@ struct JointObjective {
     Reduction metric_reduction = Reduction::sum;
     double centre_rate = 0.005;  // alpha of the centres' own update; lambda does not scale it
     double softmax_weight = 1;   // w
+
+    /// Throws ArgumentError for a figure that cannot be.
+    void check() const {
+        detail::check_amount("JointObjective", "lambda", lambda);
+        detail::check_amount("JointObjective", "centre_rate", centre_rate);
+        detail::check_amount("JointObjective", "softmax_weight", softmax_weight);
+    }
 };
 
 /// One training step's figures, of the batch before the update.

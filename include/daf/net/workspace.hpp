@@ -3,6 +3,7 @@
 // passes that run in them. Allocated once; smaller batches use the same memory.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <daf/net/sequence.hpp>
 
 namespace daf {
@@ -42,6 +43,17 @@ template <class Backend, class BytesOf>
 void reserve_up_to(Backend& ctx, Index largest, const BytesOf& bytes_of) {
     if constexpr (std::is_same_v<typename Backend::Space, Host>) {
         ctx.reserve(scratch_up_to<Backend>(largest, bytes_of));
+    }
+}
+
+/// Whether a batch, wherever it lies, holds finite numbers alone.
+template <class Backend, class S, class T, class Space>
+bool all_finite(const Backend& ctx, const Batch<S, T, Space>& batch) {
+    if constexpr (std::is_same_v<Space, Host>) {
+        return std::all_of(batch.data(), batch.data() + batch.size(),
+                           [](T v) { return std::isfinite(static_cast<Wide<T>>(v)); });
+    } else {
+        return all_finite(ctx, ctx.download(batch));
     }
 }
 }  // namespace detail
@@ -117,15 +129,24 @@ class Workspace {
         return stored<length - 1>(x.count());
     }
 
-    /// The same by operators that were prepared for inference: a tuple of Prepared.
+    /// The same by operators that were prepared for inference: a tuple of Prepared, one after another.
     template <class PreparedTuple>
     BatchOf<typename Seq::Output> forward(Backend& ctx, const PreparedTuple& prepared,
                                           Batch<typename Seq::Input, const T, Space> x) requires(M ==
                                                                                                  Mode::eval) {
         check(x.count());
-        static_for<length>(
-            [&](auto i) { get<i>(prepared).forward(ctx, input<i>(x, prepared), stored<i>(x.count())); });
-        return stored<length - 1>(x.count());
+        static_for<PreparedTuple::size>([&](auto i) {
+            using Step = TypeAt<i, PreparedTuple>;
+            const BatchOf<typename Step::Output> y(at(turn(i)), x.count());
+            if constexpr (i == 0) {
+                get<i>(prepared).forward(ctx, x, y);
+            } else {
+                static_assert(
+                    std::same_as<typename Step::Input, typename TypeAt<i - 1, PreparedTuple>::Output>);
+                get<i>(prepared).forward(ctx, BatchOf<typename Step::Input>(at(turn(i - 1)), x.count()), y);
+            }
+        });
+        return {at(turn(PreparedTuple::size - 1)), x.count()};
     }
 
     /// Between forward and backward in training, with forward's parameters: visit(i, y) for every operator's
@@ -261,6 +282,9 @@ class Workspace {
         return draw;
     }
 
+    /// Where the i-th step of inference puts its output: the two buffers in turns, however many operators a
+    /// step runs.
+    Index turn(std::size_t i) const { return plan_.output[i % 2]; }
     T* at(Index offset) const { return reinterpret_cast<T*>(base_ + offset); }
 
     template <std::size_t I>

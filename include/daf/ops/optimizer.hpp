@@ -12,6 +12,23 @@ struct optimizer {
 };
 }  // namespace header
 
+namespace detail {
+/// Throws ArgumentError unless `fits`.
+inline void check_figure(bool fits, const char* whose, const char* name, const char* expected, double value) {
+    if (fits) return;
+    throw ArgumentError(std::string(whose) + ": " + name + " must be " + expected + ", but is " +
+                        std::to_string(value));
+}
+/// A number from 0 on that is not infinite.
+inline void check_amount(const char* whose, const char* name, double value) {
+    check_figure(value >= 0 && std::isfinite(value), whose, name, "a finite number from 0 on", value);
+}
+/// A share that a running mean keeps.
+inline void check_share(const char* whose, const char* name, double value) {
+    check_figure(value >= 0 && value < 1, whose, name, "in [0, 1)", value);
+}
+}  // namespace detail
+
 /// Adam (Kingma and Ba 2015; reference 45 of the paper), as PyTorch's:
 ///   g += decay * p (the decayed segment alone)
 ///   m = beta1 m + (1 - beta1) g      v = beta2 v + (1 - beta2) g^2
@@ -24,6 +41,15 @@ struct Adam {
     double beta2 = 0.999;
     double epsilon = 1e-8;
     double weight_decay = 0;
+
+    /// Throws ArgumentError for a figure that cannot be.
+    void check() const {
+        detail::check_amount("Adam", "learning_rate", learning_rate);
+        detail::check_share("Adam", "beta1", beta1);
+        detail::check_share("Adam", "beta2", beta2);
+        detail::check_amount("Adam", "epsilon", epsilon);
+        detail::check_amount("Adam", "weight_decay", weight_decay);
+    }
 };
 
 /// Stochastic gradient descent with momentum, as PyTorch's:
@@ -36,6 +62,13 @@ struct Sgd {
     double momentum = 0.9;
     double weight_decay = 0;
     bool nesterov = true;
+
+    /// Throws ArgumentError for a figure that cannot be.
+    void check() const {
+        detail::check_amount("Sgd", "learning_rate", learning_rate);
+        detail::check_share("Sgd", "momentum", momentum);
+        detail::check_amount("Sgd", "weight_decay", weight_decay);
+    }
 };
 
 /// An optimizer chosen at run time.
@@ -44,8 +77,14 @@ using Optimizer = std::variant<Adam, Sgd>;
 inline double learning_rate(const Optimizer& optimizer) {
     return std::visit([](const auto& o) { return o.learning_rate; }, optimizer);
 }
+/// Throws ArgumentError for a rate that cannot be, and then has changed nothing.
 inline void set_learning_rate(Optimizer& optimizer, double rate) {
+    detail::check_amount("optimizer", "learning_rate", rate);
     std::visit([rate](auto& o) { o.learning_rate = rate; }, optimizer);
+}
+/// Throws ArgumentError for a figure that cannot be.
+inline void check_figures(const Optimizer& optimizer) {
+    std::visit([](const auto& o) { o.check(); }, optimizer);
 }
 /// Slabs of moments that it keeps.
 inline Index moments(const Optimizer& optimizer) {
@@ -104,7 +143,8 @@ struct UpdateCall {
     DAF_HOST_DEVICE static bool finite(double value) { return value - value == 0; }
 };
 
-/// One step of an optimizer over a slab. Throws ArgumentError for a missing slab or number, or a step of 0.
+/// One step of an optimizer over a slab. Throws ArgumentError for a missing slab or number, a step of 0, or a
+/// figure of the optimizer's that cannot be.
 template <class Backend, class T>
 void update(Backend& ctx, const Optimizer& optimizer, const UpdateCall<T>& call) {
     std::visit(
@@ -113,6 +153,7 @@ void update(Backend& ctx, const Optimizer& optimizer, const UpdateCall<T>& call)
             detail::check_kernel<Chosen, Backend, header::optimizer>();
             if constexpr (detail::has_kernel<Chosen, Backend>) {
                 if (call.size() == 0) return;
+                chosen.check();
                 if (call.parameters == nullptr || call.gradients == nullptr || call.first_moment == nullptr ||
                     (Chosen::moments == 2 && call.second_moment == nullptr)) {
                     detail::throw_argument("optimizer",

@@ -11,7 +11,7 @@
 #include <daf/net/learner.hpp>
 #include <daf/train/plateau.hpp>
 #include <deque>
-#include <limits>
+#include <ranges>
 
 namespace daf {
 
@@ -69,15 +69,15 @@ inline const char* name_of(const Optimizer& optimizer) {
     return std::holds_alternative<Adam>(optimizer) ? "adam" : "sgd";
 }
 
-/// A slab of a learner's in host memory: itself where that is where it lies, else a copy.
+/// A slab of a Learner's or a Model's in host memory: itself where that is where it lies, else a copy.
 template <class L>
 class HostSlab {
   public:
     using T = typename L::Number;
 
-    HostSlab(L& learner, std::span<T> slab) : learner_(&learner), slab_(slab) {
+    HostSlab(L& learner, Slab<T, typename L::Space> slab) : learner_(&learner), slab_(slab) {
         if constexpr (!L::in_host_memory) {
-            copy_ = HostMemory(static_cast<Index>(slab.size_bytes()));
+            copy_ = HostMemory(size() * static_cast<Index>(sizeof(T)));
             learner.context().copy_out(data(), static_cast<const T*>(slab.data()), size());
         }
     }
@@ -97,17 +97,19 @@ class HostSlab {
   private:
     Index size() const { return static_cast<Index>(slab_.size()); }
     L* learner_;
-    std::span<T> slab_;
+    Slab<T, typename L::Space> slab_;
     HostMemory copy_;
 };
 
-/// What a checkpoint holds of a learner: parameters first and, if wanted, moments.
+/// What a checkpoint holds of a learner: parameters first and, if wanted, moments. A Model has no moments.
 template <class L>
 std::vector<HostSlab<L>> slabs_of(L& learner, Restore what) {
     std::vector<HostSlab<L>> slabs;
     slabs.emplace_back(learner, learner.parameters());
-    const Index kept = what == Restore::parameters ? 0 : moments(learner.optimizer());
-    for (Index which = 0; which < kept; ++which) slabs.emplace_back(learner, learner.moment(which));
+    if constexpr (requires { learner.optimizer(); }) {
+        const Index kept = what == Restore::parameters ? 0 : moments(learner.optimizer());
+        for (Index which = 0; which < kept; ++which) slabs.emplace_back(learner, learner.moment(which));
+    }
     return slabs;
 }
 
@@ -210,16 +212,22 @@ std::string save_checkpoint(const std::filesystem::path& path, L& learner, const
     return write_tensors(path, tensors_of(slabs), learner.updates(), info, std::move(training));
 }
 
-/// Writes the parameters and statistics of a Network or a Sequence alone, [decayed | undecayed | state] in
-/// host memory as Model and Learner have them on a CPU: a checkpoint that load_parameters and
-/// Restore::parameters read. Throws as save_checkpoint does, and ArgumentError unless they are
-/// parameter_count<Net> elements.
-template <class Net, class T>
-std::string save_parameters(const std::filesystem::path& path, std::span<T> parameters,
+/// Writes the parameters and statistics of a Learner or a Model alone: a checkpoint that load_parameters and
+/// Restore::parameters read. Throws as save_checkpoint does.
+template <class Owner>
+std::string save_parameters(const std::filesystem::path& path, Owner& owner, const CheckpointInfo& info) {
+    using namespace checkpoint_detail;
+    return write_tensors(path, tensors_of(slabs_of(owner, Restore::parameters)), 0, info, {});
+}
+/// The same of a Network's or a Sequence's slab in host memory, [decayed | undecayed | state]. Throws
+/// ArgumentError too unless it is parameter_count<Net> elements.
+template <class Net, std::ranges::contiguous_range Range>
+std::string save_parameters(const std::filesystem::path& path, const Range& parameters,
                             const CheckpointInfo& info) {
-    detail::check_count("save_parameters", parameter_count<Net>, parameters.size());
-    return checkpoint_detail::write_tensors(path, checkpoint_detail::tensors_of<Net>(parameters.data()), 0,
-                                            info, {});
+    const std::span slab(parameters);
+    detail::check_count("save_parameters", parameter_count<Net>, slab.size());
+    return checkpoint_detail::write_tensors(path, checkpoint_detail::tensors_of<Net>(slab.data()), 0, info,
+                                            {});
 }
 
 /// What an open checkpoint says of itself. Throws MismatchError for a file of another kind or version.
@@ -249,9 +257,8 @@ inline Safetensors open_checkpoint(const std::filesystem::path& path) {
     return read_safetensors(path, ChecksumPolicy::required);
 }
 
-namespace checkpoint_detail {
-
-inline CheckpointInfo info_of(const Safetensors& file, const std::string& architecture) {
+/// The same; throws MismatchError for another architecture too.
+inline CheckpointInfo checkpoint_info(const Safetensors& file, const std::string& architecture) {
     CheckpointInfo info = checkpoint_info(file);
     if (info.architecture != architecture) {
         throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture +
@@ -261,18 +268,16 @@ inline CheckpointInfo info_of(const Safetensors& file, const std::string& archit
     return info;
 }
 
-}  // namespace checkpoint_detail
-
-/// Puts the parameters and statistics of an open checkpoint into a slab in host memory. Throws MismatchError
-/// for another architecture, and ArgumentError unless it is parameter_count<Net> elements; then, as for any
-/// error, it is as it was.
-template <class Net, class T>
-CheckpointInfo restore_parameters(const Safetensors& file, std::span<T> parameters,
-                                  const std::string& architecture) {
-    detail::check_count("restore_parameters", parameter_count<Net>, parameters.size());
-    CheckpointInfo info = checkpoint_detail::info_of(file, architecture);
-    checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(parameters.data()));
-    return info;
+/// Puts the tensors of any safetensors file that has a Network's or a Sequence's, named and laid out as in
+/// PyTorch, into a slab in host memory, of parameter_count<Net> elements: ArgumentError otherwise.
+/// MismatchError for a tensor that is missing or has another shape or type; then the slab is as it was.
+template <class Net, std::ranges::contiguous_range Range>
+void read_parameters(const Safetensors& file, Range&& parameters) {
+    const std::span slab(parameters);
+    static_assert(!std::is_const_v<typename decltype(slab)::element_type>,
+                  "daf: read_parameters: the slab must be writable");
+    detail::check_count("read_parameters", parameter_count<Net>, slab.size());
+    checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(slab.data()));
 }
 
 /// Puts an open checkpoint into a learner: the parameters, or with Restore::everything the learning rate,
@@ -282,7 +287,7 @@ template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
                                   Restore what = Restore::everything) {
     using namespace checkpoint_detail;
-    CheckpointInfo info = info_of(file, architecture);
+    CheckpointInfo info = checkpoint_info(file, architecture);
     const auto slabs = slabs_of(learner, what);
     const auto finish = [&] {
         read_tensors(file, tensors_of(slabs));
@@ -324,15 +329,33 @@ CheckpointInfo load_checkpoint(const std::filesystem::path& path, L& learner, co
     return restore_checkpoint(open_checkpoint(path), learner, architecture, what);
 }
 
-/// open_checkpoint and restore_parameters in one:
+/// Puts a checkpoint's parameters and statistics into a Model, or a Learner, whose moments and counters stay
+/// as they are. Throws MismatchError for another architecture; then, as for any error, the owner is as it
+/// was.
+template <class Owner>
+CheckpointInfo load_parameters(const std::filesystem::path& path, Owner& owner,
+                               const std::string& architecture) {
+    using namespace checkpoint_detail;
+    const Safetensors file = open_checkpoint(path);
+    CheckpointInfo info = checkpoint_info(file, architecture);
+    const auto slabs = slabs_of(owner, Restore::parameters);
+    read_tensors(file, tensors_of(slabs));
+    slabs[0].write_back();
+    return info;
+}
+/// The same into the slab of a Network or a Sequence in host memory; ArgumentError unless it is
+/// parameter_count<Net> elements:
 ///
 ///   std::vector<float> parameters(daf::parameter_count<Net>);
-///   daf::load_parameters<Net>("best.safetensors", std::span(parameters), "daf-cnn lite attention=full");
+///   daf::load_parameters<Net>("best.safetensors", parameters, "daf-cnn lite attention=full");
 ///   const daf::Inference<Net, daf::Cpu> net(cpu, parameters);
-template <class Net, class T>
-CheckpointInfo load_parameters(const std::filesystem::path& path, std::span<T> parameters,
+template <class Net, std::ranges::contiguous_range Range>
+CheckpointInfo load_parameters(const std::filesystem::path& path, Range&& parameters,
                                const std::string& architecture) {
-    return restore_parameters<Net>(open_checkpoint(path), parameters, architecture);
+    const Safetensors file = open_checkpoint(path);
+    CheckpointInfo info = checkpoint_info(file, architecture);
+    read_parameters<Net>(file, parameters);
+    return info;
 }
 
 }  // namespace daf

@@ -27,7 +27,7 @@ namespace {
 
 /// A vector of floats in a context's memory, and back.
 template <class Backend>
-std::vector<float> values_of(Backend& ctx, std::span<const float> slab) {
+std::vector<float> values_of(Backend& ctx, daf::Slab<const float, typename Backend::Space> slab) {
     const daf::Batch<Shape<1>, const float, typename Backend::Space> batch(slab.data(),
                                                                            static_cast<Index>(slab.size()));
     const auto on_host = ctx.download(batch);
@@ -53,8 +53,8 @@ Passes passes_of(Backend& ctx, Index images) {
     Passes passes;
     passes.trained = all(model.forward_train(x));
     model.backward(x, dy);
-    passes.gradients = values_of(ctx, std::span<const float>(model.gradients()));
-    passes.parameters = values_of(ctx, std::span<const float>(model.parameters()));
+    passes.gradients = values_of(ctx, model.gradients());
+    passes.parameters = values_of(ctx, model.parameters());
     passes.evaluated = all(model.forward(x));
     const daf::Inference<Net, Backend, T> snapshot(ctx, model.parameters());
     auto workspace = snapshot.workspace(ctx, daf::max_batch(images));

@@ -126,9 +126,9 @@ TEST_CASE("a learning rate that changes after the recording is obeyed") {
     auto learner = tiny_learner(gpu);
     run_of(learner);
     const auto weights = [&] {
-        return values_of<TinyNetwork>(
-            gpu, std::span<const float>(learner.parameters())
-                     .first(static_cast<std::size_t>(daf::parameter_segments<TinyNetwork>.decayed)));
+        const daf::DeviceSlab<const float> slab(learner.parameters().data(),
+                                                std::size_t{daf::parameter_segments<TinyNetwork>.decayed});
+        return values_of<TinyNetwork>(gpu, slab);
     };
     const auto before = weights();
     learner.set_learning_rate(0);
@@ -185,6 +185,25 @@ TEST_CASE(
         run.add(learner.finish_step());
         run.parameters = parameters_of(learner);
         CHECK(run == one_by_one);
+    }
+}
+
+TEST_CASE("an inference is ready for other contexts when it is made, of parameters in host memory too") {
+    daf::Reference reference;
+    daf::Model<daf_test::TinyTrunk, daf::Reference> model(reference, daf::max_batch(most_images),
+                                                          daf::Seed{5});
+    const std::vector<float> parameters(model.parameters().begin(), model.parameters().end());
+    const TinyData<float> data(most_images);
+    const auto want = model.forward(data.images());
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        INFO("order ", seed);
+        daf_test::order_streams(seed);
+        daf::Gpu maker, user;
+        const daf::Inference<daf_test::TinyTrunk, daf::Gpu> net(maker, parameters);
+        auto workspace = net.workspace(user, daf::max_batch(most_images));
+        const auto got = user.download(net(user, workspace, user.upload(data.images())));
+        CHECK(difference(std::vector<float>(got.data(), got.data() + got.size()),
+                         std::vector<float>(want.data(), want.data() + want.size())) <= 2e-5);
     }
 }
 

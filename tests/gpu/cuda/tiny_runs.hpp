@@ -10,7 +10,7 @@ namespace daf_test {
 using daf::Index;
 
 template <class Net, class Backend>
-std::vector<float> values_of(Backend& ctx, std::span<const float> slab) {
+std::vector<float> values_of(Backend& ctx, daf::Slab<const float, typename Backend::Space> slab) {
     std::vector<float> values(slab.size());
     ctx.copy_out(values.data(), slab.data(), static_cast<Index>(slab.size()));
     return values;

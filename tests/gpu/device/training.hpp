@@ -42,7 +42,7 @@ Trained trained(Backend& ctx) {
     }
     using Number = daf::Wide<T>;
     std::vector<Number> parameters(learner.parameters().size());
-    ctx.copy_out(parameters.data(), std::span<const Number>(learner.parameters()).data(),
+    ctx.copy_out(parameters.data(), static_cast<const Number*>(learner.parameters().data()),
                  static_cast<daf::Index>(parameters.size()));
     result.parameters.assign(parameters.begin(), parameters.end());
     return result;

@@ -61,7 +61,7 @@ TEST_CASE("a step on images that are rounded to bf16 is about that on the images
     daf::Learner<Net, daf::Gpu, daf::bf16> learner(gpu, daf::max_batch(16), daf::Seed{1});
     const std::vector<daf::bf16> images(pixels.begin(), pixels.end());  // rounded to the nearest
     const daf::StepResult result = learner.step(daf::batch_of<Net::Input>(images), labels);
-    const std::span<float> parameters = learner.parameters();  // floats, in the GPU's memory
+    const daf::DeviceSlab<float> parameters = learner.parameters();  // floats, in the GPU's memory
     // [/narrow_activations]
     daf::Learner<Net, daf::Gpu> in_float(gpu, daf::max_batch(16), daf::Seed{1});
     const double want = in_float.step(data.images(), labels).loss;

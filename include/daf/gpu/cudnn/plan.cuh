@@ -93,6 +93,7 @@ struct Engine {
     }
     bool allowed(const CudnnChoice& choice, cudnnDataType_t type) const {
         if (choice.deterministic && says(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return false;
+        if (says(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return false;  // sums are floats
         if (type != CUDNN_DATA_FLOAT) return true;
         // Tensor cores multiply no floats as they are.
         const bool rounds = says(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
