@@ -149,10 +149,11 @@ TEST_CASE_TEMPLATE("dual attention says which tensor was not given", Backend, da
     CHECK_THROWS_WITH_AS(
         daf::backward(ctx, Op{}, x, y, y, daf::skip, example.params, daf::GradientsOf<Op, double>{}, saved),
         "dual_attention: gradient `fc1.weight` is null: bind it", daf::ArgumentError);
-    CHECK_THROWS_WITH_AS(daf::forward<daf::train>(ctx, Op{}, x, y, example.params,
-                                                  daf::bind_saved<Op, double>(example.saved_memory, 0)),
-                         "dual_attention: saved tensor `channel_pools` has room for 0 images, but the batch holds 1",
-                         daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(
+        daf::forward<daf::train>(ctx, Op{}, x, y, example.params,
+                                 daf::bind_saved<Op, double>(example.saved_memory, 0)),
+        "dual_attention: saved tensor `channel_pools` has room for 0 images, but the batch holds 1",
+        daf::ArgumentError);
     auto params = example.params;
     params.conv_weight = {};
     CHECK_THROWS_WITH_AS(daf::forward<daf::train>(ctx, Op{}, x, y, params, saved),

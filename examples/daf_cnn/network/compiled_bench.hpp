@@ -27,6 +27,7 @@ class BenchMemory {
     }
     T* data() const { return memory_.template as<T>(); }
     std::span<T> span() const { return {data(), static_cast<std::size_t>(size_)}; }
+    daf::Slab<T, typename Backend::Space> slab() const { return {data(), static_cast<std::size_t>(size_)}; }
     template <class S>
     daf::Batch<S, T, typename Backend::Space> batch() const {
         return {data(), size_ / S::size};
@@ -87,7 +88,7 @@ struct InferBench {
     using Inference = daf::Inference<Net, Backend, T>;
     InferBench(Backend& context, Index count)
         : ctx(context),
-          net(ctx, first_values().span(), daf::max_batch(count)),
+          net(ctx, first_values().slab(), daf::max_batch(count)),
           workspace(net.workspace(ctx, daf::max_batch(count))),
           batch(ctx, count) {}
     void operator()() { net(ctx, workspace, batch.x()); }

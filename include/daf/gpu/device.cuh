@@ -110,9 +110,11 @@ inline void require_free(Index bytes, const std::string& what) {
     std::size_t free = 0, all = 0;
     check_cuda(cudaMemGetInfo(&free, &all), "cudaMemGetInfo");
     if (static_cast<std::size_t>(bytes) <= free) return;
+    // Free bytes are rounded down, others up: what is refused reads as too much.
     const auto megabytes = [](std::size_t b) { return std::to_string(b / 1000000) + " MB"; };
-    throw CudaError("CUDA: " + what + " needs " + megabytes(static_cast<std::size_t>(bytes) + 999999) +
-                    " of the GPU's memory, but " + megabytes(free) + " of its " + megabytes(all) +
+    const auto needed = static_cast<std::size_t>(bytes);
+    throw CudaError("CUDA: " + what + " needs " + megabytes(needed + 999999) + " of the GPU's memory, but " +
+                    megabytes(free) + " of its " + megabytes(all + 999999) +
                     " are free: take a smaller batch or network, or end what else runs there");
 }
 

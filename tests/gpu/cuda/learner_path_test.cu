@@ -126,8 +126,9 @@ TEST_CASE("a learning rate that changes after the recording is obeyed") {
     auto learner = tiny_learner(gpu);
     run_of(learner);
     const auto weights = [&] {
-        const daf::DeviceSlab<const float> slab(learner.parameters().data(),
-                                                std::size_t{daf::parameter_segments<TinyNetwork>.decayed});
+        const daf::DeviceSlab<const float> slab(
+            learner.parameters().data(),
+            static_cast<std::size_t>(daf::parameter_segments<TinyNetwork>.decayed));
         return values_of<TinyNetwork>(gpu, slab);
     };
     const auto before = weights();
