@@ -28,7 +28,7 @@ const std::array<Layer, 8>& layers() {
         {"cpu", {"core", "ops", "cpu"}},
         {"gpu", {"core", "ops", "gpu"}},
         {"io", {"core", "io"}},
-        {"net", {"core", "ops", "net", "io"}},
+        {"net", {"core", "ops", "net"}},
         {"train", {"core", "ops", "net", "io", "train"}},
     }};
     return table;

@@ -77,7 +77,7 @@ template <class Op, class Next, class T, class Backend>
 inline constexpr bool prepared_as_one = detail::has_prepared_form<Op, T, Backend, Next>;
 
 /// Op for inference, with parameters of its own, and Next behind it where there is one that its kernel takes
-/// along. Threads may share it, each with a context of its own.
+/// along. Threads may share it, each with a context of its own, once the one that made it has waited.
 template <Operator Op, class T, class Backend, Operator... Next>
 class Prepared {
   public:
