@@ -129,8 +129,8 @@ TEST_CASE("channel attention names its parameters as PyTorch does and draws them
     });
     CHECK(names == std::vector<std::string>{"fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"});
     CHECK(inits[0].kind == daf::Init::Kind::normal);
-    CHECK(inits[0].spread == doctest::Approx(std::sqrt(2.0 / 512)));
+    CHECK(inits[0].size == doctest::Approx(std::sqrt(2.0 / 512)));
     CHECK(inits[2].kind == daf::Init::Kind::uniform);
-    CHECK(inits[2].spread == doctest::Approx(std::sqrt(6.0 / (64 + 512))));
+    CHECK(inits[2].size == doctest::Approx(std::sqrt(6.0 / (64 + 512))));
     CHECK(daf::parameter_segments<Op> == daf::SegmentSizes{2 * 512 * 64, 512 + 64, 0});
 }

@@ -95,8 +95,9 @@ TEST_CASE("safetensors: no tensors, empty tensors") {
     const ScratchFolder folder;
     daf::write_safetensors(folder / "none", {});
     CHECK(daf::read_safetensors(folder / "none").tensors().empty());
-    daf::write_safetensors(folder / "empty", {daf::named_tensor<double>("a", {0, 7}, {}),
-                                              daf::named_tensor<double>("b", {0}, {})});
+    const std::span<const double> nothing;
+    daf::write_safetensors(folder / "empty", {daf::named_tensor<double>("a", {0, 7}, nothing),
+                                              daf::named_tensor<double>("b", {0}, nothing)});
     const daf::Safetensors file = daf::read_safetensors(folder / "empty");
     CHECK(file.values<double>("a", {0, 7}).empty());
     CHECK(file.values<double>("b").empty());
