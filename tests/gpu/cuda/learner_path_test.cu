@@ -200,11 +200,16 @@ TEST_CASE("an inference is ready for other contexts when it is made, of paramete
         INFO("order ", seed);
         daf_test::order_streams(seed);
         daf::Gpu maker, user;
-        const daf::Inference<daf_test::TinyTrunk, daf::Gpu> net(maker, parameters);
-        auto workspace = net.workspace(user, daf::max_batch(most_images));
-        const auto got = user.download(net(user, workspace, user.upload(data.images())));
-        CHECK(difference(std::vector<float>(got.data(), got.data() + got.size()),
-                         std::vector<float>(want.data(), want.data() + want.size())) <= 2e-5);
+        daf::Model<daf_test::TinyTrunk, daf::Gpu> there(maker, daf::max_batch(1), daf::Seed{5});
+        const auto x = user.upload(data.images());
+        const auto check = [&](const daf::Inference<daf_test::TinyTrunk, daf::Gpu>& net) {
+            auto workspace = net.workspace(user, daf::max_batch(most_images));
+            const auto got = user.download(net(user, workspace, x));
+            CHECK(difference(std::vector<float>(got.data(), got.data() + got.size()),
+                             std::vector<float>(want.data(), want.data() + want.size())) <= 2e-5);
+        };
+        check({maker, there.parameters()});
+        check({maker, std::span<const float>(parameters)});
     }
 }
 
