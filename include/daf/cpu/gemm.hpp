@@ -189,16 +189,22 @@ template <class T, int Packets, int Count>
     };
     constexpr std::integral_constant<int, 0> first;
     constexpr std::integral_constant<int, 1> second;
+    // The same line of the columns after these, some at each pair of steps: all at once they would be in the
+    // way of what is read now. Nothing beyond B: it may be what another core is about to write.
+    constexpr int pairs = line / 2, asked = (Count + pairs - 1) / pairs;
+    const Index later_column = after >= pairs * asked ? column : 0;
+    const T* later = b + Count * later_column;
     for (; steps >= line; steps -= line) {
-        // The same line of the columns after these. Nothing beyond B: it may be what another core is about to
-        // write.
-        if (after >= Count)
-            unroll<Count>([&](auto j) { __builtin_prefetch(group[j / 3] + (j % 3 + Count) * column); });
-        for (Index pair = 0; pair < line; pair += 2) {
+        for (int pair = 0; pair < pairs; ++pair) {
+            unroll<asked>([&](auto) {
+                __builtin_prefetch(later);
+                later += later_column;
+            });
             add(first);
             add(second);
             advance(2);
         }
+        later += line - pairs * asked * later_column;
     }
     for (; steps > 0; --steps) {
         add(first);
