@@ -108,13 +108,15 @@ void measure(benchmark::State& state, Pass pass, Index threads, Index images, da
     if constexpr (!daf::reads_labels<Op>) {
         if (pass == Pass::inference) bench.prepare();
     }
-    for (auto _ : state) {
+    const auto iteration = [&] {
         switch (pass) {
-            case Pass::inference: bench.infer(); break;
-            case Pass::forward: bench.forward(); break;
-            case Pass::backward: bench.backward(); break;
+            case Pass::inference: return bench.infer();
+            case Pass::forward: return bench.forward();
+            case Pass::backward: return bench.backward();
         }
-    }
+    };
+    iteration();  // fresh memory: the system clears its pages, which takes as long as several iterations
+    for (auto _ : state) iteration();
     report<Op>(state, images, pass);
 }
 
