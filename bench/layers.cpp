@@ -81,8 +81,9 @@ double fewer_multiplications(const daf::Cpu& cpu, Index batch) {
                   }) {
         const auto choice = daf::cpu::choose_convolution<float>(cpu, daf::Kernel<Op, daf::Cpu>::size, batch);
         if (choice.algorithm != daf::Convolution::winograd) return 1;
-        const auto tile = static_cast<double>(choice.tile);
-        return 9 * tile * tile / ((tile + 2) * (tile + 2));
+        const double side =
+            static_cast<double>(choice.tile.outputs) / static_cast<double>(choice.tile.points);
+        return 9 * side * side;
     } else {
         return 1;
     }

@@ -6,26 +6,29 @@
 
 namespace daf::cpu {
 
-#define DAF_OUTPUT_LOOPS(PREFIX, T, M, FINISH)                                          \
-    PREFIX template void winograd::output<M, Finish::FINISH, T>(const T*, Index, Index, \
-                                                                const winograd::OutputTile<T>&);
-#define DAF_TILE_LOOPS(PREFIX, T, M)                                                                         \
-    DAF_OUTPUT_LOOPS(PREFIX, T, M, overwrite)                                                                \
-    DAF_OUTPUT_LOOPS(PREFIX, T, M, accumulate)                                                               \
-    DAF_OUTPUT_LOOPS(PREFIX, T, M, bias_relu)                                                                \
-    PREFIX template void winograd::window<M, T>(const T*, Index, Index, T*, Index, const winograd::Panels&); \
-    PREFIX template void winograd::patch<M, T>(const T*, Index, Index, T*, Index, const winograd::Panels&);  \
-    PREFIX template void winograd::weights<M, T>(const T*, Index, Index, Index, Index, Range, T*, Index,     \
-                                                 winograd::Panels);                                          \
-    PREFIX template void winograd::weight_gradients<M, T>(const T*, Index, Index, Index, Index, Index,       \
-                                                          Index, Range, T*, Index, Index);
+#define DAF_OUTPUT_LOOPS(PREFIX, T, WAY, FINISH)                                          \
+    PREFIX template void winograd::output<WAY, Finish::FINISH, T>(const T*, Index, Index, \
+                                                                  const winograd::OutputTile<T>&);
+#define DAF_TILE_LOOPS(PREFIX, T, WAY)                                                                     \
+    DAF_OUTPUT_LOOPS(PREFIX, T, WAY, overwrite)                                                            \
+    DAF_OUTPUT_LOOPS(PREFIX, T, WAY, accumulate)                                                           \
+    DAF_OUTPUT_LOOPS(PREFIX, T, WAY, bias_relu)                                                            \
+    PREFIX template void winograd::window<WAY, T>(const T*, Index, Index, T*, Index,                       \
+                                                  const winograd::Panels&);                                \
+    PREFIX template void winograd::patch<WAY, T>(const T*, Index, Index, T*, Index,                        \
+                                                 const winograd::Panels&);                                 \
+    PREFIX template void winograd::weights<WAY, T>(const T*, Index, Index, Index, Index, Range, T*, Index, \
+                                                   winograd::Panels);                                      \
+    PREFIX template void winograd::weight_gradients<WAY, T>(const T*, Index, Index, Index, Index, Index,   \
+                                                            Index, Range, T*, Index, Index);
 #define DAF_LOOPS(PREFIX, T)                                                                                 \
     PREFIX template void multiply_panel<T>(Index, Sum, const T*, const Columns<T>&, Index, T*, Index, Index, \
                                            bool);                                                            \
-    DAF_TILE_LOOPS(PREFIX, T, 2)                                                                             \
-    DAF_TILE_LOOPS(PREFIX, T, 3)                                                                             \
-    DAF_TILE_LOOPS(PREFIX, T, 4)                                                                             \
-    DAF_TILE_LOOPS(PREFIX, T, 6)
+    DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<2>)                                                             \
+    DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<3>)                                                             \
+    DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<4>)                                                             \
+    DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<6>)                                                             \
+    DAF_TILE_LOOPS(PREFIX, T, winograd::WholeMap)
 
 DAF_LOOPS(extern, float)
 DAF_LOOPS(extern, double)

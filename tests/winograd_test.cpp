@@ -10,6 +10,7 @@
 using daf::Convolution;
 using daf::Index;
 using daf::Shape;
+using daf::cpu::WinogradTile;
 using daf_test::Passes;
 
 namespace {
@@ -20,7 +21,41 @@ daf_test::Promise by_winograd() {
     return promise;
 }
 
+/// What output i makes of tap t and input j, by a way of convolving a row of them.
+template <class Way>
+double product(int i, int t, int j) {
+    double sum = 0;
+    for (int k = 0; k < Way::points; ++k)
+        sum += Way::Output::at(i, k) * Way::Weight::at(k, t) * Way::Input::at(k, j);
+    return sum;
+}
+
 }  // namespace
+
+TEST_CASE("a tile's row is the plain sum over three taps") {
+    const auto check = [&]<class Way>(Way) {
+        for (int i = 0; i < Way::outputs; ++i) {
+            for (int t = 0; t < 3; ++t) {
+                for (int j = 0; j < Way::points; ++j)
+                    CHECK(product<Way>(i, t, j) == doctest::Approx(j == i + t ? 1 : 0));
+            }
+        }
+    };
+    check(daf::cpu::winograd::Tile<2>{});
+    check(daf::cpu::winograd::Tile<3>{});
+    check(daf::cpu::winograd::Tile<4>{});
+    check(daf::cpu::winograd::Tile<6>{});
+}
+
+TEST_CASE("a whole row of three is the plain sum over three taps, what lies beyond it being zero") {
+    using daf::cpu::winograd::WholeMap;
+    for (int i = 0; i < 3; ++i) {
+        for (int t = 0; t < 3; ++t) {
+            for (int j = 0; j < 3; ++j)
+                CHECK(product<WholeMap>(i, t, j) == doctest::Approx(j == i + t - 1 ? 1 : 0));
+        }
+    }
+}
 
 TEST_CASE("conv by Winograd keeps every promise on maps of any shape") {
     daf_test::conform<daf::Conv2d<Shape<5, 7, 3>, 4>>({}, by_winograd());
@@ -46,6 +81,18 @@ TEST_CASE("the passes by any tile keep every shape") {
             CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
             CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
         }
+    }
+}
+
+TEST_CASE("the passes by whole maps are those by their pixels") {
+    for (const daf::cpu::ConvolutionSize& size :
+         {daf::cpu::ConvolutionSize{3, 3, 1, 2, 3, 1}, {3, 3, 20, 33, 3, 1}, {3, 3, 200, 208, 3, 1}}) {
+        const Passes<double> want(size, 70, {Convolution::direct});
+        const Passes<double> got(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
+        CHECK(daf_test::error(got.y, want.y) <= 1e-12);
+        CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
+        CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+        daf_test::check_same_bits(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
     }
 }
 
@@ -179,6 +226,12 @@ TEST_CASE("Winograd in float stays close to the direct convolution in double on 
                                        {Convolution::winograd, 3},
                                        {Convolution::winograd, 4},
                                        {Convolution::winograd, 6}});
+    for (const Index channels : {128, 256}) {
+        for (const Index count : {1, 5}) {
+            daf_test::check_errors({3, 3, channels, channels, 3, 1}, count,
+                                   {{Convolution::winograd, WinogradTile::whole_map()}});
+        }
+    }
 }
 
 TEST_CASE("the rule takes Winograd where it pays, and the tile that costs least") {
@@ -186,8 +239,8 @@ TEST_CASE("the rule takes Winograd where it pays, and the tile that costs least"
     using daf::cpu::Weights;
     const auto tile_if_it_pays = [](const daf::cpu::ConvolutionSize& size, Index count) {
         const ConvolutionCost<float> cost{size, count, Weights::transformed_now};
-        const Index tile = winograd_tile(cost);
-        return cost.winograd(tile) < cost.direct() ? tile : 0;
+        const WinogradTile tile = winograd_tile(cost);
+        return cost.winograd(tile) < cost.direct() ? tile : WinogradTile(0);
     };
     const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
     const daf::cpu::ConvolutionSize deep{6, 6, 512, 512, 3, 1}, small{3, 3, 128, 128, 3, 1};
@@ -197,8 +250,8 @@ TEST_CASE("the rule takes Winograd where it pays, and the tile that costs least"
     CHECK(tile_if_it_pays(deep, 1) == 2);
     CHECK(tile_if_it_pays(deep, 8) == 3);
     CHECK(tile_if_it_pays(deep, 64) == 6);
-    CHECK(tile_if_it_pays(small, 128) == 3);  // one tile is the map
-    CHECK(tile_if_it_pays(small, 1) == 0);    // 9 weights for each pair of channels are fewer than 16 or 25
+    CHECK(tile_if_it_pays(small, 128) == WinogradTile::whole_map());
+    CHECK(tile_if_it_pays(small, 1) == 0);  // 9 weights for each pair of channels are fewer than 16
 }
 
 TEST_CASE("a context can insist on an algorithm") {

@@ -126,7 +126,8 @@ inline void check_errors(const daf::cpu::ConvolutionSize& size, daf::Index count
         const double y = error(every(step, fast.y), exact.y), dx = error(every(step, fast.dx), exact.dx);
         const double dweight = error(every(step, fast.dweight), exact.dweight);
         MESSAGE(size.height, "x", size.width, " ", size.in, "->", size.features, " batch ", count, " tile ",
-                choice.tile, ": y ", y, " dx ", dx, " dweight ", dweight);
+                choice.tile.outputs, " of ", choice.tile.points, " points: y ", y, " dx ", dx, " dweight ",
+                dweight);
         CHECK(y <= 5e-5);
         CHECK(dx <= 2e-4);
         CHECK(dweight <= 2e-4);

@@ -14,7 +14,7 @@ enum class Weights { transformed_now, transformed_before };
 /// How a pass computes.
 struct ConvolutionChoice {
     Convolution algorithm;
-    Index tile = 0;  // Winograd's M, the side of its tiles
+    WinogradTile tile = 0;  // of Winograd
 
     friend constexpr bool operator==(const ConvolutionChoice&, const ConvolutionChoice&) = default;
 };
@@ -47,9 +47,10 @@ struct ConvolutionCost {
         const double bytes = tensor * static_cast<double>(size.in * size.features) * sizeof(T);
         return bytes > most_near ? for_far_weight : for_near_weight;
     }
-    constexpr double winograd(Index tile) const {
-        const Index down = (size.height + tile - 1) / tile, across = (size.width + tile - 1) / tile;
-        const auto points = static_cast<double>((tile + 2) * (tile + 2));
+    constexpr double winograd(WinogradTile tile) const {
+        const Index side = tile.outputs;
+        const Index down = (size.height + side - 1) / side, across = (size.width + side - 1) / side;
+        const auto points = static_cast<double>(tile.points * tile.points);
         const auto tiles = static_cast<double>(count * down * across);
         const double values_per_product =
             static_cast<double>(size.in + size.features) / static_cast<double>(size.in * size.features);
@@ -59,11 +60,12 @@ struct ConvolutionCost {
     }
 };
 
-/// The M of F(MxM,3x3) that costs least. The larger its tiles, the fewer the multiplications and the more the
-/// weights; a tile that does not fit the map wastes some.
+/// The tile that costs least. The larger it is, the fewer the multiplications and the more the weights; one
+/// that does not fit the map wastes some.
 template <class T>
-constexpr Index winograd_tile(const ConvolutionCost<T>& cost) {
-    Index best = 2;
+constexpr WinogradTile winograd_tile(const ConvolutionCost<T>& cost) {
+    if (cost.size.height == 3 && cost.size.width == 3) return WinogradTile::whole_map();
+    WinogradTile best = 2;
     for (const Index tile : {3, 4, 6}) {
         if (cost.winograd(tile) < cost.winograd(best)) best = tile;
     }

@@ -1,5 +1,5 @@
 #pragma once
-// Winograd's convolution for 3x3 kernels of stride 1, F(MxM,3x3): y of x. Sizes at run time.
+// Winograd's convolution for 3x3 kernels of stride 1: y of x. Sizes at run time.
 //
 //   V = B^T x B for every tile,  M[k] = V[k] U[k] for every point k,  y = A^T M A,      U = G w G^T
 //
@@ -13,13 +13,13 @@ namespace daf::cpu {
 template <class T>
 class WinogradForward {
   public:
-    WinogradForward(const ConvolutionSize& size, Index count, Index tile)
+    WinogradForward(const ConvolutionSize& size, Index count, WinogradTile tile)
         : size_(size),
           tiling_(WinogradTiling::of(size, count, tile, {size.in + size.features, size.in, 1, sizeof(T)})),
           weights_(size.in, size.features, tile),
           v_(tiling_, size.in),
           m_(tiling_, size.features),
-          grids_(tiling_, size.in, 1) {}
+          grids_(tiling_, size.in, tile.border()) {}
 
     /// Elements of the weights as this pass reads them; they do not depend on the count.
     Index transformed() const { return weights_.size(); }
@@ -31,7 +31,7 @@ class WinogradForward {
     Index slots() const { return tiling_.chunks > 1 ? tiling_.chunks : chunks_for(tiling_.block_strips); }
 
     /// Whether it can store the largest of each window of so many pixels a side alone.
-    bool pools(Index window) const { return tiling_.tile % window == 0 || tiling_.rows == 1; }
+    bool pools(Index window) const { return tiling_.tile.outputs % window == 0 || tiling_.rows == 1; }
 
     /// Without the transformed weights.
     Index scratch(int threads, Index pool = 1) const {
@@ -126,9 +126,9 @@ class WinogradForward {
     void store_largest(const T* m, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
                        Index window, T* made, T* y) const {
         for (Index row = 0; row < tiling_.strip_rows; ++row) {
-            const Index first = strip.first_row + row * tiling_.tile;
-            const MaxPoolSize part{std::min(tiling_.tile, size_.height - first), size_.width, size_.features,
-                                   window};
+            const Index first = strip.first_row + row * tiling_.tile.outputs;
+            const MaxPoolSize part{std::min(tiling_.tile.outputs, size_.height - first), size_.width,
+                                   size_.features, window};
             m_.output_row(m, s, row, strip, finish, made);
             max_pool(part, made,
                      y + (strip.image * (size_.height / window) + first / window) * part.out_width() *
@@ -140,10 +140,10 @@ class WinogradForward {
     /// Elements that a thread makes of y before they go to their place: of a row of tiles where it pools; of
     /// a strip where y goes past the caches, with what its last tile asks for ahead.
     Index near_outputs(Index pool = 1) const {
-        if (pool > 1) return tiling_.tile * size_.width * size_.features;
+        if (pool > 1) return tiling_.tile.outputs * size_.width * size_.features;
         const bool far = has_far_stores<T> && size_.features % lanes<T> == 0 &&
                          leaves_caches<T>(tiling_.count * size_.y_size());
-        return far ? (tiling_.strip_rows * size_.width + 4) * tiling_.tile * size_.features : 0;
+        return far ? (tiling_.strip_rows * size_.width + 4) * tiling_.tile.outputs * size_.features : 0;
     }
 
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }

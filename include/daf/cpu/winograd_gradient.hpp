@@ -13,7 +13,7 @@ namespace daf::cpu {
 template <class T>
 class WinogradBackward {
   public:
-    WinogradBackward(const ConvolutionSize& size, Index count, Index tile)
+    WinogradBackward(const ConvolutionSize& size, Index count, WinogradTile tile)
         : size_(size),
           tiling_(WinogradTiling::of(
               size, count, tile, {size.in + size.features, std::max(size.in, size.features), 2, sizeof(T)})),
@@ -21,7 +21,7 @@ class WinogradBackward {
           x_(tiling_, size.in),
           dy_(tiling_, size.features),
           x_grid_(tiling_, size.in, 0),
-          dy_grid_(tiling_, size.features, 1),
+          dy_grid_(tiling_, size.features, tile.border()),
           slice_(std::min(slice_width(dy_.width()), dy_.width() * dy_.panels())),
           sums_row_(dy_.width() * dy_.panels()),
           sums_stride_(spread_point<T>(size.in * sums_row_)) {}
@@ -140,10 +140,10 @@ class WinogradBackward {
     /// dweight += G^T sums G.
     void add_sums(Cpu& ctx, const T* sums, T* dweight) const {
         const Index parts = chunks_for(size_.in);
-        with_tile(tiling_.tile, [&](auto m) {
+        with_tile(tiling_.tile, [&]<class Way> {
             ctx.parallel(parts, [&](Index part) {
                 const Range in = part_of(size_.in, parts, part);
-                winograd::weight_gradients<m>(
+                winograd::weight_gradients<Way>(
                     sums + in.first * sums_row_, sums_stride_, sums_row_, tiling_.chunks, sums_size(),
                     in.size(), size_.features, {0, tiling_.side()},
                     dweight + last_tap() + in.first * size_.features, -tap(), size_.features);
@@ -153,10 +153,10 @@ class WinogradBackward {
     /// The same of some channels of x, some rows of points and a slice of features.
     void add_piece(Range in, Range rows, Index slice, const T* sums, T* dweight) const {
         const Index first = slice * slice_, features = std::min(slice_, size_.features - first);
-        with_tile(tiling_.tile, [&](auto m) {
-            winograd::weight_gradients<m>(sums, sums_piece_stride(), slice_, 1, 0, in.size(), features, rows,
-                                          dweight + last_tap() + in.first * size_.features + first, -tap(),
-                                          size_.features);
+        with_tile(tiling_.tile, [&]<class Way> {
+            winograd::weight_gradients<Way>(sums, sums_piece_stride(), slice_, 1, 0, in.size(), features,
+                                            rows, dweight + last_tap() + in.first * size_.features + first,
+                                            -tap(), size_.features);
         });
     }
 

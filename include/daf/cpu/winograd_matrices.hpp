@@ -1,11 +1,12 @@
 #pragma once
-// The matrices of Winograd's convolution F(M,3), made by the compiler from the points where Cook and Toom's
-// polynomials are evaluated, and the product of such a constant matrix with a column of packets.
+// The matrices of Winograd's convolution, and the product of such a constant matrix with a column of packets.
 //
-//   y = A^T [ (G w) . (B^T x) ]       M outputs y from M + 2 inputs x and 3 weights w with
-//                                     M + 2 multiplications
+//   y = A^T [ (G w) . (B^T x) ]       outputs y from inputs x and 3 weights w, a multiplication a point
 //
-// A. Lavin, S. Gray: Fast Algorithms for Convolutional Neural Networks, 2016.
+// F(M,3): M outputs from M + 2 inputs at M + 2 points, by matrices that the compiler makes from the points
+// where Cook and Toom's polynomials are evaluated (A. Lavin, S. Gray: Fast Algorithms for Convolutional
+// Neural Networks, 2016). A whole row of 3 between zeros: 3 outputs from 3 inputs at 4 points, where F(3,3)
+// has 5.
 #include <array>
 #include <daf/cpu/gemm.hpp>
 
@@ -15,10 +16,10 @@ namespace daf::cpu::winograd {
 /// infinity.
 inline constexpr double finite_points[] = {0, 1, -1, 2, -2, 0.5, -0.5};
 
+namespace matrix {
+
 template <int M>
 inline constexpr int points = M + 2;
-
-namespace matrix {
 
 /// B^T: row i holds the coefficients of the product of (t - p) over the finite points p but the i-th.
 template <int M>
@@ -65,6 +66,42 @@ struct Output {
     }
 };
 
+/// Of a whole row of 3 between zeros,
+///
+///   y0 = w1 x0 + w2 x1,   y1 = w0 x0 + w1 x1 + w2 x2,   y2 = w0 x1 + w1 x2.
+///
+/// With e = x0 + x2, o = x0 - x2, p = w0 + w2 and q = w0 - w2 it is
+///
+///   y0 + y2 = w1 e + p x1,   y0 - y2 = w1 o - q x1,   2 y1 = 2 w1 x1 + p e + q o,
+///
+/// and comes of a = (p + 3/2 w1)(e + 3/2 x1), b = (p - 3/2 w1)(e - 3/2 x1), c = (q - w1/2)(o + x1/2) and
+/// d = (q + w1/2)(o - x1/2):
+///
+///   y0 + y2 = (a - b) / 3,   y0 - y2 = d - c,   2 y1 = (a + b + c + d) / 2.
+///
+/// Three multiplications cannot do: what w0, w1 and w2 make of x would commute.
+struct WholeRow {
+    static constexpr double vectors[4][3] = {{1, 1.5, 1}, {1, -1.5, 1}, {1, 0.5, -1}, {1, -0.5, -1}};
+    static constexpr int mirrored[4] = {0, 1, 3, 2};  // c and d take x and w by each other's row
+    static constexpr double scale[4] = {1 / 6.0, -1 / 6.0, -0.5, 0.5};
+
+    /// B^T
+    struct Input {
+        static constexpr int rows = 4, columns = 3;
+        static constexpr double at(int row, int column) { return vectors[row][column]; }
+    };
+    /// A^T
+    struct Output {
+        static constexpr int rows = 3, columns = 4;
+        static constexpr double at(int row, int column) { return vectors[mirrored[column]][row]; }
+    };
+    /// G
+    struct Weight {
+        static constexpr int rows = 4, columns = 3;
+        static constexpr double at(int row, int column) { return scale[row] * Output::at(column, row); }
+    };
+};
+
 template <class Mat>
 struct Transposed {
     static constexpr int rows = Mat::columns, columns = Mat::rows;
@@ -85,6 +122,20 @@ constexpr bool columns_mirror(int column) {
 }
 
 }  // namespace matrix
+
+/// F(MxM,3x3): a tile of M x M outputs, anywhere in a map.
+template <int M>
+struct Tile {
+    static constexpr int outputs = M, points = M + 2;  // along a side
+    using Input = matrix::Input<M>;
+    using Weight = matrix::Weight<M>;
+    using Output = matrix::Output<M>;
+};
+
+/// A whole map of 3 x 3.
+struct WholeMap : matrix::WholeRow {
+    static constexpr int outputs = 3, points = 4;
+};
 
 /// Mat's elements at run time.
 template <class Mat, class T>

@@ -7,14 +7,15 @@
 
 namespace daf::cpu {
 
-/// body(M) with the tile's side as a constant.
+/// body.operator()<Way>() with the tile as a type.
 template <class Body>
-void with_tile(Index tile, const Body& body) {
-    switch (tile) {
-        case 2: return body(std::integral_constant<int, 2>{});
-        case 3: return body(std::integral_constant<int, 3>{});
-        case 4: return body(std::integral_constant<int, 4>{});
-        default: return body(std::integral_constant<int, 6>{});
+void with_tile(WinogradTile tile, const Body& body) {
+    if (tile == WinogradTile::whole_map()) return body.template operator()<winograd::WholeMap>();
+    switch (tile.outputs) {
+        case 2: return body.template operator()<winograd::Tile<2>>();
+        case 3: return body.template operator()<winograd::Tile<3>>();
+        case 4: return body.template operator()<winograd::Tile<4>>();
+        default: return body.template operator()<winograd::Tile<6>>();
     }
 }
 
@@ -27,7 +28,9 @@ class WinogradGrid {
         : tiling_(tiling), channels_(channels), border_(border) {}
 
     Index size() const { return height() * row(); }
-    Index row() const { return spread_row<T>((tiling_.columns * tiling_.tile + 2 * border_) * channels_); }
+    Index row() const {
+        return spread_row<T>((tiling_.columns * tiling_.tile.outputs + 2 * border_) * channels_);
+    }
 
     /// Zeros for the columns outside the map.
     void clear_border(T* grid) const {
@@ -51,19 +54,20 @@ class WinogradGrid {
         }
     }
 
-    /// body(M, pixels, tile) for every tile of a block's strip s, whose pixels (with the border) begin at
-    /// `pixels` of the grid.
+    /// body.operator()<Way>(pixels, tile) for every tile of a block's strip s, whose pixels (with the border)
+    /// begin at `pixels` of the grid.
     template <class Body>
     void for_each_tile(const T* grid, Index s, const Body& body) const {
-        with_tile(tiling_.tile, [&](auto m) {
+        with_tile(tiling_.tile, [&]<class Way> {
             tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
-                body(m, grid + m * (row * this->row() + column * channels_), tile);
+                const T* pixels = grid + Way::outputs * (row * this->row() + column * channels_);
+                body.template operator()<Way>(pixels, tile);
             });
         });
     }
 
   private:
-    Index height() const { return tiling_.strip_rows * tiling_.tile + 2 * border_; }
+    Index height() const { return tiling_.strip_rows * tiling_.tile.outputs + 2 * border_; }
 
     WinogradTiling tiling_;
     Index channels_, border_;
@@ -105,15 +109,16 @@ class WinogradTiles {
 
     /// The windows of the block's strip s, out of a grid with a border.
     void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
-        layout.for_each_tile(grid, s, [&](auto m, const T* pixels, Index tile) {
-            winograd::window<m>(pixels, layout.row(), channels_, tiles + tile * row_, stride_,
-                                all_channels());
+        layout.for_each_tile(grid, s, [&]<class Way>(const T* pixels, Index tile) {
+            winograd::window<Way>(pixels, layout.row(), channels_, tiles + tile * row_, stride_,
+                                  all_channels());
         });
     }
     /// The patches of the strip, which share no pixels, out of a grid without a border.
     void patches(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
-        layout.for_each_tile(grid, s, [&](auto m, const T* pixels, Index tile) {
-            winograd::patch<m>(pixels, layout.row(), channels_, tiles + tile * row_, stride_, all_channels());
+        layout.for_each_tile(grid, s, [&]<class Way>(const T* pixels, Index tile) {
+            winograd::patch<Way>(pixels, layout.row(), channels_, tiles + tile * row_, stride_,
+                                 all_channels());
         });
     }
 
@@ -121,31 +126,32 @@ class WinogradTiles {
     void output(const T* tiles, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
                 T* corner) const {
         for (Index row = 0; row < tiling_.strip_rows; ++row)
-            output_row(tiles, s, row, strip, finish, corner + row * tiling_.tile * map_row());
+            output_row(tiles, s, row, strip, finish, corner + row * tiling_.tile.outputs * map_row());
         if (finish.past_caches) finish_far_stores();
     }
     /// The strip's row-th row of tiles alone; its pixels begin at `corner`. Far stores are left unfinished.
     void output_row(const T* tiles, Index s, Index row, const WinogradStrip& strip,
                     const OutputFinish<T>& finish, T* corner) const {
         const bool past_caches = finish.past_caches && channels_ % lanes<T> == 0 && takes_far_stores(corner);
-        with_tile(tiling_.tile, [&](auto m) {
+        with_tile(tiling_.tile, [&]<class Way> {
+            constexpr Index side = Way::outputs;
             const T* from = tiles + (s * tiling_.strip_tiles() + row * tiling_.columns) * row_;
             for (Index column = 0; column < tiling_.columns; ++column, from += row_) {
-                const winograd::OutputTile<T> to{corner + column * m * channels_,
+                const winograd::OutputTile<T> to{corner + column * side * channels_,
                                                  map_row(),
-                                                 std::min<Index>(m, strip.pixel_rows - m * row),
-                                                 std::min<Index>(m, tiling_.width - m * column),
+                                                 std::min(side, strip.pixel_rows - side * row),
+                                                 std::min(side, tiling_.width - side * column),
                                                  finish.bias,
                                                  past_caches};
                 switch (finish.kind) {
                     case Finish::overwrite:
-                        winograd::output<m, Finish::overwrite>(from, stride_, channels_, to);
+                        winograd::output<Way, Finish::overwrite>(from, stride_, channels_, to);
                         break;
                     case Finish::accumulate:
-                        winograd::output<m, Finish::accumulate>(from, stride_, channels_, to);
+                        winograd::output<Way, Finish::accumulate>(from, stride_, channels_, to);
                         break;
                     case Finish::bias_relu:
-                        winograd::output<m, Finish::bias_relu>(from, stride_, channels_, to);
+                        winograd::output<Way, Finish::bias_relu>(from, stride_, channels_, to);
                         break;
                 }
             }
@@ -180,9 +186,9 @@ class WinogradPackedTiles {
 
     /// The windows of the block's strip s, out of a grid with a border.
     void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* packed) const {
-        layout.for_each_tile(grid, s, [&](auto m, const T* pixels, Index tile) {
-            winograd::window<m>(pixels, layout.row(), channels_, packed, stride_,
-                                winograd::Panels{width_, panel_, tile});
+        layout.for_each_tile(grid, s, [&]<class Way>(const T* pixels, Index tile) {
+            winograd::window<Way>(pixels, layout.row(), channels_, packed, stride_,
+                                  winograd::Panels{width_, panel_, tile});
         });
     }
 
@@ -237,10 +243,10 @@ void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
 template <class T>
 class WinogradWeights {
   public:
-    WinogradWeights(Index in, Index out, Index tile)
+    WinogradWeights(Index in, Index out, WinogradTile tile)
         : in_(in),
           out_(out),
-          side_(tile + 2),
+          side_(tile.points),
           tile_(tile),
           width_(panel_width<T>(out)),
           panel_(in * width_),
@@ -259,20 +265,20 @@ class WinogradWeights {
                 std::fill_n(transformed + k * stride_ + (panels() - 1) * panel_, panel_, T(0));
         }
         const Index parts = chunks_for(in_);
-        with_tile(tile_, [&](auto m) {
+        with_tile(tile_, [&]<class Way> {
             ctx.parallel(parts, [&](Index part) {
                 const Range in = part_of(in_, parts, part);
-                winograd::weights<m>(weight + in.first * out_, in_ * out_, out_, in.size(), out_, {0, side_},
-                                     transformed, stride_, {width_, panel_, in.first});
+                winograd::weights<Way>(weight + in.first * out_, in_ * out_, out_, in.size(), out_,
+                                       {0, side_}, transformed, stride_, {width_, panel_, in.first});
             });
         });
     }
     void transform_piece(const T* weight, Index row, Index slice, T* piece) const {
         const Index channels = std::min(slice_, out_ - slice * slice_);
         if (channels % width_ != 0) std::fill_n(piece, piece_size(), T(0));
-        with_tile(tile_, [&](auto m) {
-            winograd::weights<m>(weight + slice * slice_, in_ * out_, out_, in_, channels, {row, row + 1},
-                                 piece, piece_stride_, {width_, panel_, 0});
+        with_tile(tile_, [&]<class Way> {
+            winograd::weights<Way>(weight + slice * slice_, in_ * out_, out_, in_, channels, {row, row + 1},
+                                   piece, piece_stride_, {width_, panel_, 0});
         });
     }
 
@@ -317,7 +323,8 @@ class WinogradWeights {
         add(tiles.rest_sum, tiles.rest);
     }
 
-    Index in_, out_, side_, tile_;
+    Index in_, out_, side_;
+    WinogradTile tile_;
     Index width_, panel_, stride_;
     Index slice_, piece_stride_;
 };

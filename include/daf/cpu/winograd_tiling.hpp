@@ -21,6 +21,23 @@ constexpr Index spread_point(Index elements) {
     return (elements + page - 1) / page * page + line;
 }
 
+/// What maps are cut into: tiles for F(MxM,3x3) by their M, or whole maps of 3 x 3.
+struct WinogradTile {
+    Index outputs, points;  // along a side
+
+    constexpr WinogradTile(Index m) : outputs(m), points(m + 2) {}
+    static constexpr WinogradTile whole_map() {
+        WinogradTile tile(3);
+        tile.points = 4;
+        return tile;
+    }
+
+    /// Pixels about the outputs that they depend on.
+    constexpr Index border() const { return (points - outputs) / 2; }
+
+    friend constexpr bool operator==(const WinogradTile&, const WinogradTile&) = default;
+};
+
 /// What a pass keeps of a block.
 struct WinogradTraffic {
     Index tile_channels;   // of all its transformed tiles, together
@@ -31,17 +48,17 @@ struct WinogradTraffic {
 
 struct WinogradTiling {
     Index height, width, count;  // of the maps
-    Index tile;                  // M: outputs along a tile's side
-    Index rows, columns;         // tiles of an image
-    Index strip_rows;            // tile rows of a strip; divides `rows`
+    WinogradTile tile = 0;
+    Index rows, columns;  // tiles of an image
+    Index strip_rows;     // tile rows of a strip; divides `rows`
     Index block_strips;
     Index chunks;    // groups of blocks that may run at the same time
     bool by_slices;  // weights exist a piece at a time on each thread, if the pass transforms them
 
-    static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, Index tile,
+    static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, WinogradTile tile,
                                        const WinogradTraffic& traffic);
 
-    constexpr Index side() const { return tile + 2; }  // of the square of a tile's points
+    constexpr Index side() const { return tile.points; }  // of the square of a tile's points
     constexpr Index points() const { return side() * side(); }
     constexpr Index strips_of_image() const { return rows / strip_rows; }
     constexpr Index strips() const { return count * strips_of_image(); }
@@ -83,8 +100,8 @@ struct WinogradStrip {
 
     constexpr WinogradStrip(const WinogradTiling& tiling, Index strip)
         : image(strip / tiling.strips_of_image()),
-          first_row(strip % tiling.strips_of_image() * tiling.strip_rows * tiling.tile),
-          pixel_rows(std::min(tiling.strip_rows * tiling.tile, tiling.height - first_row)) {}
+          first_row(strip % tiling.strips_of_image() * tiling.strip_rows * tiling.tile.outputs),
+          pixel_rows(std::min(tiling.strip_rows * tiling.tile.outputs, tiling.height - first_row)) {}
 
     /// The first of its pixels in the batch.
     constexpr Index first_pixel(const WinogradTiling& tiling) const {
@@ -92,7 +109,7 @@ struct WinogradStrip {
     }
 };
 
-constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, Index tile,
+constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, WinogradTile tile,
                                             const WinogradTraffic& traffic) {
     constexpr Index smallest = Index{3} << 17, largest = Index{64} << 20;  // bytes of a block
     constexpr Index grid_bytes = Index{3} << 18;
@@ -101,8 +118,9 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     t.width = size.width;
     t.count = count;
     t.tile = tile;
-    t.rows = (t.height + t.tile - 1) / t.tile;
-    t.columns = (t.width + t.tile - 1) / t.tile;
+    const Index side = tile.outputs;
+    t.rows = (t.height + side - 1) / side;
+    t.columns = (t.width + side - 1) / side;
     // A block's tiles are written and read again, its weights are read once a block. Both take the same time
     // where they are about equally large; a small block stays in the nearest caches.
     const Index weight_bytes = t.points() * size.in * size.features * traffic.element;
@@ -110,8 +128,9 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     const Index most_tiles = std::max<Index>(std::clamp(2 * weight_bytes, smallest, largest) / tile_bytes, 1);
     t.strip_rows = 1;
     for (Index rows = 2; rows <= t.rows; ++rows) {
+        const Index border = 2 * tile.border();
         const Index grid =
-            (rows * t.tile + 2) * (t.columns * t.tile + 2) * traffic.map_channels * traffic.element;
+            (rows * side + border) * (t.columns * side + border) * traffic.map_channels * traffic.element;
         if (t.rows % rows == 0 && rows * t.columns <= most_tiles && grid <= grid_bytes) t.strip_rows = rows;
     }
     const Index strips = std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());

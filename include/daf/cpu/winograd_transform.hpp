@@ -1,6 +1,7 @@
 #pragma once
 // Winograd's transforms of one tile, SIMD lanes over the channels: Mat tile Mat^T for each channel. A
-// transformed tile lies spread over M+2 x M+2 points; point k is `stride` elements from point k - 1.
+// transformed tile lies spread over its points; point k is `stride` elements from point k - 1. `Way` is
+// Tile<M> or WholeMap.
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/far_store.hpp>
@@ -150,19 +151,19 @@ struct Panels {
     }
 };
 
-/// The M+2 x M+2 points of a transformed tile.
-template <int M, class T>
+/// The points of a transformed tile.
+template <class Way, class T>
 constexpr Square<T> square_of_points(T* data, Index stride) {
-    return {data, points<M> * stride, stride};
+    return {data, Way::points * stride, stride};
 }
 
 /// Mat pixels Mat^T for each channel. pixels: of a grid whose rows are `grid_row` elements long.
-template <class Mat, int M, class T>
+template <class Way, class Mat, class T>
 inline void to_points(const T* pixels, Index grid_row, Index channels, T* to, Index stride,
                       const Panels& panels) {
     panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
         transform<Mat, P, T>(
-            {pixels + c, grid_row, channels}, square_of_points<M>(to + at, stride),
+            {pixels + c, grid_row, channels}, square_of_points<Way>(to + at, stride),
             [](const T* from) { return packet::ploadu<P>(from); },
             [](T* point, Index, Index, const P& value) {
                 // A store that misses the caches waits for its line: ask for a later packet's now.
@@ -172,18 +173,19 @@ inline void to_points(const T* pixels, Index grid_row, Index channels, T* to, In
     });
 }
 
-/// v = B^T x B of a window of M+2 x M+2 pixels: what a tile of outputs is a convolution of.
-template <int M, class T>
+/// v = B^T x B of a window of pixels: what a tile of outputs is a convolution of.
+template <class Way, class T>
 [[gnu::noinline, gnu::flatten]] void window(const T* pixels, Index grid_row, Index channels, T* v,
                                             Index stride, const Panels& panels) {
-    to_points<matrix::Input<M>, M>(pixels, grid_row, channels, v, stride, panels);
+    to_points<Way, typename Way::Input>(pixels, grid_row, channels, v, stride, panels);
 }
 
-/// w = A x A^T of a patch of M x M pixels: times a window's v, point by point, the weights' gradient.
-template <int M, class T>
+/// w = A x A^T of a patch of pixels, as many as the outputs: times a window's v, point by point, the weights'
+/// gradient.
+template <class Way, class T>
 [[gnu::noinline, gnu::flatten]] void patch(const T* pixels, Index grid_row, Index channels, T* w,
                                            Index stride, const Panels& panels) {
-    to_points<matrix::Transposed<matrix::Output<M>>, M>(pixels, grid_row, channels, w, stride, panels);
+    to_points<Way, matrix::Transposed<typename Way::Output>>(pixels, grid_row, channels, w, stride, panels);
 }
 
 /// Where the tile's outputs go: rows x columns of them, the rest lies outside the map.
@@ -199,21 +201,21 @@ struct OutputTile {
 namespace detail {
 
 /// Of a tile that lies inside the map.
-template <int M, Finish F, class T>
+template <class Way, Finish F, class T>
 [[gnu::noinline, gnu::flatten]] void whole_output(const T* m, Index stride, Index channels,
                                                   const OutputTile<T>& tile) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
         P bias = packet::pset1<P>(T(0));
         if constexpr (F == Finish::bias_relu) bias = packet::ploadu<P>(tile.bias + c);
-        transform<matrix::Output<M>, P, T>(
-            square_of_points<M>(m + c, stride), {tile.y + c, tile.row, channels},
+        transform<typename Way::Output, P, T>(
+            square_of_points<Way>(m + c, stride), {tile.y + c, tile.row, channels},
             [](const T* at) { return packet::ploadu<P>(at); },
             [&](T* at, Index, Index, P value) {
                 if constexpr (F == Finish::overwrite && packet_size<P> == lanes<T>) {
                     if (tile.past_caches) return store_far(at, value);
                 }
                 // A store that misses the caches waits for its line: ask for a later tile's now.
-                __builtin_prefetch(at + 4 * M * channels, 1);
+                __builtin_prefetch(at + 4 * Way::outputs * channels, 1);
                 if constexpr (F == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(at));
                 if constexpr (F == Finish::bias_relu) value = rectified(packet::padd(value, bias));
                 packet::pstoreu(at, value);
@@ -222,20 +224,20 @@ template <int M, Finish F, class T>
 }
 
 /// Of a tile at the map's edge: made aside, then those of its outputs that the map has, in loops.
-template <int M, class T>
+template <class Way, class T>
 [[gnu::noinline, gnu::flatten]] void part_output(const T* m, Index stride, Index channels, Finish finish,
                                                  const OutputTile<T>& tile) {
     for_each_packet<T>(channels, [&]<class P>(Index c) {
-        constexpr Index size = packet_size<P>;
-        T made[M * M * size];
-        transform<matrix::Output<M>, P, T>(
-            square_of_points<M>(m + c, stride), {made, M * size, size},
+        constexpr Index size = packet_size<P>, side = Way::outputs;
+        T made[side * side * size];
+        transform<typename Way::Output, P, T>(
+            square_of_points<Way>(m + c, stride), {made, side * size, size},
             [](const T* at) { return packet::ploadu<P>(at); },
             [](T* at, Index, Index, const P& value) { packet::pstoreu(at, value); });
         for (Index row = 0; row < tile.rows; ++row) {
             for (Index column = 0; column < tile.columns; ++column) {
                 T* at = tile.y + row * tile.row + column * channels + c;
-                P value = packet::ploadu<P>(made + (row * M + column) * size);
+                P value = packet::ploadu<P>(made + (row * side + column) * size);
                 if (finish == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(at));
                 if (finish == Finish::bias_relu)
                     value = rectified(packet::padd(value, packet::ploadu<P>(tile.bias + c)));
@@ -248,23 +250,23 @@ template <int M, class T>
 }  // namespace detail
 
 /// y = A^T m A
-template <int M, Finish F, class T>
+template <class Way, Finish F, class T>
 void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile) {
-    if (tile.rows == M && tile.columns == M) {
-        detail::whole_output<M, F>(m, stride, channels, tile);
+    if (tile.rows == Way::outputs && tile.columns == Way::outputs) {
+        detail::whole_output<Way, F>(m, stride, channels, tile);
     } else {
-        detail::part_output<M>(m, stride, channels, F, tile);
+        detail::part_output<Way>(m, stride, channels, F, tile);
     }
 }
 
 /// Some rows of the points of u = G w G^T for `inputs` channels of x, `in_row` elements apart in w; the first
 /// such row's first point goes to `u`. w: 3 x 3 taps, tap by tap `tap` elements apart. panels.row: the first
 /// input's row.
-template <int M, class T>
+template <class Way, class T>
 [[gnu::noinline, gnu::flatten]] void weights(const T* w, Index tap, Index in_row, Index inputs,
                                              Index channels, Range rows, T* u, Index stride, Panels panels) {
     using cpu::detail::unroll;
-    using G = matrix::Weight<M>;
+    using G = typename Way::Weight;
     constexpr Index ahead = 4, line = 64 / static_cast<Index>(sizeof(T));
     for (Index i = 0; i < inputs; ++i, w += in_row, ++panels.row) {
         if (channels < in_row) {  // an input's channels end where nobody would ask for the next one's ahead
@@ -277,9 +279,9 @@ template <int M, class T>
             P taps[3][3];
             const Line<9, const T> from(w + c, tap);
             unroll<9>([&](auto t) { taps[t / 3][t % 3] = packet::ploadu<P>(from[t]); });
-            Line<points<M>, T> to(u + at, stride);
+            Line<Way::points, T> to(u + at, stride);
             for (Index row = rows.first; row < rows.last; ++row) {
-                P across[3], results[points<M>];
+                P across[3], results[Way::points];
                 unroll<3>([&](auto column) {
                     across[column] =
                         packet::pmul(packet::pset1<P>(coefficient<G, T>(row, 0)), taps[0][column]);
@@ -289,8 +291,8 @@ template <int M, class T>
                     });
                 });
                 apply<G>(across, results);
-                unroll<points<M>>([&](auto k) { packet::pstoreu(to[k], results[k]); });
-                to.advance(points<M> * stride);
+                unroll<Way::points>([&](auto k) { packet::pstoreu(to[k], results[k]); });
+                to.advance(Way::points * stride);
             }
         });
     }
@@ -299,21 +301,21 @@ template <int M, class T>
 /// dw += what some rows of the points of du give to G^T du G, for `inputs` channels of x. du, from its first
 /// such row on, is summed over `copies`, `copy` elements apart, in their order; from an input to the next du
 /// and dw go on by du_row and dw_row.
-template <int M, class T>
+template <class Way, class T>
 [[gnu::noinline, gnu::flatten]] void weight_gradients(const T* du, Index stride, Index du_row, Index copies,
                                                       Index copy, Index inputs, Index channels, Range rows,
                                                       T* dw, Index tap, Index dw_row) {
     using cpu::detail::unroll;
-    using G = matrix::Weight<M>;
+    using G = typename Way::Weight;
     for (Index i = 0; i < inputs; ++i, du += du_row, dw += dw_row) {
         for_each_packet<T>(channels, [&]<class P>(Index c) {
             P taps[3][3];
             const Line<9, T> sums(dw + c, tap);
             unroll<9>([&](auto t) { taps[t / 3][t % 3] = packet::ploadu<P>(sums[t]); });
-            Line<points<M>, const T> from(du + c, stride);
+            Line<Way::points, const T> from(du + c, stride);
             for (Index row = rows.first; row < rows.last; ++row) {
-                P values[points<M>], across[3];
-                unroll<points<M>>([&](auto k) {
+                P values[Way::points], across[3];
+                unroll<Way::points>([&](auto k) {
                     values[k] = packet::ploadu<P>(from[k]);
                     for (Index n = 1; n < copies; ++n)
                         values[k] = packet::padd(values[k], packet::ploadu<P>(from[k] + n * copy));
@@ -323,7 +325,7 @@ template <int M, class T>
                     P& sum = taps[t / 3][t % 3];
                     sum = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, t / 3)), across[t % 3], sum);
                 });
-                from.advance(points<M> * stride);
+                from.advance(Way::points * stride);
             }
             unroll<9>([&](auto t) { packet::pstoreu(sums[t], taps[t / 3][t % 3]); });
         });
