@@ -27,10 +27,11 @@ struct ConvolutionChoice {
 template <class T>
 struct ConvolutionCost {
     static constexpr double for_value = 8;  // a value of a transformed tile, written and read again
-    // A weight that a product reads from memory; or from a cache, behind other layers' weights: cores with
-    // 64-byte registers have larger ones of their own; and one that is transformed first.
+    // A weight that a product reads from memory.
     static constexpr double for_far_weight = 4.0 * sizeof(T);
+    // From a cache, behind other layers' weights; cores with 64-byte registers have larger caches.
     static constexpr double for_near_weight = (lanes<T> * sizeof(T) < 64 ? 3.0 : 1.25) * sizeof(T);
+    // To transform it first.
     static constexpr double for_transform = 3.0 * sizeof(T);
     static constexpr double most_near = 4 << 20;  // bytes of weights that stay in a cache
 

@@ -61,13 +61,8 @@ class WinogradForward {
         }
         PerThread<T> pieces(frame, ctx.threads(), weights_.piece_size());
         const auto multiply_block = [&](const T* v, T* m, Index tiles) {
-            tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Index row, int worker) {
-                weights_.transform_piece(weight, row, slice, pieces.of(worker));
-                for (Index at = 0; at < tiling_.side(); ++at) {
-                    const Index k = row * tiling_.side() + at;
-                    weights_.multiply_piece(pieces.of(worker), at, slice, v_.tiles(v, k), tiles, m_.at(m, k),
-                                            m_.row());
-                }
+            tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Range rows, int worker) {
+                weights_.multiply_slice(weight, slice, rows, pieces.of(worker), v_, v, tiles, m_, m);
             });
         };
         run_blocks(ctx, frame, multiply_block, x, y, {}, after);

@@ -127,13 +127,9 @@ class WinogradBackward {
         });
         if (turned == nullptr) return;
         // x's tiles have been read: dx's take their place.
-        tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Index row, int worker) {
-            weights_.transform_piece(turned, row, slice, pieces.of(worker));
-            for (Index at = 0; at < side; ++at) {
-                const Index k = row * side + at;
-                weights_.multiply_piece(pieces.of(worker), at, slice, dy_.tiles(dy_tiles, k), tiles,
-                                        x_.at(x_tiles, k), x_.row());
-            }
+        tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Range rows, int worker) {
+            weights_.multiply_slice(turned, slice, rows, pieces.of(worker), dy_, dy_tiles, tiles, x_,
+                                    x_tiles);
         });
     }
 

@@ -239,7 +239,7 @@ void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
 }
 
 /// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: all of them, or
-/// a piece, which is a row of points of one slice of the output channels.
+/// a piece, which is some rows of points of one slice of the output channels.
 template <class T>
 class WinogradWeights {
   public:
@@ -255,7 +255,7 @@ class WinogradWeights {
           piece_stride_(spread_point<T>(in * slice_)) {}
 
     Index size() const { return side_ * side_ * stride_; }
-    Index piece_size() const { return side_ * piece_stride_; }
+    Index piece_size() const { return WinogradTiling::rows_of_piece * side_ * piece_stride_; }
     Index slices() const { return (out_ + slice_ - 1) / slice_; }
 
     /// From weights (3,3,in,out).
@@ -273,15 +273,6 @@ class WinogradWeights {
             });
         });
     }
-    void transform_piece(const T* weight, Index row, Index slice, T* piece) const {
-        const Index channels = std::min(slice_, out_ - slice * slice_);
-        if (channels % width_ != 0) std::fill_n(piece, piece_size(), T(0));
-        with_tile(tile_, [&]<class Way> {
-            winograd::weights<Way>(weight + slice * slice_, in_ * out_, out_, in_, channels, {row, row + 1},
-                                   piece, piece_stride_, {width_, panel_, 0});
-        });
-    }
-
     /// out = tiles U[k], `out` being the k-th point's.
     void multiply(const T* transformed, Index k, const TileColumns<T>& tiles, Index count, T* out,
                   Index out_row) const {
@@ -289,13 +280,23 @@ class WinogradWeights {
             multiply_panel(transformed + k * stride_ + panel * panel_, tiles, count, out + panel * width_,
                            out_row);
     }
-    /// The same for the channels of a piece's slice; its row's at-th point is the k-th of all.
-    void multiply_piece(const T* piece, Index at, Index slice, const TileColumns<T>& tiles, Index count,
-                        T* out, Index out_row) const {
+    /// out[k] = tiles[k] U[k] for the channels of a slice and the points of some rows, out of weights
+    /// (3,3,in,out). Rows are made together, since their taps come from far.
+    template <class Tiles>
+    void multiply_slice(const T* weight, Index slice, Range rows, T* piece, const Tiles& layout,
+                        const T* tiles, Index count, const WinogradTiles<T>& out_layout, T* out) const {
         const Index first = slice * slice_, last = std::min(first + slice_, out_);
-        const T* panel = piece + at * piece_stride_;
-        for (Index channel = first; channel < last; channel += width_, panel += panel_)
-            multiply_panel(panel, tiles, count, out + channel, out_row);
+        if (last % width_ != 0) std::fill_n(piece, piece_size(), T(0));
+        with_tile(tile_, [&]<class Way> {
+            winograd::weights<Way>(weight + first, in_ * out_, out_, in_, last - first, rows, piece,
+                                   piece_stride_, {width_, panel_, 0});
+        });
+        for (Index k = rows.first * side_; k < rows.last * side_; ++k, piece += piece_stride_) {
+            const T* panel = piece;
+            for (Index channel = first; channel < last; channel += width_, panel += panel_)
+                multiply_panel(panel, layout.tiles(tiles, k), count, out_layout.at(out, k) + channel,
+                               out_layout.row());
+        }
     }
 
   private:

@@ -58,6 +58,8 @@ struct WinogradTiling {
     static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, WinogradTile tile,
                                        const WinogradTraffic& traffic);
 
+    static constexpr Index rows_of_piece = 2;  // at most
+
     constexpr Index side() const { return tile.points; }  // of the square of a tile's points
     constexpr Index points() const { return side() * side(); }
     constexpr Index strips_of_image() const { return rows / strip_rows; }
@@ -76,14 +78,12 @@ struct WinogradTiling {
         }
     }
 
-    /// body(slice, row, worker) for each of a tile's rows of points and each slice of channels. A thread
-    /// takes some rows of one slice one after another, so that the slice's weights stay in its own cache.
+    /// body(slice, rows, worker) for some of a tile's rows of points at a time of each slice of channels.
     template <class Body>
     void for_each_piece(Cpu& ctx, Index slices, const Body& body) const {
-        const Index parts = std::min<Index>(side(), 4);
+        const Index parts = (side() + rows_of_piece - 1) / rows_of_piece;
         ctx.parallel(slices * parts, [&](Index i, int worker) {
-            const auto [first, last] = part_of(side(), parts, i % parts);
-            for (Index row = first; row < last; ++row) body(i / parts, row, worker);
+            body(i / parts, part_of(side(), parts, i % parts), worker);
         });
     }
 
