@@ -81,9 +81,9 @@ double fewer_multiplications(const daf::Cpu& cpu, Index batch) {
                   }) {
         const auto choice = daf::cpu::choose_convolution<float>(cpu, daf::Kernel<Op, daf::Cpu>::size, batch);
         if (choice.algorithm != daf::Convolution::winograd) return 1;
-        const double side =
+        const double outputs_per_point =
             static_cast<double>(choice.tile.outputs) / static_cast<double>(choice.tile.points);
-        return 9 * side * side;
+        return 9 * outputs_per_point * outputs_per_point;
     } else {
         return 1;
     }

@@ -86,7 +86,7 @@ TEST_CASE("the passes by any tile keep every shape") {
 
 TEST_CASE("the passes by whole maps are those by their pixels") {
     for (const daf::cpu::ConvolutionSize& size :
-         {daf::cpu::ConvolutionSize{3, 3, 1, 2, 3, 1}, {3, 3, 20, 33, 3, 1}, {3, 3, 200, 208, 3, 1}}) {
+         {daf::cpu::ConvolutionSize{3, 3, 1, 2, 3, 1}, {3, 3, 20, 33, 3, 1}, {3, 3, 210, 220, 3, 1}}) {
         const Passes<double> want(size, 70, {Convolution::direct});
         const Passes<double> got(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
         CHECK(daf_test::error(got.y, want.y) <= 1e-12);
@@ -94,6 +94,8 @@ TEST_CASE("the passes by whole maps are those by their pixels") {
         CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
         daf_test::check_same_bits(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
     }
+    // The last were by slices; these are many blocks, which threads take whole.
+    daf_test::check_same_bits({3, 3, 20, 33, 3, 1}, 3000, {Convolution::winograd, WinogradTile::whole_map()});
 }
 
 TEST_CASE("weights that are transformed a slice of channels at a time give what all at once give") {
@@ -251,6 +253,8 @@ TEST_CASE("the rule takes Winograd where it pays, and the tile that costs least"
     CHECK(tile_if_it_pays(deep, 8) == 3);
     CHECK(tile_if_it_pays(deep, 64) == 6);
     CHECK(tile_if_it_pays(small, 128) == WinogradTile::whole_map());
+    CHECK(tile_if_it_pays({3, 4, 128, 128, 3, 1}, 128) != WinogradTile::whole_map());
+    CHECK(tile_if_it_pays({4, 3, 128, 128, 3, 1}, 128) != WinogradTile::whole_map());
     CHECK(tile_if_it_pays(small, 1) == 0);  // 9 weights for each pair of channels are fewer than 16
 }
 

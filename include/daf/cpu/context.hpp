@@ -23,7 +23,7 @@ struct Threads {
 enum class Convolution {
     automatic,  // whichever should be faster, by a rule in cpu/convolution.hpp
     direct,     // the most accurate
-    winograd,   // F(MxM,3x3), M by the layer and the batch: fewer multiplications
+    winograd,   // fewer multiplications, on tiles that go by the layer and the batch
     split,      // float as the sum of two bf16, on the processor's matrix tiles (AMX); double goes direct.
                 // Training takes it only if told to
 };

@@ -19,7 +19,7 @@ class WinogradForward {
           weights_(size.in, size.features, tile),
           v_(tiling_, size.in),
           m_(tiling_, size.features),
-          grids_(tiling_, size.in, tile.border()) {}
+          grids_(tiling_, size.in, tile.border) {}
 
     /// Elements of the weights as this pass reads them; they do not depend on the count.
     Index transformed() const { return weights_.size(); }
@@ -62,7 +62,7 @@ class WinogradForward {
         PerThread<T> pieces(frame, ctx.threads(), weights_.piece_size());
         const auto multiply_block = [&](const T* v, T* m, Index tiles) {
             tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Range rows, int worker) {
-                weights_.multiply_slice(weight, slice, rows, pieces.of(worker), v_, v, tiles, m_, m);
+                weights_.transform_and_multiply(weight, slice, rows, pieces.of(worker), v_, v, tiles, m_, m);
             });
         };
         run_blocks(ctx, frame, multiply_block, x, y, {}, after);

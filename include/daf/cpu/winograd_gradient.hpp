@@ -21,7 +21,7 @@ class WinogradBackward {
           x_(tiling_, size.in),
           dy_(tiling_, size.features),
           x_grid_(tiling_, size.in, 0),
-          dy_grid_(tiling_, size.features, tile.border()),
+          dy_grid_(tiling_, size.features, tile.border),
           slice_(std::min(slice_width(dy_.width()), dy_.width() * dy_.panels())),
           sums_row_(dy_.width() * dy_.panels()),
           sums_stride_(spread_point<T>(size.in * sums_row_)) {}
@@ -128,8 +128,8 @@ class WinogradBackward {
         if (turned == nullptr) return;
         // x's tiles have been read: dx's take their place.
         tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Range rows, int worker) {
-            weights_.multiply_slice(turned, slice, rows, pieces.of(worker), dy_, dy_tiles, tiles, x_,
-                                    x_tiles);
+            weights_.transform_and_multiply(turned, slice, rows, pieces.of(worker), dy_, dy_tiles, tiles, x_,
+                                            x_tiles);
         });
     }
 

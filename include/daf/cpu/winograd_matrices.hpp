@@ -79,10 +79,13 @@ struct Output {
 ///
 ///   y0 + y2 = (a - b) / 3,   y0 - y2 = d - c,   2 y1 = (a + b + c + d) / 2.
 ///
-/// Three multiplications cannot do: what w0, w1 and w2 make of x would commute.
+/// Three multiplications cannot do. w1 makes x itself of x, so all that w makes of x would be diagonal in one
+/// basis, and what w0 and w2 make does not commute.
 struct WholeRow {
+    // What a, b, c and d take of x. Of w they take the same, c and d each other's, and so they go into y,
+    // times the scale.
     static constexpr double vectors[4][3] = {{1, 1.5, 1}, {1, -1.5, 1}, {1, 0.5, -1}, {1, -0.5, -1}};
-    static constexpr int mirrored[4] = {0, 1, 3, 2};  // c and d take x and w by each other's row
+    static constexpr int of_weight[4] = {0, 1, 3, 2};
     static constexpr double scale[4] = {1 / 6.0, -1 / 6.0, -0.5, 0.5};
 
     /// B^T
@@ -93,7 +96,7 @@ struct WholeRow {
     /// A^T
     struct Output {
         static constexpr int rows = 3, columns = 4;
-        static constexpr double at(int row, int column) { return vectors[mirrored[column]][row]; }
+        static constexpr double at(int row, int column) { return vectors[of_weight[column]][row]; }
     };
     /// G
     struct Weight {
@@ -108,7 +111,7 @@ struct Transposed {
     static constexpr double at(int row, int column) { return Mat::at(column, row); }
 };
 
-/// Columns `column` and the next belong to points p and -p: they differ in the signs of the odd rows.
+/// Columns `column` and the next differ in the signs of the odd rows, as those of points p and -p do.
 template <class Mat>
 constexpr bool columns_mirror(int column) {
     if (column < 0 || column + 1 >= Mat::columns) return false;
@@ -183,7 +186,7 @@ inline P combine(const P (&in)[Mat::columns]) {
     return sum;
 }
 
-/// Rows Row and the next belong to p and -p.
+/// The same of rows.
 template <class Mat>
 constexpr bool rows_mirror(int row) {
     return matrix::columns_mirror<matrix::Transposed<Mat>>(row);

@@ -73,7 +73,7 @@ class WinogradGrid {
     Index channels_, border_;
 };
 
-/// Channels of a product's result that a thread makes together from the points of one row, in whole panels:
+/// Channels of a product's result that a thread makes together from the same points, in whole panels:
 /// while it makes a point's, the tiles that all these channels are made of stay in its own cache.
 constexpr Index slice_width(Index panel) {
     return std::max(Index{64} / panel, Index{1}) * panel;
@@ -239,7 +239,7 @@ void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
 }
 
 /// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: all of them, or
-/// a piece, which is some rows of points of one slice of the output channels.
+/// a piece, which is a part of the rows of points of one slice of the output channels.
 template <class T>
 class WinogradWeights {
   public:
@@ -255,7 +255,10 @@ class WinogradWeights {
           piece_stride_(spread_point<T>(in * slice_)) {}
 
     Index size() const { return side_ * side_ * stride_; }
-    Index piece_size() const { return WinogradTiling::rows_of_piece * side_ * piece_stride_; }
+    Index piece_size() const {
+        constexpr Index parts = WinogradTiling::parts_of_rows;
+        return (side_ + parts - 1) / parts * side_ * piece_stride_;
+    }
     Index slices() const { return (out_ + slice_ - 1) / slice_; }
 
     /// From weights (3,3,in,out).
@@ -273,6 +276,7 @@ class WinogradWeights {
             });
         });
     }
+
     /// out = tiles U[k], `out` being the k-th point's.
     void multiply(const T* transformed, Index k, const TileColumns<T>& tiles, Index count, T* out,
                   Index out_row) const {
@@ -283,8 +287,9 @@ class WinogradWeights {
     /// out[k] = tiles[k] U[k] for the channels of a slice and the points of some rows, out of weights
     /// (3,3,in,out). Rows are made together, since their taps come from far.
     template <class Tiles>
-    void multiply_slice(const T* weight, Index slice, Range rows, T* piece, const Tiles& layout,
-                        const T* tiles, Index count, const WinogradTiles<T>& out_layout, T* out) const {
+    void transform_and_multiply(const T* weight, Index slice, Range rows, T* piece, const Tiles& layout,
+                                const T* tiles, Index count, const WinogradTiles<T>& out_layout,
+                                T* out) const {
         const Index first = slice * slice_, last = std::min(first + slice_, out_);
         if (last % width_ != 0) std::fill_n(piece, piece_size(), T(0));
         with_tile(tile_, [&]<class Way> {

@@ -21,19 +21,18 @@ constexpr Index spread_point(Index elements) {
     return (elements + page - 1) / page * page + line;
 }
 
-/// What maps are cut into: tiles for F(MxM,3x3) by their M, or whole maps of 3 x 3.
+/// What maps are cut into: tiles for F(MxM,3x3), or whole maps of 3 x 3, which must be that.
 struct WinogradTile {
-    Index outputs, points;  // along a side
+    Index outputs, points;  // along a side: winograd::Tile's and WholeMap's
+    Index border;           // of pixels that are read about the outputs
 
-    constexpr WinogradTile(Index m) : outputs(m), points(m + 2) {}
+    constexpr WinogradTile(Index m) : outputs(m), points(m + 2), border(1) {}
     static constexpr WinogradTile whole_map() {
         WinogradTile tile(3);
         tile.points = 4;
+        tile.border = 0;
         return tile;
     }
-
-    /// Pixels about the outputs that they depend on.
-    constexpr Index border() const { return (points - outputs) / 2; }
 
     friend constexpr bool operator==(const WinogradTile&, const WinogradTile&) = default;
 };
@@ -58,8 +57,6 @@ struct WinogradTiling {
     static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, WinogradTile tile,
                                        const WinogradTraffic& traffic);
 
-    static constexpr Index rows_of_piece = 2;  // at most
-
     constexpr Index side() const { return tile.points; }  // of the square of a tile's points
     constexpr Index points() const { return side() * side(); }
     constexpr Index strips_of_image() const { return rows / strip_rows; }
@@ -78,10 +75,13 @@ struct WinogradTiling {
         }
     }
 
-    /// body(slice, rows, worker) for some of a tile's rows of points at a time of each slice of channels.
+    /// Rows of a tile's points are taken in so many parts, where weights exist by slices.
+    static constexpr Index parts_of_rows = 4;
+
+    /// body(slice, rows, worker) for each slice of channels and each part of a tile's rows of points.
     template <class Body>
     void for_each_piece(Cpu& ctx, Index slices, const Body& body) const {
-        const Index parts = (side() + rows_of_piece - 1) / rows_of_piece;
+        const Index parts = std::min(side(), parts_of_rows);
         ctx.parallel(slices * parts, [&](Index i, int worker) {
             body(i / parts, part_of(side(), parts, i % parts), worker);
         });
@@ -128,7 +128,7 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     const Index most_tiles = std::max<Index>(std::clamp(2 * weight_bytes, smallest, largest) / tile_bytes, 1);
     t.strip_rows = 1;
     for (Index rows = 2; rows <= t.rows; ++rows) {
-        const Index border = 2 * tile.border();
+        const Index border = 2 * tile.border;
         const Index grid =
             (rows * side + border) * (t.columns * side + border) * traffic.map_channels * traffic.element;
         if (t.rows % rows == 0 && rows * t.columns <= most_tiles && grid <= grid_bytes) t.strip_rows = rows;
@@ -141,10 +141,10 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     constexpr Index near_bytes = Index{5} << 19, fewest_blocks = 8;
     const bool spread = traffic.weight_tensors * weight_bytes <= near_bytes && t.blocks() >= fewest_blocks;
     t.chunks = spread ? chunks_for(t.blocks()) : 1;
-    // Weights too large for the caches are transformed where they are used, in a core's own cache: that takes
-    // less than their way to memory and back. Every block does it again, so where there are many the weights
-    // must be larger to make up for it, and sums of gradients, which grow from block to block, do not allow
-    // it.
+    // Weights too large for the caches are transformed where they are used, in memory of the thread's own:
+    // that takes less than their way to memory and back. Every block does it again, so where there are many
+    // the weights must be larger to make up for it, and sums of gradients, which grow from block to block, do
+    // not allow it.
     constexpr Index far_bytes = Index{20} << 20;
     const bool sums = traffic.weight_tensors > 1;
     t.by_slices =
