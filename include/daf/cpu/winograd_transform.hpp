@@ -49,20 +49,20 @@ inline void transform_in_two_steps(Square<const T> in, Square<T> out, const Load
     using cpu::detail::unroll;
     P middle[Mat::columns][Mat::rows];
     Line<Mat::columns, const T> from(in.data, in.columns);
-    unroll<Mat::columns>([&](auto row) {
+    for (int row = 0; row < Mat::columns; ++row) {
         P values[Mat::columns];
         unroll<Mat::columns>([&](auto column) { values[column] = load(from[column]); });
         apply<Mat>(values, middle[row]);
         from.advance(in.rows);
-    });
+    }
     Line<Mat::rows, T> to(out.data, out.rows);
-    unroll<Mat::rows>([&](auto column) {
+    for (int column = 0; column < Mat::rows; ++column) {
         P values[Mat::columns], results[Mat::rows];
         unroll<Mat::columns>([&](auto row) { values[row] = middle[row][column]; });
         apply<Mat>(values, results);
-        unroll<Mat::rows>([&](auto row) { store(to[row], row, column, results[row]); });
+        unroll<Mat::rows>([&](auto row) { store(to[row], results[row]); });
         to.advance(out.columns);
-    });
+    }
 }
 
 /// The same for two columns of the result at a time, to the same bits: what is between the steps stays in
@@ -86,7 +86,7 @@ inline void transform_by_pairs(Square<const T> in, Square<T> out, const Load& lo
                 P results[Mat::rows];
                 apply<Mat>(middle[i], results);
                 const Line<Mat::rows, T> to(out.data + column * out.columns, out.rows);
-                unroll<Mat::rows>([&](auto row) { store(to[row], row, column, results[row]); });
+                unroll<Mat::rows>([&](auto row) { store(to[row], results[row]); });
             }
         });
     });
@@ -110,7 +110,7 @@ inline void transform_channel(Square<const T> in, Square<T> out, const Load& loa
         for (Index r = 0; r < Mat::rows; ++r) {
             T sum = 0;
             for (Index row = 0; row < Mat::columns; ++row) add_product(sum, r, row, middle[row][column]);
-            store(out.data + r * out.rows + column * out.columns, r, column, sum);
+            store(out.data + r * out.rows + column * out.columns, sum);
         }
     }
 }
@@ -118,7 +118,7 @@ inline void transform_channel(Square<const T> in, Square<T> out, const Load& loa
 }  // namespace detail
 
 /// Mat in Mat^T of one packet of channels, or one channel. load(pointer) gives a packet of `in`;
-/// store(pointer, row, column, packet) takes one of `out`. Both are lambdas: g++ does not inline functions
+/// store(pointer, packet) takes one of `out`. Both are lambdas: g++ does not inline functions
 /// here.
 template <class Mat, class P, class T, class Load, class Store>
 inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
@@ -165,7 +165,7 @@ inline void to_points(const T* pixels, Index grid_row, Index channels, T* to, In
         transform<Mat, P, T>(
             {pixels + c, grid_row, channels}, square_of_points<Way>(to + at, stride),
             [](const T* from) { return packet::ploadu<P>(from); },
-            [](T* point, Index, Index, const P& value) {
+            [](T* point, const P& value) {
                 // A store that misses the caches waits for its line: ask for a later packet's now.
                 __builtin_prefetch(point + 4 * lanes<T>, 1);
                 packet::pstoreu(point, value);
@@ -210,40 +210,48 @@ template <class Way, Finish F, class T>
         transform<typename Way::Output, P, T>(
             square_of_points<Way>(m + c, stride), {tile.y + c, tile.row, channels},
             [](const T* at) { return packet::ploadu<P>(at); },
-            [&](T* at, Index, Index, P value) {
+            [&](T* at, P value) {
                 if constexpr (F == Finish::overwrite && packet_size<P> == lanes<T>) {
                     if (tile.past_caches) return store_far(at, value);
                 }
                 // A store that misses the caches waits for its line: ask for a later tile's now.
                 __builtin_prefetch(at + 4 * Way::outputs * channels, 1);
-                if constexpr (F == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(at));
                 if constexpr (F == Finish::bias_relu) value = rectified(packet::padd(value, bias));
                 packet::pstoreu(at, value);
             });
     });
 }
 
-/// Of a tile at the map's edge: made aside, then those of its outputs that the map has, in loops.
-template <class Way, class T>
-[[gnu::noinline, gnu::flatten]] void part_output(const T* m, Index stride, Index channels, Finish finish,
-                                                 const OutputTile<T>& tile) {
-    for_each_packet<T>(channels, [&]<class P>(Index c) {
-        constexpr Index size = packet_size<P>, side = Way::outputs;
-        T made[side * side * size];
-        transform<typename Way::Output, P, T>(
-            square_of_points<Way>(m + c, stride), {made, side * size, size},
-            [](const T* at) { return packet::ploadu<P>(at); },
-            [](T* at, Index, Index, const P& value) { packet::pstoreu(at, value); });
-        for (Index row = 0; row < tile.rows; ++row) {
-            for (Index column = 0; column < tile.columns; ++column) {
-                T* at = tile.y + row * tile.row + column * channels + c;
-                P value = packet::ploadu<P>(made + (row * side + column) * size);
-                if (finish == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(at));
+/// The pixels of a tile that lie in the map, out of one that was made aside.
+template <class T>
+[[gnu::noinline]] void put_part(const T* made, Index made_row, Index width, Index channels, Finish finish,
+                                const OutputTile<T>& tile) {
+    for (Index row = 0; row < tile.rows; ++row) {
+        for (Index column = 0; column < tile.columns; ++column) {
+            const T* from = made + row * made_row + column * width;
+            T* to = tile.y + row * tile.row + column * channels;
+            for_each_packet<T>(width, [&]<class P>(Index c) {
+                P value = packet::ploadu<P>(from + c);
+                if (finish == Finish::accumulate) value = packet::padd(value, packet::ploadu<P>(to + c));
                 if (finish == Finish::bias_relu)
                     value = rectified(packet::padd(value, packet::ploadu<P>(tile.bias + c)));
-                packet::pstoreu(at, value);
-            }
+                packet::pstoreu(to + c, value);
+            });
         }
+    }
+}
+
+/// Of a tile at the map's edge, or one that is added to what is there: made aside.
+template <class Way, class T>
+void part_output(const T* m, Index stride, Index channels, Finish finish, OutputTile<T> tile) {
+    constexpr Index side = Way::outputs;
+    T made[side * side * channel_block];
+    for_each_channel_block(channels, [&](Index first, Index width) {
+        const OutputTile<T> aside{made, side * width, side, side, nullptr, false};
+        whole_output<Way, Finish::overwrite>(m + first, stride, width, aside);
+        put_part(made, side * width, width, channels, finish, tile);
+        tile.y += width;
+        if (tile.bias != nullptr) tile.bias += width;
     });
 }
 
@@ -252,11 +260,11 @@ template <class Way, class T>
 /// y = A^T m A
 template <class Way, Finish F, class T>
 void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile) {
-    if (tile.rows == Way::outputs && tile.columns == Way::outputs) {
-        detail::whole_output<Way, F>(m, stride, channels, tile);
-    } else {
-        detail::part_output<Way>(m, stride, channels, F, tile);
+    if constexpr (F != Finish::accumulate) {
+        if (tile.rows == Way::outputs && tile.columns == Way::outputs)
+            return detail::whole_output<Way, F>(m, stride, channels, tile);
     }
+    detail::part_output<Way>(m, stride, channels, F, tile);
 }
 
 /// Some rows of the points of u = G w G^T for `inputs` channels of x, `in_row` elements apart in w; the first

@@ -80,7 +80,9 @@ class Learner {
         queue(x, labels, first_sample);
         return finish_step();
     }
-    StepResult step(HostImages x, Labels<> labels, std::uint32_t first_sample = 0) requires(!in_host_memory) {
+    // A template, though nothing is deduced: functions that differ in a constraint alone are one to clang 14.
+    template <bool CopiesIn = !in_host_memory>
+    StepResult step(HostImages x, Labels<> labels, std::uint32_t first_sample = 0) requires CopiesIn {
         require_unfinished(0, "step");
         queue(x, labels, first_sample);
         return finish_step();
@@ -91,7 +93,8 @@ class Learner {
     void queue_step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
         queue(x, labels, first_sample);
     }
-    void queue_step(HostImages x, Labels<> labels, std::uint32_t first_sample = 0) requires(!in_host_memory) {
+    template <bool CopiesIn = !in_host_memory>
+    void queue_step(HostImages x, Labels<> labels, std::uint32_t first_sample = 0) requires CopiesIn {
         queue(x, labels, first_sample);
     }
     /// The figures of the oldest step that is not finished, which then is. Throws Error where there is none.
