@@ -209,7 +209,7 @@ TEST_CASE("a tile is transformed to the same bits by pairs of columns as in two 
                 winograd::Square<const float>{in.data(), Mat::columns * lanes, lanes},
                 winograd::Square<float>{out.data(), Mat::rows * lanes, lanes},
                 [](const float* at) { return daf::cpu::packet::ploadu<P>(at); },
-                [](float* at, Index, Index, const P& value) { daf::cpu::packet::pstoreu(at, value); });
+                [](float* at, const P& value) { daf::cpu::packet::pstoreu(at, value); });
             return out;
         };
         CHECK(made_by([](const auto&... a) { winograd::detail::transform_by_pairs<Mat, P>(a...); }) ==

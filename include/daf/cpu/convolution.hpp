@@ -14,7 +14,7 @@ enum class Weights { transformed_now, transformed_before };
 /// How a pass computes.
 struct ConvolutionChoice {
     Convolution algorithm;
-    WinogradTile tile = 0;  // of Winograd
+    WinogradTile tile = 0;  // where that is winograd
 
     friend constexpr bool operator==(const ConvolutionChoice&, const ConvolutionChoice&) = default;
 };
@@ -65,10 +65,11 @@ struct ConvolutionCost {
 /// that does not fit the map wastes some.
 template <class T>
 constexpr WinogradTile winograd_tile(const ConvolutionCost<T>& cost) {
-    if (cost.size.height == 3 && cost.size.width == 3) return WinogradTile::whole_map();
     WinogradTile best = 2;
-    for (const Index tile : {3, 4, 6}) {
-        if (cost.winograd(tile) < cost.winograd(best)) best = tile;
+    for (const WinogradTile tile :
+         {WinogradTile(3), WinogradTile(4), WinogradTile(6), WinogradTile::whole_map()}) {
+        if (tile.fits(cost.size.height, cost.size.width) && cost.winograd(tile) < cost.winograd(best))
+            best = tile;
     }
     return best;
 }

@@ -103,16 +103,15 @@ class WinogradBackward {
     void multiply_by_slices(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* dy_tiles, Index tiles,
                             const T* turned, T* dweight) const {
         const Index side = tiling_.side();
-        // A thread takes some channels of x and one slice of features: that part of dweight is its own. Each
-        // time it adds to it, it reads and writes it whole, so it does so for some rows of points at once.
+        // A thread takes some channels of x and one slice of features: that part of dweight is its own.
         const Index slice_panels = slice_ / dy_.width();
         ctx.parallel(slices() * sums_parts(), [&](Index i, int worker) {
             const Index slice = i / sums_parts();
             const Range in = part_of(size_.in, sums_parts(), i % sums_parts());
             const Range panels{slice * slice_panels, std::min((slice + 1) * slice_panels, dy_.panels())};
             T* sums = pieces.of(worker);
-            for (Index row = 0; row < side; row += sums_rows) {
-                const Range rows{row, std::min(row + sums_rows, side)};
+            for (Index row = 0; row < side; row += WinogradTiling::rows_at_once) {
+                const Range rows = tiling_.rows_from(row);
                 for (Index k = rows.first * side; k < rows.last * side; ++k) {
                     Columns<T> channels = x_.channels(x_tiles, k);
                     channels.data += in.first * channels.column;
@@ -164,7 +163,6 @@ class WinogradBackward {
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
     Index block_size() const { return x_.size() + dy_.size(); }
     Index sums_size() const { return tiling_.points() * sums_stride_; }
-    static constexpr Index sums_rows = 2;
     Index sums_parts() const { return std::min<Index>(size_.in, 4); }
     Index slices() const { return (size_.features + slice_ - 1) / slice_; }
     Index sums_piece_stride() const {
@@ -172,7 +170,8 @@ class WinogradBackward {
     }
     /// What a thread holds by slices: a piece of the weights, or of the sums.
     Index piece_size() const {
-        return std::max(weights_.piece_size(), sums_rows * tiling_.side() * sums_piece_stride());
+        return std::max(weights_.piece_size(),
+                        WinogradTiling::rows_at_once * tiling_.side() * sums_piece_stride());
     }
 
     ConvolutionSize size_;

@@ -7,6 +7,9 @@
 
 namespace daf::cpu {
 
+static_assert(WinogradTile(6).points == winograd::Tile<6>::points);
+static_assert(WinogradTile::whole_map().points == winograd::WholeMap::points);
+
 /// body.operator()<Way>() with the tile as a type.
 template <class Body>
 void with_tile(WinogradTile tile, const Body& body) {
@@ -246,7 +249,6 @@ class WinogradWeights {
     WinogradWeights(Index in, Index out, WinogradTile tile)
         : in_(in),
           out_(out),
-          side_(tile.points),
           tile_(tile),
           width_(panel_width<T>(out)),
           panel_(in * width_),
@@ -254,25 +256,19 @@ class WinogradWeights {
           slice_(std::min(slice_width(width_), panels() * width_)),
           piece_stride_(spread_point<T>(in * slice_)) {}
 
-    Index size() const { return side_ * side_ * stride_; }
-    Index piece_size() const {
-        constexpr Index parts = WinogradTiling::parts_of_rows;
-        return (side_ + parts - 1) / parts * side_ * piece_stride_;
-    }
+    Index size() const { return side() * side() * stride_; }
+    Index piece_size() const { return WinogradTiling::rows_at_once * side() * piece_stride_; }
     Index slices() const { return (out_ + slice_ - 1) / slice_; }
 
     /// From weights (3,3,in,out).
     void transform(Cpu& ctx, const T* weight, T* transformed) const {
-        if (out_ % width_ != 0) {  // the last panel's channels beyond the last one
-            for (Index k = 0; k < side_ * side_; ++k)
-                std::fill_n(transformed + k * stride_ + (panels() - 1) * panel_, panel_, T(0));
-        }
+        if (out_ % width_ != 0) clear_panel(transformed + (panels() - 1) * panel_, side() * side(), stride_);
         const Index parts = chunks_for(in_);
         with_tile(tile_, [&]<class Way> {
             ctx.parallel(parts, [&](Index part) {
                 const Range in = part_of(in_, parts, part);
                 winograd::weights<Way>(weight + in.first * out_, in_ * out_, out_, in.size(), out_,
-                                       {0, side_}, transformed, stride_, {width_, panel_, in.first});
+                                       {0, side()}, transformed, stride_, {width_, panel_, in.first});
             });
         });
     }
@@ -291,12 +287,13 @@ class WinogradWeights {
                                 const T* tiles, Index count, const WinogradTiles<T>& out_layout,
                                 T* out) const {
         const Index first = slice * slice_, last = std::min(first + slice_, out_);
-        if (last % width_ != 0) std::fill_n(piece, piece_size(), T(0));
+        if (last % width_ != 0)
+            clear_panel(piece + (last - first) / width_ * panel_, rows.size() * side(), piece_stride_);
         with_tile(tile_, [&]<class Way> {
             winograd::weights<Way>(weight + first, in_ * out_, out_, in_, last - first, rows, piece,
                                    piece_stride_, {width_, panel_, 0});
         });
-        for (Index k = rows.first * side_; k < rows.last * side_; ++k, piece += piece_stride_) {
+        for (Index k = rows.first * side(); k < rows.last * side(); ++k, piece += piece_stride_) {
             const T* panel = piece;
             for (Index channel = first; channel < last; channel += width_, panel += panel_)
                 multiply_panel(panel, layout.tiles(tiles, k), count, out_layout.at(out, k) + channel,
@@ -305,7 +302,12 @@ class WinogradWeights {
     }
 
   private:
+    Index side() const { return tile_.points; }
     Index panels() const { return (out_ + width_ - 1) / width_; }
+    /// Zeros for the channels beyond the last one: of the panel that it is in, at some points.
+    void clear_panel(T* panel, Index points, Index stride) const {
+        for (Index k = 0; k < points; ++k) std::fill_n(panel + k * stride, panel_, T(0));
+    }
     /// Panels of tiles that a product sums over at once. Columns that lie in more pieces come slower than a
     /// result that is added to (docs/performance.md).
     static constexpr Index most_panels = 8;

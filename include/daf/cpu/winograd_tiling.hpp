@@ -21,7 +21,7 @@ constexpr Index spread_point(Index elements) {
     return (elements + page - 1) / page * page + line;
 }
 
-/// What maps are cut into: tiles for F(MxM,3x3), or whole maps of 3 x 3, which must be that.
+/// What maps are cut into: tiles for F(MxM,3x3), or whole maps of 3 x 3.
 struct WinogradTile {
     Index outputs, points;  // along a side: winograd::Tile's and WholeMap's
     Index border;           // of pixels that are read about the outputs
@@ -32,6 +32,10 @@ struct WinogradTile {
         tile.points = 4;
         tile.border = 0;
         return tile;
+    }
+    /// Whether maps of that size can be cut so.
+    constexpr bool fits(Index height, Index width) const {
+        return border > 0 || (height == outputs && width == outputs);
     }
 
     friend constexpr bool operator==(const WinogradTile&, const WinogradTile&) = default;
@@ -75,17 +79,19 @@ struct WinogradTiling {
         }
     }
 
-    /// Rows of a tile's points are taken in so many parts, where weights exist by slices.
-    static constexpr Index parts_of_rows = 4;
+    /// So many rows of a tile's points are taken at once, where weights or their gradients exist by slices:
+    /// they come from far, and go there.
+    static constexpr Index rows_at_once = 2;
 
-    /// body(slice, rows, worker) for each slice of channels and each part of a tile's rows of points.
+    /// body(slice, rows, worker) for each slice of channels and all rows of a tile's points, some at once.
     template <class Body>
     void for_each_piece(Cpu& ctx, Index slices, const Body& body) const {
-        const Index parts = std::min(side(), parts_of_rows);
+        const Index parts = (side() + rows_at_once - 1) / rows_at_once;
         ctx.parallel(slices * parts, [&](Index i, int worker) {
-            body(i / parts, part_of(side(), parts, i % parts), worker);
+            body(i / parts, rows_from(i % parts * rows_at_once), worker);
         });
     }
+    constexpr Range rows_from(Index row) const { return {row, std::min(row + rows_at_once, side())}; }
 
     /// Strips of the block-th block.
     constexpr Range strips_of(Index block) const {
