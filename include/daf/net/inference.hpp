@@ -24,14 +24,6 @@ class InferenceSteps {
             return false;
         }
     }
-    template <std::size_t I>
-    static constexpr auto step_from() {
-        if constexpr (takes_next<I>()) {
-            return std::type_identity<Prepared<Op<I>, T, Backend, Op<I + 1>>>{};
-        } else {
-            return std::type_identity<Prepared<Op<I>, T, Backend>>{};
-        }
-    }
 
   public:
     std::size_t count = 0;
@@ -45,9 +37,16 @@ class InferenceSteps {
         });
     }
 
-    /// The step that begins with operator I.
+    /// The step that begins with operator I, as a type_identity: clang 14 would not let an alias for the type
+    /// itself be used where takes_next is private.
     template <std::size_t I>
-    using From = typename decltype(step_from<I>())::type;
+    static constexpr auto from() {
+        if constexpr (takes_next<I>()) {
+            return std::type_identity<Prepared<Op<I>, T, Backend, Op<I + 1>>>{};
+        } else {
+            return std::type_identity<Prepared<Op<I>, T, Backend>>{};
+        }
+    }
 };
 
 /// A copy of a slab in a context's memory.
@@ -139,7 +138,7 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     using Steps = detail::InferenceSteps<Seq, T, Backend>;
     static constexpr Steps steps{};
     template <std::size_t I>
-    using Step = typename Steps::template From<steps.first[I]>;
+    using Step = typename decltype(Steps::template from<steps.first[I]>())::type;
 
     template <std::size_t... I>
     static auto prepare(Backend& ctx, const Parameters& parameters, Index usual, const Seq& net,
