@@ -267,7 +267,8 @@ def measured(command):
 def commands_of(work):
     """What runs each contender of this work, daf first, and who of them is not installed."""
     same = [f"--{key}={getattr(work, key)}" for key in ("mode", "preset", "batch", "threads", "device")]
-    commands, absent = {"daf": [work.program, "bench", *same, "--json"]}, []
+    daf = [option for option in same if work.device == "cpu" or not option.startswith("--threads")]
+    commands, absent = {"daf": [work.program, "bench", *daf, "--json"]}, []
     for name, (option, modes) in PRECISIONS.items():
         if work.device == "gpu" and work.mode in modes:
             commands[name] = [*commands["daf"], option]

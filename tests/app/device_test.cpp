@@ -85,6 +85,12 @@ TEST_CASE("--precision tf32 and bf16 are a GPU's: bad use on the processor, and 
     }
 }
 
+TEST_CASE("bench --threads are the processor's: bad use on a GPU") {
+    const auto outcome = daf_test::daf_cnn({"bench", "--device", "gpu", "--threads", "1"});
+    CHECK(outcome.status == 2);
+    CHECK(contains(outcome.err, "--threads: what a GPU does takes no time of the processor's threads"));
+}
+
 TEST_CASE("a run of another precision goes on where the precision is given anew") {
     daf_cnn::TrainConfig stored, command_line;
     stored.device = "gpu";

@@ -56,29 +56,32 @@ double median(std::vector<double> values) {
 }
 
 void bench(const Request& request) {
+    const Placement placement = placement_of(request.device, request.precision);
+    const bool on_cpu = placement.device == Device::cpu;
+    if (!on_cpu && request.given.contains("threads")) {
+        throw BadUse("--threads: what a GPU does takes no time of the processor's threads; leave it out");
+    }
     daf::Cpu cpu(daf::Threads{request.threads});
-    const auto iteration = preset_named(request.preset)
-                               .make_bench(placement_of(request.device, request.precision), cpu,
-                                           mode_of(request.mode), request.batch);
+    const auto iteration =
+        preset_named(request.preset).make_bench(placement, cpu, mode_of(request.mode), request.batch);
     const std::vector<double> ms = timed(iteration);
     if (request.json) {
-        const nlohmann::ordered_json json{{"mode", request.mode},
-                                          {"preset", request.preset},
-                                          {"batch", request.batch},
-                                          {"threads", request.threads},
-                                          {"device", request.device},
-                                          {"precision", request.precision},
-                                          {"instruction_sets", instruction_sets()},
-                                          {"ms", ms}};
+        nlohmann::ordered_json json{
+            {"mode", request.mode}, {"preset", request.preset}, {"batch", request.batch}};
+        if (on_cpu) json["threads"] = request.threads;
+        json["device"] = request.device;
+        json["precision"] = request.precision;
+        if (on_cpu) json["instruction_sets"] = instruction_sets();
+        json["ms"] = ms;
         std::cout << json.dump() << '\n';
     } else {
-        const std::string where = request.device == "gpu" ? "one GPU, " + request.precision
-                                                          : std::to_string(request.threads) + " threads";
+        const std::string where =
+            on_cpu ? std::to_string(request.threads) + " threads" : "one GPU, " + request.precision;
         const auto [fastest, slowest] = std::minmax_element(ms.begin(), ms.end());
         std::cout << formatted("%s %s, batch %d, %s: median %.3f ms of %zu iterations (%.3f to %.3f)\n",
                                request.mode.c_str(), request.preset.c_str(), request.batch, where.c_str(),
                                median(ms), ms.size(), *fastest, *slowest);
-        if (request.device == "cpu") std::cout << "instruction sets: " << instruction_sets() << '\n';
+        if (on_cpu) std::cout << "instruction sets: " << instruction_sets() << '\n';
     }
 }
 
@@ -99,7 +102,7 @@ Command add_bench(CLI::App& program) {
             "7 classes or with 1,000"},
         request->mode, given);
     add_option(*app, Option{"batch", Interval{1, 65536}, "images an iteration"}, request->batch, given);
-    add_option(*app, threads_option("threads"), request->threads, given);
+    add_option(*app, threads_option("threads of the processor, with --device cpu"), request->threads, given);
     add_option(*app, device_option(), request->device, given);
     add_option(*app, precision_option(), request->precision, given);
     add_option(*app, Option{"json", AnyText{}, "print one JSON object with every iteration's time"},
