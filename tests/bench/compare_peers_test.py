@@ -61,10 +61,16 @@ class ComparePeers(unittest.TestCase):
     def test_all_are_given_the_same_work(self):
         commands, absent = commands_of("--device=gpu", "--batch=512", "--mode=train", "--program=P", "--threads=3")
         self.assertEqual(absent, [])
-        same = ["--mode=train", "--preset=paper", "--batch=512", "--threads=3", "--device=gpu"]
+        work = ["--mode=train", "--preset=paper", "--batch=512"]
+        daf = ["P", "bench", *work, "--device=gpu", "--json"]  # which takes no threads there
+        self.assertEqual(commands["daf"], daf)
+        self.assertEqual(commands["daf, bf16"], [*daf, "--precision=bf16"])
+        self.assertEqual(commands["torch, bf16"][2:], [*work, "--threads=3", "--device=gpu", "--play=torch, bf16"])
+
+        commands, _ = commands_of("--mode=infer", "--program=P", "--threads=3")
+        same = ["--mode=infer", "--preset=paper", "--batch=32", "--threads=3", "--device=cpu"]
         self.assertEqual(commands["daf"], ["P", "bench", *same, "--json"])
-        self.assertEqual(commands["daf, bf16"], ["P", "bench", *same, "--json", "--precision=bf16"])
-        self.assertEqual(commands["torch, bf16"][2:], [*same, "--play=torch, bf16"])
+        self.assertEqual(commands["torch"][2:], [*same, "--play=torch"])
 
     def test_what_is_not_installed_is_named(self):
         commands, absent = commands_of("--mode=tc", installed=False)
