@@ -118,8 +118,7 @@ inline void transform_channel(Square<const T> in, Square<T> out, const Load& loa
 }  // namespace detail
 
 /// Mat in Mat^T of one packet of channels, or one channel. load(pointer) gives a packet of `in`;
-/// store(pointer, packet) takes one of `out`. Both are lambdas: g++ does not inline functions
-/// here.
+/// store(pointer, packet) takes one of `out`. Both are lambdas: g++ does not inline functions here.
 template <class Mat, class P, class T, class Load, class Store>
 inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     if constexpr (std::is_same_v<P, T>) {
