@@ -24,10 +24,9 @@ struct Pictures {
             classes.push_back(static_cast<std::int32_t>(random.below(4)));
             const auto across = std::polar(0.8, 0.785 * classes.back());
             const double phase = random.uniform(0, 6.28);
-            for (int y = 0; y < 16; ++y)
-                for (int x = 0; x < 16; ++x)
-                    pixels.push_back(static_cast<float>(
-                        std::sin(x * across.real() + y * across.imag() + phase) + random.normal()));
+            for (int i = 0; i < 256; ++i)
+                pixels.push_back(static_cast<float>(
+                    std::sin((i & 15) * across.real() + (i >> 4) * across.imag() + phase) + random.normal()));
         }
     }
     void each_batch(const auto& visit) const {
@@ -56,14 +55,15 @@ int main() {
     daf::Cpu cpu;
     daf::Learner<Net, daf::Cpu> learner(cpu, daf::max_batch(batch), daf::Seed{1});
     daf::StepResult last;
-    double best = 0;
-    for (int epoch = 1; epoch <= 10; ++epoch) {
+    daf::CheckpointInfo info{.architecture = "stripes"};
+    if (std::filesystem::exists(file)) info = daf::load_checkpoint(file, learner, "stripes");  // go on
+    while (++info.epoch <= 10) {
         training.each_batch([&](auto x, auto labels) { last = learner.step(x, labels); });
         const auto matrix = judge(validation, [&](auto x) { return learner.evaluate(x).logits; });
-        std::printf("epoch %d  last loss %.3f  accuracy %.3f\n", epoch, last.loss, matrix.accuracy());
-        if (matrix.accuracy() > best)
-            daf::save_checkpoint(file, learner, {.architecture = "stripes", .epoch = epoch});
-        best = std::max(best, matrix.accuracy());
+        std::printf("epoch %d  last loss %.3f  accuracy %.3f\n", info.epoch, last.loss, matrix.accuracy());
+        const auto verdict = info.schedule.observe(matrix.accuracy());
+        learner.set_learning_rate(info.schedule.rate);  // lower once the accuracy no longer rises
+        if (verdict.best) daf::save_checkpoint(file, learner, info);
     }
     // [/training]
     // [prediction]
@@ -75,5 +75,5 @@ int main() {
     // [/prediction]
     std::printf("from the file: accuracy %.3f\n", matrix.accuracy());
     std::filesystem::remove(file);
-    return best > 0.9 && std::abs(matrix.accuracy() - best) < 0.005 ? 0 : 1;
+    return matrix.accuracy() > info.schedule.best_accuracy - 0.005 && matrix.accuracy() > 0.9 ? 0 : 1;
 }

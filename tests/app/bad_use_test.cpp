@@ -99,6 +99,8 @@ TEST_CASE("bad use: exit status 2, naming the option, what was given and what is
         {{"faces"}, "--out"},
         {{"faces", "--out", folder / "a.pgm", "--size", "0"}, "--size"},
         {{"faces", "--csv", folder / "a.csv", "--rows", "3"}, "--rows: it acts only with --out"},
+        {{"faces", "--out", folder / "a", "--csv", folder / "a"},
+         "--csv: expected another file than --out's"},
     };
     for (const Case& each : cases) {
         const Outcome outcome = daf_cnn(each.arguments);
@@ -269,7 +271,7 @@ TEST_CASE("bad input: checkpoints that are truncated, altered, of another preset
     folder.file("run/last.safetensors", altered);
     Outcome outcome = daf_cnn({"train", "--run", run, "--resume", "--epochs", "2"});
     CHECK(outcome.status == 1);
-    CHECK(is_one_clear_line(outcome.err, "last.safetensors: metadata 'checksum'"));
+    CHECK(is_one_clear_line(outcome.err, "last.safetensors: metadata 'daf.checksum'"));
     CHECK((content_of(run / "last.safetensors") == altered));
 
     REQUIRE(train(folder / "plain", {"--epochs", "1", "--attention", "none"}).status == 0);

@@ -122,11 +122,11 @@ TEST_CASE("safetensors: headers that are refused, and where") {
         {R"({"__metadata__":{"epoch":3}})", 0, "header byte 33: expected a string"},
         {R"({"__metadata__":null})", 0, "header byte 24: expected an object"},
         {R"({"__metadata__":{"a":"b","a":"c"}})", 0, "the key 'a' again"},
-        {R"({"__metadata__":{"checksum":"12"}})", 0,
+        {R"({"__metadata__":{"daf.checksum":"12"}})", 0,
          "expected a checksum of 16 lower-case hexadecimal digits"},
-        {R"({"__metadata__":{"checksum":"0123456789ABCDEF"}})", 0, "lower-case hexadecimal digits"},
-        {R"({"__metadata__":{"checksum":"\u0030123456789abcdef"}})", 0, "lower-case hexadecimal digits"},
-        {R"({"__metadata__":{"checksum":"0123456789abcdef"}})", 0, "expected 0123456789abcdef, found "},
+        {R"({"__metadata__":{"daf.checksum":"0123456789ABCDEF"}})", 0, "lower-case hexadecimal digits"},
+        {R"({"__metadata__":{"daf.checksum":"\u0030123456789abcdef"}})", 0, "lower-case hexadecimal digits"},
+        {R"({"__metadata__":{"daf.checksum":"0123456789abcdef"}})", 0, "expected 0123456789abcdef, found "},
     };
     for (const Case& c : cases) {
         CAPTURE(c.header.substr(0, 120));

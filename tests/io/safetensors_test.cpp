@@ -82,13 +82,21 @@ TEST_CASE("safetensors: the same content gives the same bytes, and a copy of a f
 TEST_CASE("safetensors: the checksum is CRC-64/XZ of the file with its own digits as zeros") {
     const ScratchFolder folder;
     std::string text = small_safetensors(folder);
-    const std::string key = R"("checksum":")";
+    const std::string key = R"("daf.checksum":")";
     const std::size_t digits = text.find(key) + key.size();
     const std::string recorded = text.substr(digits, 16);
     text.replace(digits, 16, 16, '0');
     daf::Checksum sum;
     sum.add(bytes_of(text));
     CHECK(sum.hex() == recorded);
+}
+
+TEST_CASE("safetensors: another program's `checksum` is a text like any other") {
+    const ScratchFolder folder;
+    const daf::Metadata theirs{{"checksum", "sha256:00"}, {"note", "0123456789abcdef"}};
+    daf::write_safetensors(folder / "theirs", {}, theirs);
+    const daf::Safetensors file = daf::read_safetensors(folder / "theirs", daf::ChecksumPolicy::required);
+    CHECK(file.metadata("checksum") == "sha256:00");
 }
 
 TEST_CASE("safetensors: no tensors, empty tensors") {
@@ -135,7 +143,7 @@ TEST_CASE("safetensors: a file that Python wrote") {
     CHECK(file.metadata("note") == "quotes \" and \\, a\ttab, an é and a 😀");
     CHECK(contains(
         message_of<daf::FormatError>([&] { daf::read_safetensors(path, daf::ChecksumPolicy::required); }),
-        "safetensors_from_python.safetensors: metadata 'checksum': expected a checksum, found none"));
+        "safetensors_from_python.safetensors: metadata 'daf.checksum': expected a checksum, found none"));
 }
 
 TEST_CASE("safetensors: elements are aligned in memory even where they are not in the file") {

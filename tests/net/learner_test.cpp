@@ -115,6 +115,11 @@ TEST_CASE("a figure that an operator cannot have is refused before anything runs
         daf::ArgumentError);
 
     const double nan = std::numeric_limits<double>::quiet_NaN();
+    TinyNetwork no_margin;
+    no_margin.metric.margin = nan;
+    CHECK_THROWS_WITH_AS(
+        (daf::Learner<TinyNetwork, daf::Cpu>(cpu, daf::max_batch(4), daf::Seed{5}, no_margin)),
+        "triplet_centre_loss: margin must be a finite number, but is nan", daf::ArgumentError);
     const auto refused = [&](const daf::JointObjective& objective, const daf::Optimizer& optimizer) {
         return daf_test::message_of<daf::ArgumentError>([&] {
             daf::Learner<TinyNetwork, daf::Cpu>(cpu, daf::max_batch(4), daf::Seed{5}, {}, objective,
@@ -131,6 +136,16 @@ TEST_CASE("a figure that an operator cannot have is refused before anything runs
     daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(4), daf::Seed{5});
     CHECK_THROWS_AS(learner.set_learning_rate(nan), daf::ArgumentError);
     CHECK(daf::learning_rate(learner.optimizer()) == daf::Adam{}.learning_rate);
+}
+
+TEST_CASE("a const learner shows its centres, and does not let them be written") {
+    daf::Cpu cpu(daf::Threads{1});
+    daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(4), daf::Seed{5});
+    learner.centres()[0] = 7;
+    const auto& looked_at = learner;
+    CHECK(looked_at.centres()[0] == 7);
+    using Element = std::remove_reference_t<decltype(looked_at.centres()[0])>;
+    static_assert(std::is_same_v<Element, const float>);
 }
 
 TEST_CASE("queued steps are single steps whose figures are asked for later") {
@@ -217,14 +232,13 @@ TEST_CASE("the first operator that puts out a number which is not finite is foun
         daf::Learner<TinyNetwork, daf::Cpu> learner(cpu, daf::max_batch(18), daf::Seed{5});
         TinyData<float> data(18);
         plant(learner, data);
-        const auto weights = [&] {
-            const auto view = learner.template parameters_of<0>().weight;
-            return std::vector<float>(view.data(), view.data() + view.size());
-        };
+        const auto weights = [&] { return values_of(learner.template parameters_of<0>().weight); };
         const auto before = weights();
         const bool finite = std::isfinite(learner.step(data.images(), data.classes()).loss);
         CHECK((weights() == before) == !finite);
-        return learner.first_not_finite(data.images());
+        const daf::Index place = learner.first_not_finite(data.images());
+        CHECK(daf::first_not_finite_evaluating(learner, data.images()) == place);
+        return place;
     };
     CHECK(found([&](auto&, auto& data) { data.pixels[70] = nan; }) == -1);
     CHECK(found([&](auto& learner, auto&) { learner.template parameters_of<2>().weight[3] = nan; }) == 2);

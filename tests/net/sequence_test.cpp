@@ -195,6 +195,39 @@ TEST_CASE("a model refuses a batch beyond its largest, and allocates nothing onc
     CHECK(daf_test::allocations() == before);
 }
 
+TEST_CASE("a backward pass with what does not fit changes nothing, and can be made good") {
+    daf::Cpu cpu(daf::Threads{1});
+    daf::Model<Small, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{3});
+    const std::vector<float> x = daf_test::noise<float>(4 * 72, 1), dy(4 * 3, 1.0f);
+    std::vector<float> dx(x.size());
+    const auto images = daf::batch_of<Shape<6, 6, 2>>(x);
+    const auto slopes = daf::batch_of<Shape<3>>(dy);
+    const auto into = daf::batch_of<Shape<6, 6, 2>>(dx);
+    using Into = daf::GradientInto<decltype(into.slice(0, 1))>;
+
+    model.forward_train(images);
+    CHECK_THROWS_WITH_AS(model.backward(images, slopes.slice(0, 3)),
+                         "Workspace: dy must hold 4 images as x does, but holds 3", daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(model.backward(images, slopes, daf::overwrite(into.slice(0, 3))),
+                         "Workspace: dx must hold 4 images as x does, but holds 3", daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(model.backward(images, slopes, Into{{}, daf::Write::accumulate}),
+                         "Workspace: dx must hold 4 images as x does, but holds 0", daf::ArgumentError);
+    CHECK(std::ranges::all_of(model.gradients(), [](float gradient) { return gradient == 0; }));
+    model.backward(images, slopes, Into{});  // none is wanted
+    CHECK(std::ranges::any_of(model.gradients(), [](float gradient) { return gradient != 0; }));
+    CHECK(std::ranges::all_of(dx, [](float gradient) { return gradient == 0; }));
+}
+
+TEST_CASE("a const model shows its parameters, and does not let them be written") {
+    daf::Cpu cpu(daf::Threads{1});
+    daf::Model<Small, daf::Cpu> model(cpu, daf::max_batch(1), daf::Seed{3});
+    model.parameters_of<2>().bias[0] = 7;
+    const auto& looked_at = model;
+    CHECK(looked_at.parameters_of<2>().bias[0] == 7);
+    using Element = std::remove_reference_t<decltype(looked_at.parameters_of<2>().bias[0])>;
+    static_assert(std::is_same_v<Element, const float>);
+}
+
 TEST_CASE("dropout in a model draws anew every training pass, and the backward pass draws the same again") {
     using Dropping = daf::Sequence<Shape<50>, layer::Dropout>;
     daf::Cpu cpu(daf::Threads{1});

@@ -40,7 +40,7 @@ TEST_CASE("training goes on from a checkpoint to the same bits as undisturbed") 
     daf::CheckpointInfo info{architecture, 7, {}, {{"preset", "tiny \"quoted\"\n"}}};
     info.schedule.rate = 2e-4;
     info.schedule.observe(0.1234567890123456789);
-    daf::save_checkpoint(folder / "a.safetensors", undisturbed, info);
+    daf::save_checkpoint(folder / "a.safetensors", std::as_const(undisturbed), info);
     train(undisturbed, 3, 2);
 
     Learner resumed(cpu, daf::max_batch(16), daf::Seed{5});
@@ -91,7 +91,7 @@ TEST_CASE(
     using Trunk = daf_test::TinyTrunk;
     daf::Model<Trunk, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{5}),
         again(cpu, daf::max_batch(4), daf::Seed{6});
-    daf::save_parameters(path, model, {"trunk"});
+    daf::save_parameters(path, std::as_const(model), {"trunk"});
     daf::load_parameters(path, again, "trunk");
     CHECK(copy(again.parameters()) == copy(model.parameters()));
     CHECK(daf::open_checkpoint(path).tensor("0.weight").shape == daf::TensorShape{4, 1, 3, 3});
@@ -199,6 +199,19 @@ TEST_CASE("a checkpoint of something else changes nothing and says what is wrong
     daf::Learner<WideNetwork, daf::Cpu> wide(cpu, daf::max_batch(4), daf::Seed{5});
     daf::save_checkpoint(path, wide, {architecture});
     says("fc2.weight");
+
+    // A rate that cannot be, under a checksum that is right.
+    Learner elsewhere(cpu, daf::max_batch(4), daf::Seed{5});
+    elsewhere.parameters()[0] += 1;
+    for (const char* rate : {"nan", "inf", "-1"}) {
+        daf::save_checkpoint(path, elsewhere, {architecture});
+        const daf::Safetensors file = daf::read_safetensors(path);
+        daf::Metadata crafted = file.metadata();
+        crafted["optimizer.learning_rate"] = rate;
+        daf::write_safetensors(path, file.tensors(), crafted);
+        says("metadata 'optimizer.learning_rate'");
+        CHECK(daf::learning_rate(learner.optimizer()) == 1e-3);
+    }
 
     std::ofstream(path) << "{}";
     says("byte 0");

@@ -42,6 +42,15 @@ TEST_CASE("a rise of the threshold resets the patience") {
     CHECK(plateau.observe(0.4).reload);
 }
 
+TEST_CASE("with a threshold of 0 an accuracy that stays the same is no rise") {
+    Plateau plateau;
+    plateau.rule.threshold = 0;
+    plateau.observe(0.5);
+    for (int epoch = 0; epoch < 12; ++epoch) CHECK_FALSE(plateau.observe(0.5).reload);
+    CHECK(plateau.observe(0.5).reload);
+    CHECK(plateau.rate == doctest::Approx(2e-4));
+}
+
 TEST_CASE("at the floor training goes on without drops or reloads") {
     Plateau plateau;
     plateau.rule.patience = 1;

@@ -29,6 +29,9 @@ void check(const Request& request) {
     if (request.out.empty() && request.csv.empty()) {
         throw BadUse("faces: expected a file to write; add --out SHEET.pgm, --csv FACES.csv or both");
     }
+    if (request.out == request.csv) {
+        throw BadUse("--csv: expected another file than --out's '" + request.out + "'");
+    }
     const auto useless = [&](const char* name, const std::string& with) {
         if (request.given.contains(name))
             throw BadUse("--" + std::string(name) + ": it acts only with " + with);

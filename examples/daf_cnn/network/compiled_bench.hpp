@@ -6,7 +6,6 @@
 #include <daf/net/model.hpp>
 #include <functional>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "network/face_network.hpp"
@@ -26,7 +25,6 @@ class BenchMemory {
         ctx.copy_in(data(), values.data(), size_);
     }
     T* data() const { return memory_.template as<T>(); }
-    std::span<T> span() const { return {data(), static_cast<std::size_t>(size_)}; }
     daf::Slab<T, typename Backend::Space> slab() const { return {data(), static_cast<std::size_t>(size_)}; }
     template <class S>
     daf::Batch<S, T, typename Backend::Space> batch() const {
@@ -142,8 +140,8 @@ struct TcBench {
           saved(ctx.allocate(daf::saved_bytes<Metric, T>(count))) {}
     void operator()() {
         ctx.zero(gradients.data(), daf::gradient_count<Metric>);
-        const auto bound = daf::bind<Metric, Space>(parameters.span());
-        const auto sums = daf::bind_gradients<Metric, Space>(gradients.span());
+        const auto bound = daf::bind<Metric>(parameters.slab());
+        const auto sums = daf::bind_gradients<Metric>(gradients.slab());
         const auto kept = daf::bind_saved<Metric, T, Space>(saved.data(), batch.y().count());
         const auto y = losses.template batch<daf::Shape<1>>();
         daf::forward<daf::train>(ctx, Metric{}, batch.x(), y, bound, kept, batch.y());

@@ -114,7 +114,7 @@ class CompiledNetwork final : public FaceNetwork {
         return called(learner_.first_not_finite(ctx_->upload(images_of(images))));
     }
     std::string first_not_finite_judging(std::span<const float> images) override {
-        return called(learner_.first_not_finite_evaluating(ctx_->upload(images_of(images))));
+        return called(daf::first_not_finite_evaluating(learner_, ctx_->upload(images_of(images))));
     }
 
     std::vector<float> centres() const override {

@@ -205,7 +205,6 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     RunReport report(folder);
     report.config = read_config(folder.config());
     report.epochs = folder.epochs();
-    // In training's batches, which decide how sums are rounded.
     const Index batch = std::min<Index>(report.config.batch, most_images);
     const TrainedNetwork trained = load_trained(cpu, folder.best(), batch);
     FaceNetwork& network = *trained.network;

@@ -221,8 +221,10 @@ std::string mistakes(const RunReport& report) {
 }
 
 std::string configuration(const RunReport& report) {
-    std::string html = section("configuration", "Command and configuration",
-                               "This repeats the run to the same bits, whatever the number of threads:");
+    std::string html =
+        section("configuration", "Command and configuration",
+                "This repeats the run: to the same bits on the processor or GPU that all of it "
+                "ran on, whatever the number of threads:");
     html +=
         "<pre><code>" + escaped(repeating_command(report.config, report.folder.config())) + "</code></pre>\n";
     html +=

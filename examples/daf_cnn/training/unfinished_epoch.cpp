@@ -34,19 +34,15 @@ void UnfinishedEpoch::add(const daf::StepResult& step) {
 
 void UnfinishedEpoch::note(daf::Metadata& notes) const {
     if (steps == 0) return;
-    for_each_number(*this, [&](const char* name, const auto& number) {
-        notes[name] = daf::checkpoint_detail::text_of(number);
-    });
+    for_each_number(*this,
+                    [&](const char* name, const auto& number) { notes[name] = daf::metadata_text(number); });
 }
 
 UnfinishedEpoch UnfinishedEpoch::noted(const daf::Safetensors& file, int steps_of_epoch) {
-    using namespace daf::checkpoint_detail;
     UnfinishedEpoch epoch;
-    if (!file.metadata().contains(std::string(daf::checkpoint_detail::note) + "unfinished.steps"))
-        return epoch;
+    if (!file.metadata().contains(daf::note_key("unfinished.steps"))) return epoch;
     for_each_number(epoch, [&](const char* name, auto& number) {
-        number = number_of<std::remove_cvref_t<decltype(number)>>(
-            file, std::string(daf::checkpoint_detail::note) + name);
+        number = file.number<std::remove_cvref_t<decltype(number)>>(daf::note_key(name));
     });
     if (epoch.steps < 1 || epoch.steps > steps_of_epoch) {
         throw daf::MismatchError(file.origin() + ": metadata 'note.unfinished.steps': expected at most the " +

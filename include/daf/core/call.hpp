@@ -28,6 +28,20 @@ constexpr GradientInto<Batch<S, T, Space>> accumulate(Batch<S, T, Space> dx) {
 struct Skip {};
 inline constexpr Skip skip{};
 
+namespace detail {
+template <class DX>
+inline constexpr bool is_gradient_output = std::is_same_v<DX, Skip>;
+template <class B>
+inline constexpr bool is_gradient_output<GradientInto<B>> = true;
+}  // namespace detail
+
+/// Fails to compile with what was given in its name.
+template <class Got>
+struct check_gradient_output {
+    static_assert(detail::is_gradient_output<Got>,
+                  "daf: dx must be overwrite(batch), accumulate(batch) or skip, but is Got");
+};
+
 /// What of a Draw changes from step to step.
 struct DrawPlace {
     std::uint32_t step = 0;

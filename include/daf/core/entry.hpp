@@ -16,6 +16,7 @@ namespace daf {
 ///   static void forward(Backend&, const ForwardCall<Op, M, T, Space>&);
 ///   static void backward(Backend&, const BackwardCall<Op, T, Space>&);
 ///   template <class T> static Index scratch_bytes(const Backend&, Index count);
+///   template <class T> static Index eval_scratch_bytes(...);      where forward<eval> takes less
 /// and, where a network need not store a map between two operators, what core/deferred.hpp says.
 template <class Op, class Backend>
 struct Kernel;
@@ -202,10 +203,13 @@ constexpr Want parameters_as(const Given& given) {
 
 }  // namespace detail
 
-/// Scratch that one call of forward or backward asks of the context.
-template <Operator Op, class T, class Backend>
+/// Scratch that one call asks of the context: any of forward or backward, or with eval forward<eval> alone.
+template <Operator Op, class T, Mode M = Mode::train, class Backend>
 Index scratch_bytes(const Backend& ctx, Index count) {
-    if constexpr (requires { Kernel<Op, Backend>::template scratch_bytes<T>(ctx, count); }) {
+    if constexpr (M == Mode::eval &&
+                  requires { Kernel<Op, Backend>::template eval_scratch_bytes<T>(ctx, count); }) {
+        return Kernel<Op, Backend>::template eval_scratch_bytes<T>(ctx, count);
+    } else if constexpr (requires { Kernel<Op, Backend>::template scratch_bytes<T>(ctx, count); }) {
         return Kernel<Op, Backend>::template scratch_bytes<T>(ctx, count);
     } else {
         return 0;
@@ -223,7 +227,8 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 ///   side      labels or a Draw, for operators that read them
 /// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes, a
 /// training batch of fewer than images_to_train<Op>, a figure of op that its check() refuses; nothing has
-/// changed then. The bits of the result do not depend on the number of threads.
+/// changed then. (Labels in a GPU's memory are not looked at: one outside the classes makes its loss NaN.)
+/// The bits of the result do not depend on the number of threads.
 template <Mode M, class Backend, Operator Op, class X, class Y, class Params = Nothing, class Saved = Nothing>
 void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Saved& saved = {},
              const SideInput<typename Backend::Space>& side = {}) {
@@ -268,7 +273,7 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
                 detail::check_saved<Op>(saved, x.count());
                 call.saved = saved;
             }
-            ctx.reserve(scratch_bytes<Op, T>(ctx, x.count()));
+            ctx.reserve(scratch_bytes<Op, T, M>(ctx, x.count()));
             Kernel<Op, Backend>::forward(ctx, call);
         }
     }
@@ -296,6 +301,7 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
         detail::check_argument<arg::dy, typename Op::Output, Out, Space, DY>();
         detail::check_deferred<Op, Backend, Mode::train, T, X, Y>();
         detail::check_deferred_gradient<Op, Backend, DY>();
+        static_cast<void>(sizeof(check_gradient_output<DX>));
         using Bound = ParametersOf<Op, Wide<T>, Space>;
         using Slopes = GradientsOf<Op, Wide<T>, Space>;
         using Kept = SavedOf<Op, T, Space>;
@@ -308,7 +314,7 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                       detail::argument_fits<typename Op::Input, T, Space, X> &&
                       detail::argument_fits<typename Op::Output, Out, Space, Y> &&
                       detail::argument_fits<typename Op::Output, Out, Space, DY> &&
-                      detail::x_fits<Op, Backend, Mode::train, X> &&
+                      detail::is_gradient_output<DX> && detail::x_fits<Op, Backend, Mode::train, X> &&
                       detail::y_fits<Op, Backend, Mode::train, T, Y> && detail::dy_fits<Op, Backend, DY>) {
             using Call = BackwardCall<Op, T, Space, detail::InputOf<Op, T, Space, Op::backward_reads_x, X>,
                                       detail::SlopesOf<Op, T, Space, DY>>;
@@ -332,7 +338,9 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                 using B = decltype(dx.batch);
                 detail::check_argument<arg::dx, typename Op::Input, T, Space, B>();
                 if constexpr (detail::argument_fits<typename Op::Input, T, Space, B>) {
-                    detail::check_batch(name, "dx", dx.batch.data(), dx.batch.count(), dy.count(), "dy");
+                    if (dx) {
+                        detail::check_batch(name, "dx", dx.batch.data(), dx.batch.count(), dy.count(), "dy");
+                    }
                     call.dx = dx;
                 }
             }

@@ -209,24 +209,43 @@ inline void check_count(const char* what, Index expected, std::size_t given) {
 }
 }  // namespace detail
 
-/// The caller's memory as the parameters of Op, [decayed | undecayed | state]. bind<Op, Device> for a GPU's.
+namespace detail {
+template <class Op, class Space, class Slab>
+auto bind_parameter_slab(Slab slab) {
+    check_count("bind: parameters", parameter_count<Op>, slab.size());
+    SegmentCursor cursor(slab.data(), parameter_segments<Op>);
+    return bind_parameters<Op, std::remove_pointer_t<decltype(slab.data())>, Space>(cursor);
+}
+template <class Op, class Space, class Slab>
+auto bind_gradient_slab(Slab slab) {
+    check_count("bind_gradients", gradient_count<Op>, slab.size());
+    SegmentCursor cursor(slab.data(), gradient_segments<Op>);
+    return bind_gradients<Op, std::remove_pointer_t<decltype(slab.data())>, Space>(cursor);
+}
+}  // namespace detail
+
+/// The caller's memory, the host's or a GPU's, as the parameters of Op, [decayed | undecayed | state].
 /// It writes nothing: initialise (net/initialise.hpp) gives first values. Throws ArgumentError unless it is
 /// parameter_count<Op> elements.
-template <Operator Op, class Space = Host, class T>
+template <Operator Op, class T>
 auto bind(std::span<T> slab) {
-    detail::check_count("bind: parameters", parameter_count<Op>, slab.size());
-    SegmentCursor<T> cursor(slab.data(), parameter_segments<Op>);
-    return bind_parameters<Op, T, Space>(cursor);
+    return detail::bind_parameter_slab<Op, Host>(slab);
+}
+template <Operator Op, class T>
+auto bind(DeviceSlab<T> slab) {
+    return detail::bind_parameter_slab<Op, Device>(slab);
 }
 
 /// The caller's memory as the gradients of Op's parameters, [decayed | undecayed | sums]. The first two
 /// segments are as in bind<Op>. It writes nothing. Throws ArgumentError unless it is gradient_count<Op>
 /// elements.
-template <Operator Op, class Space = Host, class T>
+template <Operator Op, class T>
 auto bind_gradients(std::span<T> slab) {
-    detail::check_count("bind_gradients", gradient_count<Op>, slab.size());
-    SegmentCursor<T> cursor(slab.data(), gradient_segments<Op>);
-    return bind_gradients<Op, T, Space>(cursor);
+    return detail::bind_gradient_slab<Op, Host>(slab);
+}
+template <Operator Op, class T>
+auto bind_gradients(DeviceSlab<T> slab) {
+    return detail::bind_gradient_slab<Op, Device>(slab);
 }
 
 /// A read-only look at bound parameters.

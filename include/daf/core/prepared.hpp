@@ -27,8 +27,7 @@ class PlainPrepared {
 
     PlainPrepared(Backend& ctx, Op op, const ParametersOf<Op, const W, Space>& parameters, Index)
         : op_(op), memory_(ctx.allocate(parameter_count<Op> * static_cast<Index>(sizeof(W)))) {
-        const std::span<W> slab(memory_.template as<W>(), static_cast<std::size_t>(parameter_count<Op>));
-        auto bound = bind<Op, Space>(slab);
+        auto bound = bind<Op>(Slab<W, Space>(memory_.template as<W>(), parameter_count<Op>));
         for_each_pair(bound, parameters, [&](const auto&, auto& to, const auto& from) {
             ctx.copy(to.data(), from.data(), from.size());
         });
@@ -36,7 +35,7 @@ class PlainPrepared {
     }
 
     Index scratch_bytes(const Backend& ctx, Index count) const {
-        return daf::scratch_bytes<Op, T>(ctx, count);
+        return daf::scratch_bytes<Op, T, Mode::eval>(ctx, count);
     }
     template <class X, class Y>
     void forward(Backend& ctx, X x, Y y) const {

@@ -2,6 +2,7 @@
 // The Gpu backend's context: one GPU, a stream of its own, and its scratch. One thread uses a context at a
 // time; any number of contexts live side by side.
 #include <algorithm>
+#include <cstdint>
 #include <daf/core/scratch.hpp>
 #include <daf/gpu/cudnn/convolutions.cuh>
 #include <daf/gpu/device.cuh>
@@ -114,7 +115,7 @@ class Gpu {
     /// cuDNN has no plan.
     template <class T>
     Index convolution_bytes(const gpu::ConvolutionTask& task) const {
-        return scratch_size<std::byte>(plan_of<T>(task).workspace);
+        return workspace_bytes(plan_of<T>(task));
     }
     /// Whether cuDNN adds statistics up on a convolution's way; see ConvolvingBackend. Makes the plan as
     /// convolution_bytes does.
@@ -127,7 +128,12 @@ class Gpu {
     void convolve(const gpu::ConvolutionTask& task, const gpu::ConvolutionOperands<T>& operands) {
         const gpu::cudnn::Plan& plan = plan_of<T>(task);
         auto frame = scratch();
-        convolutions_->run(plan, planned<T>(task), operands, frame.take<std::byte>(plan.workspace));
+        std::byte* workspace = nullptr;
+        if (plan.workspace > 0) {
+            workspace = frame.take<std::byte>(workspace_bytes(plan));
+            workspace += -reinterpret_cast<std::uintptr_t>(workspace) % workspace_alignment;
+        }
+        convolutions_->run(plan, planned<T>(task), operands, workspace);
         if constexpr (!fuses_bias<T>) {
             if (task.pass != gpu::Pass::forward_bias_relu) return;
             const Index features = task.size.features;
@@ -159,6 +165,14 @@ class Gpu {
         if (bytes == 0) return;
         make_current();
         gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_.raw()), "cudaMemcpyAsync");
+    }
+
+    /// Room for a plan's workspace where memory that the device allocates would begin: libraries below cuDNN
+    /// may count on that.
+    static constexpr std::uintptr_t workspace_alignment = 256;
+    static Index workspace_bytes(const gpu::cudnn::Plan& plan) {
+        constexpr Index before = static_cast<Index>(workspace_alignment) - alignment;
+        return plan.workspace == 0 ? 0 : scratch_size<std::byte>(plan.workspace + before);
     }
 
     /// cuDNN adds no bias to doubles on the way: a kernel of ours does it afterwards.

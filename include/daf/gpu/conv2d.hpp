@@ -21,9 +21,13 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
 
     template <class T>
     static Index scratch_bytes(const Backend& ctx, Index count) {
-        const Index forward = weight_bytes<T> + convolution_bytes<T>(ctx, count);
         const Index sums = Op::with_bias ? sum_size(count).scratch_bytes() : 0;
-        return std::max({forward, gpu::ConvolutionBackward<Op, T>(count).scratch_bytes(ctx), sums});
+        return std::max({eval_scratch_bytes<T>(ctx, count),
+                         gpu::ConvolutionBackward<Op, T>(count).scratch_bytes(ctx), sums});
+    }
+    template <class T>
+    static Index eval_scratch_bytes(const Backend& ctx, Index count) {
+        return weight_bytes<T> + convolution_bytes<T>(ctx, count);
     }
 
     template <Mode M, class T, class Space>

@@ -108,11 +108,14 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     static Index scratch_bytes(const Backend& ctx, Index count) {
         const Index training = scratch_size<float>(2 * Features) +
                                std::max(convolution_bytes<T>(ctx, count), sum_size(count).scratch_bytes());
-        const Index inference = Folded<T>::bytes + Folded<T>::scratch_bytes(ctx, count);
         const Index backward = scratch_size<T>(count * size.y_size()) +
                                std::max(gpu::gradient_scratch_bytes<T>(sum_size(count)),
                                         gpu::ConvolutionBackward<Op, T>(count).scratch_bytes(ctx));
-        return std::max({training, inference, backward});
+        return std::max({training, eval_scratch_bytes<T>(ctx, count), backward});
+    }
+    template <class T>
+    static Index eval_scratch_bytes(const Backend& ctx, Index count) {
+        return Folded<T>::bytes + Folded<T>::scratch_bytes(ctx, count);
     }
 
     template <Mode M, class T, class Space>

@@ -25,10 +25,14 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
             return ctx.template convolution_bytes<T>(task(pass, count));
         };
         const Index aligned = scratch_size<T>(size.weights());
-        return std::max({aligned + bytes(gpu::Pass::data_gradient),
-                         aligned + bytes(gpu::Pass::weight_gradient),
+        return std::max({eval_scratch_bytes<T>(ctx, count), aligned + bytes(gpu::Pass::weight_gradient),
                          aligned + scratch_size<T>(count * In::size) + bytes(gpu::Pass::forward),
                          sum_size(count).scratch_bytes()});
+    }
+    template <class T>
+    static Index eval_scratch_bytes(const Backend& ctx, Index count) {
+        return scratch_size<T>(size.weights()) +
+               ctx.template convolution_bytes<T>(task(gpu::Pass::data_gradient, count));
     }
 
     template <Mode M, class T, class Space>

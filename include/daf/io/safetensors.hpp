@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -86,6 +87,19 @@ class Safetensors {
         if (found == metadata_.end())
             mismatch(std::string("metadata ") + json::shown(key), "an entry of that key", "none");
         return found->second;
+    }
+
+    /// The number that a metadata text says (metadata_text); FormatError if it says none.
+    template <class N>
+    N number(std::string_view key) const {
+        const std::string& text = metadata(key);
+        N number{};
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc{} || end != text.data() + text.size()) {
+            throw FormatError(origin_ + ": metadata '" + std::string(key) + "': expected a number, found '" +
+                              text + "'. The file was not written by daf; take another copy.");
+        }
+        return number;
     }
 
   private:
@@ -201,8 +215,8 @@ Safetensors load_safetensors(Source&& source, std::string origin, ChecksumPolicy
     }
     if (header.checksum_at && sum.hex() != file.metadata(checksum_key)) {
         throw FormatError(
-            file.origin_ + ": metadata 'checksum': expected " + file.metadata(checksum_key) + ", found " +
-            sum.hex() +
+            file.origin_ + ": metadata '" + std::string(checksum_key) + "': expected " +
+            file.metadata(checksum_key) + ", found " + sum.hex() +
             " for the bytes that are there. The file was altered after it was written; take another copy.");
     }
     return file;

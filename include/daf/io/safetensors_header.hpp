@@ -2,6 +2,7 @@
 // The table at the front of a safetensors file: what it may say, how it is read and written. No files here.
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -30,9 +31,17 @@ using TensorShape = std::vector<std::uint64_t>;
 /// The free texts of a file. Ordered, so that the same content gives the same bytes.
 using Metadata = std::map<std::string, std::string, std::less<>>;
 
+/// A number as such a text, which Safetensors::number reads back to the same bits.
+template <class N>
+std::string metadata_text(N number) {
+    char text[64];
+    const auto end = std::to_chars(text, text + sizeof text, number).ptr;
+    return {text, end};
+}
+
 /// The metadata entry that holds a file's checksum: CRC-64/XZ of the whole file with these 16 digits taken as
-/// zeros.
-inline constexpr std::string_view checksum_key = "checksum";
+/// zeros. A name of our own: another program's `checksum` is a note like any other.
+inline constexpr std::string_view checksum_key = "daf.checksum";
 
 /// A tensor with a name; the bytes (little-endian, row-major) belong to someone else.
 struct NamedTensor {

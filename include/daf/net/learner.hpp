@@ -4,6 +4,7 @@
 #include <daf/core/step_queue.hpp>
 #include <daf/net/initialise.hpp>
 #include <daf/net/network.hpp>
+#include <daf/net/not_finite.hpp>
 #include <daf/net/objective.hpp>
 #include <daf/net/workspace.hpp>
 
@@ -74,7 +75,8 @@ class Learner {
     /// loss is not finite leaves what the optimizer moves as it was, and so does one that was queued before
     /// the host had been given that loss. Running figures move even so, and under Eq 12 the centres: go on
     /// from a checkpoint. Throws ArgumentError for an impossible batch or label (one image, say, where a
-    /// BatchNorm needs two), and then has changed nothing; Error while a queued step is not finished.
+    /// BatchNorm needs two; labels in a GPU's memory are not looked at, see forward), and then has changed
+    /// nothing; Error while a queued step is not finished.
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
         require_unfinished(0, "step");
         queue(x, labels, first_sample);
@@ -111,12 +113,15 @@ class Learner {
     Index unfinished_steps() const { return static_cast<Index>(unfinished_); }
 
     /// Embeddings and logits as the network is used: running statistics, no dropout; until the next call.
-    Outputs evaluate(Images x) { return evaluate(x, NoObserver{}); }
-    /// The same; observe(i, op, input, output) sees every operator of the trunk as it has run.
-    template <class Observer>
-    Outputs evaluate(Images x, Observer&& observe) {
+    /// observe(i, op, input, output) sees operator i of Net::Operators, of the trunk or the head, as it has
+    /// run.
+    template <class Observer = NoObserver>
+    Outputs evaluate(Images x, Observer&& observe = {}) {
         const Embeddings e = trunk_eval_.forward(*ctx_, net_.trunk, trunk_parameters(), x, Draw{}, observe);
-        return {e, head_eval_.forward(*ctx_, net_.head, head_parameters(), e)};
+        const auto behind_trunk = [&](auto i, const auto&... seen) {
+            observe(std::integral_constant<std::size_t, Net::head_begin + i>{}, seen...);
+        };
+        return {e, head_eval_.forward(*ctx_, net_.head, head_parameters(), e, Draw{}, behind_trunk)};
     }
 
     /// After the step on x whose loss was not finite was finished: which operator, as operator_names<Net>()
@@ -125,10 +130,7 @@ class Learner {
     /// statistics once more, and allocates.
     Index first_not_finite(Images x) {
         if (!detail::all_finite(*ctx_, x)) return -1;
-        Index found = metric_place;
-        const auto look = [&](std::size_t at, const auto& y) {
-            if (!detail::all_finite(*ctx_, y)) found = std::min(found, static_cast<Index>(at));
-        };
+        detail::FirstNotFinite look(*ctx_, metric_place);
         const Draw trunk_draw{seed_, &finished_.draw.step, 0, finished_.draw.first_sample};
         const Draw head_draw{seed_, &finished_.draw.step, Net::head_begin, finished_.draw.first_sample};
         const Embeddings e = trunk_.forward(*ctx_, net_.trunk, trunk_parameters(), x, trunk_draw);
@@ -136,21 +138,7 @@ class Learner {
         head_.forward(*ctx_, net_.head, head_parameters(), e, head_draw);
         head_.each_output(*ctx_, head_parameters(),
                           [&](std::size_t i, const auto& y) { look(Net::head_begin + i, y); });
-        return found;
-    }
-    /// The same of evaluate(x), which it runs.
-    Index first_not_finite_evaluating(Images x) {
-        if (!detail::all_finite(*ctx_, x)) return -1;
-        Index found = metric_place;
-        const auto look = [&](std::size_t at, const auto& y) {
-            if (!detail::all_finite(*ctx_, y)) found = std::min(found, static_cast<Index>(at));
-        };
-        const Embeddings e =
-            evaluate(x, [&](auto i, const auto&, const auto&, const auto& y) { look(i, y); }).embeddings;
-        head_eval_.forward(
-            *ctx_, net_.head, head_parameters(), e, Draw{},
-            [&](auto i, const auto&, const auto&, const auto& y) { look(Net::head_begin + i, y); });
-        return found;
+        return look.found();
     }
 
     // What a checkpoint holds. The slabs lie in the backend's memory.
@@ -164,18 +152,15 @@ class Learner {
     }
     /// The optimizer's first (0) or second (1) moment of all trained parameters, in their order. Throws
     /// ArgumentError for one that the optimizer does not have.
-    Slab<Number, Space> moment(Index which) {
-        if (which < 0 || which >= daf::moments(optimizer_)) {
-            throw ArgumentError("Learner: moment " + std::to_string(which) + ": the optimizer has " +
-                                std::to_string(daf::moments(optimizer_)));
-        }
-        return {moments_.template as<Number>() + which * moment_stride, static_cast<std::size_t>(trained)};
-    }
+    Slab<Number, Space> moment(Index which) { return {moment_at(which), trained}; }
+    Slab<const Number, Space> moment(Index which) const { return {moment_at(which), trained}; }
     /// Steps that have updated the moments (or were refused, their loss not finite), and steps that random
     /// numbers have been drawn for: a reload of an earlier model takes the first back with the moments, never
     /// the second.
     std::uint32_t& updates() { return updates_; }
     std::uint32_t& draws() { return draws_; }
+    std::uint32_t updates() const { return updates_; }
+    std::uint32_t draws() const { return draws_; }
     const Optimizer& optimizer() const { return optimizer_; }
     /// Throws ArgumentError for a rate that cannot be.
     void set_learning_rate(double rate) { daf::set_learning_rate(optimizer_, rate); }
@@ -183,13 +168,19 @@ class Learner {
     const Net& net() const { return net_; }
     Backend& context() const { return *ctx_; }
     Seed seed() const { return seed_; }
-    /// The views of operator I's parameters, as Net::Operators counts them.
+    /// The views of operator I's parameters, as Net::Operators counts them; of a const Learner, read-only
+    /// ones.
     template <std::size_t I>
-    auto parameters_of() const {
+    auto parameters_of() {
         return get<I>(bound_);
     }
+    template <std::size_t I>
+    auto parameters_of() const {
+        return read_only<TypeAt<I, typename Net::Operators>, Number, Space>(get<I>(bound_));
+    }
     /// The centres of the metric loss, (classes, embedding).
-    auto centres() const requires(Net::has_metric) { return get<Net::metric_at>(bound_).centres; }
+    auto centres() requires(Net::has_metric) { return get<Net::metric_at>(bound_).centres; }
+    auto centres() const requires(Net::has_metric) { return parameters_of<Net::metric_at>().centres; }
 
     /// Bytes that a Learner for batches up to `largest` allocates, its context's scratch left out.
     static Index bytes(Index largest, const Optimizer& optimizer) {
@@ -241,6 +232,13 @@ class Learner {
         Index count = 0;
     };
 
+    Number* moment_at(Index which) const {
+        if (which < 0 || which >= daf::moments(optimizer_)) {
+            throw ArgumentError("Learner: moment " + std::to_string(which) + ": the optimizer has " +
+                                std::to_string(daf::moments(optimizer_)));
+        }
+        return moments_.template as<Number>() + which * moment_stride;
+    }
     auto trunk_parameters() const { return part_of_tuple<0, Net::Trunk::length>(bound_); }
     auto head_parameters() const { return part_of_tuple<Net::head_begin, Net::Head::length>(bound_); }
 

@@ -52,7 +52,8 @@ class Model {
     }
 
     /// After forward_train(x), once, since it uses up what that kept: adds to the gradients of the
-    /// parameters. Throws ArgumentError where there is nothing kept, or of another batch.
+    /// parameters. Throws ArgumentError where there is nothing kept, or of another batch, and for a dy or dx
+    /// of another batch.
     void backward(ConstInput x, ConstOutput dy) {
         workspace(training_).backward(*ctx_, net_, bound_parameters_, bound_gradients_, x, dy, skip, draw());
     }
@@ -72,13 +73,17 @@ class Model {
     Slab<const Number, Space> gradients() const {
         return {gradients_.template as<const Number>(), gradient_count<Seq>};
     }
-    /// The views of operator I's parameters.
+    /// The views of operator I's parameters; of a const Model, read-only ones.
     template <std::size_t I>
-    auto parameters_of() const {
+    auto parameters_of() {
         return get<I>(bound_parameters_);
     }
     template <std::size_t I>
-    auto gradients_of() const {
+    auto parameters_of() const {
+        return read_only<TypeAt<I, typename Seq::Operators>, Number, Space>(get<I>(bound_parameters_));
+    }
+    template <std::size_t I>
+    auto gradients_of() {
         return get<I>(bound_gradients_);
     }
 

@@ -53,6 +53,8 @@ struct Network {
     static constexpr Index classes = Logits::size;
     static constexpr bool has_metric = !std::is_same_v<Metric, NoMetric>;
     static_assert(sizeof(detail::check_joins<Embedding, typename Head::Input>) > 0);
+    static_assert(sizeof(detail::check_names<typename detail::joined<
+                             typename Trunk::LayerTypes, typename Head::LayerTypes, Tuple<>>::type>) > 0);
 
     /// All that have parameters, in the order of the slab.
     using Operators =

@@ -1,6 +1,7 @@
 #pragma once
 // What a Learner minimises, and what a step of it says.
 #include <daf/core/entry.hpp>
+#include <daf/core/figures.hpp>
 #include <daf/ops/counting.hpp>
 #include <daf/ops/optimizer.hpp>
 #include <daf/ops/reduction.hpp>

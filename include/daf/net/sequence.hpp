@@ -1,8 +1,11 @@
 #pragma once
 // A chain of operators, and what a list of operators needs together: sizes, bound parameters.
+#include <algorithm>
+#include <array>
 #include <daf/core/entry.hpp>
 #include <daf/core/static_for.hpp>
 #include <daf/core/tuple.hpp>
+#include <string_view>
 
 namespace daf {
 
@@ -26,6 +29,27 @@ struct tuples_of<Tuple<Op...>, T, Space> {
     using gradients = Tuple<GradientsOf<Op, T, Space>...>;
 };
 
+/// Whether no two layers were given one name (layer::Named), which a checkpoint could not tell apart.
+template <class... Layers>
+constexpr bool names_differ(const Tuple<Layers...>*) {
+    std::array<std::string_view, sizeof...(Layers)> names;
+    std::size_t count = 0;
+    const auto add = [&]<class Layer>(const Layer*) {
+        if constexpr (requires { Layer::name; }) names[count++] = Layer::name;
+    };
+    (add(static_cast<const Layers*>(nullptr)), ...);
+    for (std::size_t i = 1; i < count; ++i) {
+        if (std::find(names.begin(), names.begin() + i, names[i]) != names.begin() + i) return false;
+    }
+    return true;
+}
+template <class LayerTypes>
+struct check_names {
+    static_assert(names_differ(static_cast<const LayerTypes*>(nullptr)),
+                  "daf: two layers of a network have the same name, and a checkpoint could not tell their "
+                  "parameters apart: give each layer::Named a text of its own");
+};
+
 template <class List>
 inline constexpr SegmentSizes list_parameter_segments{};
 template <class... Op>
@@ -47,6 +71,7 @@ struct Sequence {
     using Operators = typename detail::chain<In, Tuple<>, Layers...>::operators;
     using Output = typename detail::chain<In, Tuple<>, Layers...>::output;
     using LayerTypes = Tuple<Layers...>;
+    static_assert(sizeof(detail::check_names<LayerTypes>) > 0);
     static constexpr std::size_t length = sizeof...(Layers);
     template <std::size_t I>
     using Operator = TypeAt<I, Operators>;

@@ -45,17 +45,6 @@ void reserve_up_to(Backend& ctx, Index largest, const BytesOf& bytes_of) {
         ctx.reserve(scratch_up_to<Backend>(largest, bytes_of));
     }
 }
-
-/// Whether a batch, wherever it lies, holds finite numbers alone.
-template <class Backend, class S, class T, class Space>
-bool all_finite(const Backend& ctx, const Batch<S, T, Space>& batch) {
-    if constexpr (std::is_same_v<Space, Host>) {
-        return std::all_of(batch.data(), batch.data() + batch.size(),
-                           [](T v) { return std::isfinite(static_cast<Wide<T>>(v)); });
-    } else {
-        return all_finite(ctx, ctx.download(batch));
-    }
-}
 }  // namespace detail
 
 /// Activations of one Sequence on one backend, of T.
@@ -90,7 +79,8 @@ class Workspace {
     /// Scratch of ctx that its operators use, one after another, for a batch of `count`.
     static Index scratch_bytes(const Backend& ctx, Index count) {
         Index most = 0;
-        static_for<length>([&](auto i) { most = std::max(most, daf::scratch_bytes<Op<i>, T>(ctx, count)); });
+        static_for<length>(
+            [&](auto i) { most = std::max(most, daf::scratch_bytes<Op<i>, T, M>(ctx, count)); });
         return most;
     }
 
@@ -181,6 +171,11 @@ class Workspace {
         if (count != kept_) {
             throw ArgumentError("Workspace: backward of " + std::to_string(count) +
                                 " images, but the last training forward kept " + std::to_string(kept_));
+        }
+        detail::check_memory("Workspace", "x", x.data());
+        detail::check_batch("Workspace", "dy", dy.data(), dy.count(), count);
+        if constexpr (requires { dx.batch; }) {
+            if (dx) detail::check_batch("Workspace", "dx", dx.batch.data(), dx.batch.count(), count);
         }
         kept_ = 0;
         static_for<length>([&](auto reversed) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <daf/core/call.hpp>
+#include <daf/core/figures.hpp>
 #include <daf/ops/centre_loss.hpp>
 
 namespace daf {
@@ -46,6 +47,9 @@ struct IslandLoss {
     /// What a pair of centres weighs against a sample.
     double lambda1 = 10;
     CentreUpdate centre_update = CentreUpdate::equation_12;
+
+    /// Throws ArgumentError for a lambda1 that cannot be.
+    void check() const { detail::check_amount("island_loss", "lambda1", lambda1); }
 
     template <class T, class Space = Host>
     using Parameters = ClassCentres<K, S::size, T, Space>;

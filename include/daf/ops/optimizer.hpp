@@ -2,6 +2,7 @@
 // Optimizers work on whole slabs: parameters, gradients and moments share one layout, so a step is one loop.
 #include <cmath>
 #include <daf/core/entry.hpp>
+#include <daf/core/figures.hpp>
 #include <variant>
 
 namespace daf {
@@ -11,23 +12,6 @@ struct optimizer {
     static constexpr const char* name = "optimizer";
 };
 }  // namespace header
-
-namespace detail {
-/// Throws ArgumentError unless `fits`.
-inline void check_figure(bool fits, const char* whose, const char* name, const char* expected, double value) {
-    if (fits) return;
-    throw ArgumentError(std::string(whose) + ": " + name + " must be " + expected + ", but is " +
-                        std::to_string(value));
-}
-/// A number from 0 on that is not infinite.
-inline void check_amount(const char* whose, const char* name, double value) {
-    check_figure(value >= 0 && std::isfinite(value), whose, name, "a finite number from 0 on", value);
-}
-/// A share that a running mean keeps.
-inline void check_share(const char* whose, const char* name, double value) {
-    check_figure(value >= 0 && value < 1, whose, name, "in [0, 1)", value);
-}
-}  // namespace detail
 
 /// Adam (Kingma and Ba 2015; reference 45 of the paper), as PyTorch's:
 ///   g += decay * p (the decayed segment alone)

@@ -1,4 +1,5 @@
 #pragma once
+#include <daf/core/figures.hpp>
 #include <daf/ops/class_centres.hpp>
 
 namespace daf {
@@ -49,6 +50,9 @@ struct TripletCentreLoss {
     /// m of Eq 8, in units of half squared distance. The paper: 11 for FER2013, 13 for SFEW.
     double margin = 11;
     CentreUpdate centre_update = CentreUpdate::equation_12;
+
+    /// Throws ArgumentError for a margin that is not finite.
+    void check() const { detail::check_finite("triplet_centre_loss", "margin", margin); }
 
     template <class T, class Space = Host>
     using Parameters = ClassCentres<K, S::size, T, Space>;

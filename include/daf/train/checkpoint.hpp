@@ -5,7 +5,7 @@
 // optimizer (momentum) are not in it: give the same. Or the parameters alone, of a Network or a Sequence, for
 // those who have no learner. PyTorch's names and layouts, so that Python reads it too. Written whole or not
 // at all; a load that fails changes nothing.
-#include <charconv>
+#include <cmath>
 #include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
 #include <daf/net/learner.hpp>
@@ -23,6 +23,11 @@ struct CheckpointInfo {
     Metadata notes{};  // the application's own entries
 };
 
+/// The metadata entry in which a checkpoint has one of the notes.
+inline std::string note_key(const std::string& name) {
+    return "note." + name;
+}
+
 /// Everything, to train on; or the parameters and their state alone.
 enum class Restore { everything, parameters };
 
@@ -30,27 +35,6 @@ namespace checkpoint_detail {
 
 inline constexpr const char* format = "daf-checkpoint";
 inline constexpr const char* version = "1";
-inline constexpr const char* note = "note.";
-
-/// A number as text that reads back to the same bits.
-template <class N>
-std::string text_of(N number) {
-    char text[64];
-    const auto end = std::to_chars(text, text + sizeof text, number).ptr;
-    return {text, end};
-}
-
-template <class N>
-N number_of(const Safetensors& file, const std::string& key) {
-    const std::string& text = file.metadata(key);
-    N number{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) {
-        throw FormatError(file.origin() + ": metadata '" + key + "': expected a number, found '" + text +
-                          "'. The file was not written by daf; take another copy.");
-    }
-    return number;
-}
 
 /// The schedule's numbers, by name.
 template <class Schedule, class Visit>
@@ -69,16 +53,18 @@ inline const char* name_of(const Optimizer& optimizer) {
     return std::holds_alternative<Adam>(optimizer) ? "adam" : "sgd";
 }
 
-/// A slab of a Learner's or a Model's in host memory: itself where that is where it lies, else a copy.
+/// A slab of a Learner's or a Model's in host memory: itself where that is where it lies, else a copy. Of a
+/// const one it is read-only.
 template <class L>
 class HostSlab {
   public:
-    using T = typename L::Number;
+    using Number = typename L::Number;
+    using T = std::conditional_t<std::is_const_v<L>, const Number, Number>;
 
     HostSlab(L& learner, Slab<T, typename L::Space> slab) : learner_(&learner), slab_(slab) {
         if constexpr (!L::in_host_memory) {
-            copy_ = HostMemory(size() * static_cast<Index>(sizeof(T)));
-            learner.context().copy_out(data(), static_cast<const T*>(slab.data()), size());
+            copy_ = HostMemory(size() * static_cast<Index>(sizeof(Number)));
+            learner.context().copy_out(copy_.as<Number>(), static_cast<const T*>(slab.data()), size());
         }
     }
     T* data() const {
@@ -143,7 +129,7 @@ std::vector<StoredTensor<T>> tensors_of(T* parameters) {
 
 /// Every tensor in slabs_of(learner).
 template <class L>
-std::vector<StoredTensor<typename L::Number>> tensors_of(const std::vector<HostSlab<L>>& slabs) {
+std::vector<StoredTensor<typename HostSlab<L>::T>> tensors_in(const std::vector<HostSlab<L>>& slabs) {
     const auto parameters = tensors_of<typename L::Network>(slabs[0].data());
     auto all = parameters;
     for (std::size_t which = 1; which < slabs.size(); ++which) {
@@ -178,10 +164,10 @@ std::string write_tensors(const std::filesystem::path& path, const std::vector<S
     metadata["format"] = format;
     metadata["format_version"] = version;
     metadata["architecture"] = info.architecture;
-    metadata["epoch"] = text_of(info.epoch);
+    metadata["epoch"] = metadata_text(info.epoch);
     for_each_number(info.schedule,
-                    [&](const char* key, const auto& number) { metadata[key] = text_of(number); });
-    for (const auto& [key, text] : info.notes) metadata[note + key] = text;
+                    [&](const char* key, const auto& number) { metadata[key] = metadata_text(number); });
+    for (const auto& [key, text] : info.notes) metadata[note_key(key)] = text;
     return write_safetensors(path, std::move(tensors), std::move(metadata));
 }
 
@@ -200,24 +186,25 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
 /// Writes a checkpoint; returns the checksum that it holds. Throws FileError, or ArgumentError where two
 /// layers have one name, and leaves an older file as it was.
 template <class L>
-std::string save_checkpoint(const std::filesystem::path& path, L& learner, const CheckpointInfo& info) {
+std::string save_checkpoint(const std::filesystem::path& path, const L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
     Metadata training;
-    training["updates"] = text_of(learner.updates());
-    training["draws"] = text_of(learner.draws());
-    training["seed"] = text_of(learner.seed().value);
+    training["updates"] = metadata_text(learner.updates());
+    training["draws"] = metadata_text(learner.draws());
+    training["seed"] = metadata_text(learner.seed().value);
     training["optimizer"] = name_of(learner.optimizer());
-    training["optimizer.learning_rate"] = text_of(learning_rate(learner.optimizer()));
+    training["optimizer.learning_rate"] = metadata_text(learning_rate(learner.optimizer()));
     const auto slabs = slabs_of(learner, Restore::everything);
-    return write_tensors(path, tensors_of(slabs), learner.updates(), info, std::move(training));
+    return write_tensors(path, tensors_in(slabs), learner.updates(), info, std::move(training));
 }
 
 /// Writes the parameters and statistics of a Learner or a Model alone: a checkpoint that load_parameters and
 /// Restore::parameters read. Throws as save_checkpoint does.
 template <class Owner>
-std::string save_parameters(const std::filesystem::path& path, Owner& owner, const CheckpointInfo& info) {
+std::string save_parameters(const std::filesystem::path& path, const Owner& owner,
+                            const CheckpointInfo& info) {
     using namespace checkpoint_detail;
-    return write_tensors(path, tensors_of(slabs_of(owner, Restore::parameters)), 0, info, {});
+    return write_tensors(path, tensors_in(slabs_of(owner, Restore::parameters)), 0, info, {});
 }
 /// The same of a Network's or a Sequence's slab in host memory, [decayed | undecayed | state]. Throws
 /// ArgumentError too unless it is parameter_count<Net> elements.
@@ -241,11 +228,11 @@ inline CheckpointInfo checkpoint_info(const Safetensors& file) {
     }
     CheckpointInfo info;
     info.architecture = file.metadata("architecture");
-    info.epoch = number_of<int>(file, "epoch");
+    info.epoch = file.number<int>("epoch");
     for_each_number(info.schedule, [&](const char* key, auto& number) {
-        number = number_of<std::remove_cvref_t<decltype(number)>>(file, key);
+        number = file.number<std::remove_cvref_t<decltype(number)>>(key);
     });
-    const std::string prefix = note;
+    const std::string prefix = note_key("");
     for (const auto& [key, text] : file.metadata()) {
         if (key.starts_with(prefix)) info.notes[key.substr(prefix.size())] = text;
     }
@@ -290,7 +277,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     CheckpointInfo info = checkpoint_info(file, architecture);
     const auto slabs = slabs_of(learner, what);
     const auto finish = [&] {
-        read_tensors(file, tensors_of(slabs));
+        read_tensors(file, tensors_in(slabs));
         for (const auto& slab : slabs) slab.write_back();
     };
     if (what == Restore::parameters) {
@@ -307,14 +294,18 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
                             name_of(learner.optimizer()) + ", found " + file.metadata("optimizer") +
                             ". Go on with the optimizer that the file was trained with.");
     }
-    if (number_of<std::uint64_t>(file, "seed") != learner.seed().value) {
-        throw MismatchError(file.origin() + ": metadata 'seed': expected " + text_of(learner.seed().value) +
-                            ", found " + file.metadata("seed") +
+    if (file.number<std::uint64_t>("seed") != learner.seed().value) {
+        throw MismatchError(file.origin() + ": metadata 'seed': expected " +
+                            metadata_text(learner.seed().value) + ", found " + file.metadata("seed") +
                             ". Go on with the seed that the file was trained with.");
     }
-    const auto rate = number_of<double>(file, "optimizer.learning_rate");
-    const auto updates = number_of<std::uint32_t>(file, "updates");
-    const auto draws = number_of<std::uint32_t>(file, "draws");
+    const auto rate = file.number<double>("optimizer.learning_rate");
+    const auto updates = file.number<std::uint32_t>("updates");
+    const auto draws = file.number<std::uint32_t>("draws");
+    if (!(rate >= 0 && std::isfinite(rate))) {
+        throw FormatError(file.origin() + ": metadata 'optimizer.learning_rate': expected a finite number " +
+                          "from 0 on, found " + metadata_text(rate) + ". Take another copy of the file.");
+    }
     finish();
     learner.updates() = updates;
     learner.draws() = draws;
@@ -339,7 +330,7 @@ CheckpointInfo load_parameters(const std::filesystem::path& path, Owner& owner,
     const Safetensors file = open_checkpoint(path);
     CheckpointInfo info = checkpoint_info(file, architecture);
     const auto slabs = slabs_of(owner, Restore::parameters);
-    read_tensors(file, tensors_of(slabs));
+    read_tensors(file, tensors_in(slabs));
     slabs[0].write_back();
     return info;
 }

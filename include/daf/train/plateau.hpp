@@ -34,7 +34,7 @@ struct Plateau {
             best_accuracy = accuracy;
             verdict.best = true;
         }
-        if (accuracy >= reference + rule.threshold) {
+        if (accuracy > reference && accuracy >= reference + rule.threshold) {
             reference = accuracy;
             waited = 0;
             return verdict;

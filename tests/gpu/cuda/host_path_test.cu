@@ -42,6 +42,7 @@ struct Buffer {
         ctx.zero(memory.template as<float>(), images * S::size);
     }
     daf::Batch<S, float, Space> batch() const { return {memory.template as<float>(), count}; }
+    daf::Slab<float, Space> slab() const { return {memory.template as<float>(), S::size}; }
     std::vector<float> values() const {
         const auto on_host = ctx.download(batch());
         return {on_host.data(), on_host.data() + on_host.size()};
@@ -71,10 +72,8 @@ std::vector<std::vector<float>> training_step(Backend& ctx) {
     Buffer<Backend, Shape<weights>> parameters(ctx, 1), gradients(ctx, 1), first(ctx, 1), second(ctx, 1);
     daf::forward<daf::train>(ctx, daf::Flatten<Shape<weights>>{}, slab,
                              parameters.batch());  // a copy to train
-    const auto params =
-        daf::bind<Attention, Space>(std::span(parameters.batch().data(), static_cast<std::size_t>(weights)));
-    const auto dparams = daf::bind_gradients<Attention, Space>(
-        std::span(gradients.batch().data(), static_cast<std::size_t>(weights)));
+    const auto params = daf::bind<Attention>(parameters.slab());
+    const auto dparams = daf::bind_gradients<Attention>(gradients.slab());
     Buffer<Backend, Map> y(ctx, images), kept(ctx, images), e(ctx, images), de(ctx, images),
         dkept(ctx, images), dy(ctx, images), dx(ctx, images);
     const auto memory = ctx.allocate(daf::saved_bytes<Attention, float>(images));
@@ -89,10 +88,8 @@ std::vector<std::vector<float>> training_step(Backend& ctx) {
     daf::forward<daf::train>(ctx, daf::Flatten<Shape<centres>>{},
                              ctx.upload(daf::batch_of<Shape<centres>>(first_centres)), centre_slab.batch());
     Buffer<Backend, Shape<daf::gradient_count<Loss>>> sums(ctx, 1);
-    const auto centre_params =
-        daf::bind<Loss, Space>(std::span(centre_slab.batch().data(), static_cast<std::size_t>(centres)));
-    const auto centre_sums = daf::bind_gradients<Loss, Space>(
-        std::span(sums.batch().data(), static_cast<std::size_t>(daf::gradient_count<Loss>)));
+    const auto centre_params = daf::bind<Loss>(centre_slab.slab());
+    const auto centre_sums = daf::bind_gradients<Loss>(sums.slab());
     const auto loss_memory = ctx.allocate(daf::saved_bytes<Loss, float>(images));
     const auto loss_saved = daf::bind_saved<Loss, float, Space>(loss_memory.data(), images);
     daf::forward<daf::train>(ctx, Loss{}, e.batch(), losses.batch(), centre_params, loss_saved, labels);
@@ -197,24 +194,63 @@ TEST_CASE("scratch is allocated once, and grows only between operators") {
     CHECK(kept == 1);
 }
 
-TEST_CASE("labels that are no classes give NaN losses and no gradient, and touch nothing else") {
+namespace {
+
+/// A step's figures of a metric loss: losses, gradients by e, sums and gradients of the centres, the centres
+/// once moved.
+template <class Loss>
+std::array<std::vector<float>, 4> metric_step(const std::vector<std::int32_t>& classes) {
     daf::Gpu gpu;
-    using Softmax = daf::SoftmaxCrossEntropy<Shape<3>>;
+    const auto count = static_cast<Index>(classes.size());
+    const std::vector<float> embeddings = numbers(3 * count, 1), start = numbers(9, 2);
+    const auto x = gpu.upload(daf::batch_of<Shape<3>>(embeddings));
+    const auto labels = gpu.upload(daf::labels_of(classes));
+    Buffer<daf::Gpu, Shape<9>> centres(gpu, 1);
+    gpu.copy_in(centres.batch().data(), start.data(), 9);
+    Buffer<daf::Gpu, Shape<daf::gradient_count<Loss>>> sums(gpu, 1);
+    Buffer<daf::Gpu, Shape<1>> y(gpu, count), dy(gpu, count);
+    Buffer<daf::Gpu, Shape<3>> de(gpu, count);
+    const auto memory = gpu.allocate(daf::saved_bytes<Loss, float>(count));
+    const auto saved = daf::bind_saved<Loss, float, daf::Device>(memory.data(), count);
+    const auto params = daf::bind<Loss>(centres.slab());
+    const auto dparams = daf::bind_gradients<Loss>(sums.slab());
+    daf::forward<daf::train>(gpu, Loss{}, x, y.batch(), params, saved, labels);
+    daf::fill_weights(gpu, daf::Reduction::sum, dy.batch());
+    daf::backward(gpu, Loss{}, x, y.batch(), dy.batch(), daf::overwrite(de.batch()), params, dparams, saved,
+                  labels);
+    daf::update_centres(gpu, Loss{}, params, dparams, 0.5);
+    return {y.values(), de.values(), sums.values(), centres.values()};
+}
+
+/// Of three samples two have labels that are no classes: all but the losses is as if they were not there.
+template <class Loss>
+void check_no_classes() {
+    const auto [y, de, sums, centres] = metric_step<Loss>({1, 3, -1});
+    const auto alone = metric_step<Loss>({1});
+    CHECK(std::isfinite(y[0]));
+    CHECK(std::isnan(y[1]));
+    CHECK(std::isnan(y[2]));
+    std::vector<float> want = alone[1];
+    want.resize(9, 0.0f);
+    CHECK(de == want);
+    CHECK(sums == alone[2]);
+    CHECK(centres == alone[3]);
+}
+
+}  // namespace
+
+TEST_CASE("labels that are no classes give NaN losses and no gradient, and touch nothing else") {
+    check_no_classes<daf::TripletCentreLoss<Shape<3>, 3>>();
+    check_no_classes<daf::CentreLoss<Shape<3>, 3>>();
+    check_no_classes<daf::IslandLoss<Shape<3>, 3>>();
+
+    daf::Gpu gpu;
     const std::vector<float> logits = numbers(9, 1);
     const std::vector<std::int32_t> classes{1, 3, -1};
-    const auto x = gpu.upload(daf::batch_of<Shape<3>>(logits));
-    const auto labels = gpu.upload(daf::labels_of(classes));
     Buffer<daf::Gpu, Shape<1>> y(gpu, 3);
-    daf::forward<daf::eval>(gpu, Softmax{}, x, y.batch(), {}, {}, labels);
-    CHECK(std::isfinite(y.values()[0]));
-    CHECK(std::isnan(y.values()[1]));
-    CHECK(std::isnan(y.values()[2]));
-
-    using Loss = daf::TripletCentreLoss<Shape<3>, 3>;
-    const std::vector<float> start = numbers(9, 2);
-    const auto slab = gpu.upload(daf::batch_of<Shape<9>>(start));
-    const auto params = daf::bind<Loss, daf::Device>(std::span(slab.data(), 9));
-    daf::forward<daf::eval>(gpu, Loss{}, x, y.batch(), params, {}, labels);
+    daf::forward<daf::eval>(gpu, daf::SoftmaxCrossEntropy<Shape<3>>{},
+                            gpu.upload(daf::batch_of<Shape<3>>(logits)), y.batch(), {}, {},
+                            gpu.upload(daf::labels_of(classes)));
     CHECK(std::isfinite(y.values()[0]));
     CHECK(std::isnan(y.values()[1]));
     CHECK(std::isnan(y.values()[2]));

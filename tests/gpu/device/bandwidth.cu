@@ -58,13 +58,11 @@ class Workplace {
 
   private:
     static Index bytes(Index elements) { return elements * Index{sizeof(float)}; }
-    static std::span<float> span(const Zeros& zeros, Index size) {
+    static daf::DeviceSlab<float> slab_of(const Zeros& zeros, Index size) {
         return {zeros.memory.as<float>(), static_cast<std::size_t>(size)};
     }
-    auto parameters() const { return daf::bind<Op, Device>(span(slab_, daf::parameter_count<Op>)); }
-    auto gradients() const {
-        return daf::bind_gradients<Op, Device>(span(gradients_, daf::gradient_count<Op>));
-    }
+    auto parameters() const { return daf::bind<Op>(slab_of(slab_, daf::parameter_count<Op>)); }
+    auto gradients() const { return daf::bind_gradients<Op>(slab_of(gradients_, daf::gradient_count<Op>)); }
     auto saved() const { return daf::bind_saved<Op, float, Device>(saved_.memory.data(), count_); }
     daf::SideInput<Device> side() const {
         daf::Draw draw;

@@ -137,13 +137,11 @@ struct Workbench<Op, T, daf::Gpu> : Workbench<Op, T, daf::HostContext> {
         });
     }
 
-    std::span<Number> span_of(const Mirror<Number>& mirror, Index size) const {
+    daf::DeviceSlab<Number> slab_of(const Mirror<Number>& mirror, Index size) const {
         return {mirror.data(), static_cast<std::size_t>(size)};
     }
-    auto parameters() const { return daf::bind<Op, daf::Device>(span_of(d_slab, daf::parameter_count<Op>)); }
-    auto gradients() const {
-        return daf::bind_gradients<Op, daf::Device>(span_of(d_gradients, daf::gradient_count<Op>));
-    }
+    auto parameters() const { return daf::bind<Op>(slab_of(d_slab, daf::parameter_count<Op>)); }
+    auto gradients() const { return daf::bind_gradients<Op>(slab_of(d_gradients, daf::gradient_count<Op>)); }
     auto saved() const { return daf::bind_saved<Op, T, daf::Device>(d_saved.data(), Base::count); }
     daf::SideInput<daf::Device> side() const {
         daf::Draw draw;

@@ -140,6 +140,10 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor, cudn
         packs()[descriptor].pointers.assign(pointers, pointers + count);
     } else if (name == CUDNN_ATTR_VARIANT_PACK_WORKSPACE) {
         packs()[descriptor].workspace = *static_cast<void* const*>(values);
+        // As what cuDNN calls may want it: memory as the device allocates it.
+        if (reinterpret_cast<std::uintptr_t>(packs()[descriptor].workspace) % 256 != 0) {
+            return CUDNN_STATUS_BAD_PARAM;
+        }
     }
     return set_attribute(descriptor, name, type, count, values);
 }
