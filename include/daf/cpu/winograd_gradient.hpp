@@ -110,19 +110,22 @@ class WinogradBackward {
             const Range in = part_of(size_.in, sums_parts(), i % sums_parts());
             const Range panels{slice * slice_panels, std::min((slice + 1) * slice_panels, dy_.panels())};
             T* sums = pieces.of(worker);
+            T* taps = sums + points_at_once() * piece_stride();
+            std::fill_n(taps, 9 * piece_stride(), T(0));
             for (Index row = 0; row < side; row += WinogradTiling::rows_at_once) {
                 const Range rows = tiling_.rows_from(row);
                 for (Index k = rows.first * side; k < rows.last * side; ++k) {
                     Columns<T> channels = x_.channels(x_tiles, k);
                     channels.data += in.first * channels.column;
-                    T* point = sums + (k - rows.first * side) * sums_piece_stride();
+                    T* point = sums + (k - rows.first * side) * piece_stride();
                     for (Index panel = panels.first; panel < panels.last; ++panel) {
                         dy_.multiply(dy_tiles, k, panel, channels, in.size(), tiles,
                                      point + (panel - panels.first) * dy_.width(), slice_, false);
                     }
                 }
-                add_piece(in, rows, slice, sums, dweight);
+                add_piece(in, rows, slice, sums, taps);
             }
+            add_taps(in, slice, taps, dweight);
         });
         if (turned == nullptr) return;
         // x's tiles have been read: dx's take their place.
@@ -145,14 +148,28 @@ class WinogradBackward {
             });
         });
     }
-    /// The same of some channels of x, some rows of points and a slice of features.
-    void add_piece(Range in, Range rows, Index slice, const T* sums, T* dweight) const {
-        const Index first = slice * slice_, features = std::min(slice_, size_.features - first);
+    /// The same of some channels of x, some rows of points and a slice of features, into taps of the thread's
+    /// own: those of dweight lie where a core's cache would lose them from one row to the next.
+    void add_piece(Range in, Range rows, Index slice, const T* sums, T* taps) const {
         with_tile(tiling_.tile, [&]<class Way> {
-            winograd::weight_gradients<Way>(sums, sums_piece_stride(), slice_, 1, 0, in.size(), features,
-                                            rows, dweight + last_tap() + in.first * size_.features + first,
-                                            -tap(), size_.features);
+            winograd::weight_gradients<Way>(sums, piece_stride(), slice_, 1, 0, in.size(),
+                                            features_of(slice).size(), rows, taps + 8 * piece_stride(),
+                                            -piece_stride(), slice_);
         });
+    }
+    /// dweight += those taps.
+    void add_taps(Range in, Index slice, const T* taps, T* dweight) const {
+        const Range features = features_of(slice);
+        for (Index t = 0; t < 9; ++t) {
+            const T* from = taps + t * piece_stride();
+            T* to = dweight + t * tap() + in.first * size_.features + features.first;
+            for (Index i = 0; i < in.size(); ++i, from += slice_, to += size_.features) {
+                for (Index c = 0; c < features.size(); ++c) to[c] += from[c];
+            }
+        }
+    }
+    Range features_of(Index slice) const {
+        return {slice * slice_, std::min((slice + 1) * slice_, size_.features)};
     }
 
     /// Elements of dweight from a tap to the next. The sums are of its taps turned round: from the last one
@@ -165,13 +182,14 @@ class WinogradBackward {
     Index sums_size() const { return tiling_.points() * sums_stride_; }
     Index sums_parts() const { return std::min<Index>(size_.in, 4); }
     Index slices() const { return (size_.features + slice_ - 1) / slice_; }
-    Index sums_piece_stride() const {
+    Index points_at_once() const { return WinogradTiling::rows_at_once * tiling_.side(); }
+    /// What a thread holds by slices: a piece of the weights, or the sums of some points and the taps that
+    /// come of them, each this far from the next.
+    Index piece_stride() const {
         return spread_point<T>((size_.in + sums_parts() - 1) / sums_parts() * slice_);
     }
-    /// What a thread holds by slices: a piece of the weights, or of the sums.
     Index piece_size() const {
-        return std::max(weights_.piece_size(),
-                        WinogradTiling::rows_at_once * tiling_.side() * sums_piece_stride());
+        return std::max(weights_.piece_size(), (points_at_once() + 9) * piece_stride());
     }
 
     ConvolutionSize size_;
