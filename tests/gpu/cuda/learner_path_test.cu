@@ -251,11 +251,12 @@ TEST_CASE("a step that must not be changes nothing, and the next one is as if it
           "Learner: queue_step: 2 queued steps are not finished: call finish_step() first");
 }
 
-TEST_CASE("recordings are made again when the scratch has moved") {
+TEST_CASE("recordings are made again when the scratch has moved, or more could not be had") {
     daf::Gpu gpu;
     auto learner = tiny_learner(gpu);
     const Run run = run_of(learner, [&](int step) {
         if (step == 5) gpu.reserve(2 * gpu.arena().capacity());
+        if (step == 6) CHECK_THROWS_AS(gpu.reserve(Index{1} << 40), daf::CudaError);
     });
     CHECK(run == tiny_run(gpu));
 }
