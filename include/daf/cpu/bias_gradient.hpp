@@ -15,7 +15,7 @@ struct BiasGradient {
     template <class T>
     void add(Cpu& ctx, ScratchFrame& frame, const T* dy, T* dbias) const {
         const Index apart = scratch_size<double>(features) / static_cast<Index>(sizeof(double));
-        double* sums = frame.take<double>(chunks() * apart);
+        auto* sums = frame.take<double>(chunks() * apart);
         ctx.parallel(chunks(), [&](Index chunk) {
             double* sum = sums + chunk * apart;
             std::fill_n(sum, features, 0.0);

@@ -24,9 +24,9 @@ constexpr Index spread_point(Index elements) {
 /// What maps are cut into: tiles for F(MxM,3x3), or whole maps of 3 x 3.
 struct WinogradTile {
     Index outputs, points;  // along a side: winograd::Tile's and WholeMap's
-    Index border;           // of pixels that are read about the outputs
+    Index border = 1;       // of pixels that are read about the outputs
 
-    constexpr WinogradTile(Index m) : outputs(m), points(m + 2), border(1) {}
+    constexpr WinogradTile(Index m) : outputs(m), points(m + 2) {}
     static constexpr WinogradTile whole_map() {
         WinogradTile tile(3);
         tile.points = 4;
