@@ -1,6 +1,5 @@
 #pragma once
 // A Network that learns: forward, joint objective (Eq 13), backward, optimizer, centres (Eq 12), in one step.
-#include <cmath>
 #include <daf/core/step_queue.hpp>
 #include <daf/net/initialise.hpp>
 #include <daf/net/network.hpp>

@@ -3,7 +3,6 @@
 // passes that run in them. Allocated once; smaller batches use the same memory.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <daf/net/sequence.hpp>
 
 namespace daf {
