@@ -24,7 +24,7 @@ struct PRelu {
     struct Parameters {
         daf::View<daf::Shape<S::channels>, T, Space> slope;
         static constexpr auto fields() {
-            return std::tuple{daf::Parameter{"weight", &Parameters::slope, daf::Role::undecayed,
+            return daf::Tuple{daf::Parameter{"weight", &Parameters::slope, daf::Role::undecayed,
                                              daf::init::constant(0.25)}};
         }
     };

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <daf/cpu/optimizer.hpp>
 #include <daf/reference/optimizer.hpp>
+#include <limits>
 #include <vector>
 
 #include "support/allocations.hpp"
@@ -66,6 +68,57 @@ TEST_CASE("optimizers give the same bits at any number of threads") {
     }
 }
 
+TEST_CASE("optimizers give the same bits wherever the slabs lie") {
+    for (const auto& optimizer : everything) {
+        daf::Cpu cpu(daf::Threads{2});
+        constexpr Index size = 1003;
+        const Slabs<float> slabs(size, 0);
+        const auto updated_at = [&](std::size_t offset) {
+            const auto moved = [&](const std::vector<float>& from) {
+                std::vector<float> to(offset);
+                to.insert(to.end(), from.begin(), from.end());
+                return to;
+            };
+            auto p = moved(slabs.p), m = moved(slabs.p), v = moved(slabs.g);
+            const auto g = moved(slabs.g);
+            for (float& x : v) x *= x;
+            daf::update(cpu, optimizer,
+                        daf::UpdateCall<float>{p.data() + offset, g.data() + offset, m.data() + offset,
+                                               v.data() + offset, size, 0, 3});
+            return std::vector<float>(p.end() - size, p.end());
+        };
+        for (std::size_t offset = 1; offset < 16; ++offset) CHECK(updated_at(offset) == updated_at(0));
+    }
+}
+
+TEST_CASE_TEMPLATE("square roots of packets are those of the standard library, to the bit", T, float,
+                   double) {
+    using P = daf::cpu::Packet<T>;
+    daf::RandomSequence random(daf::Stream{daf::Seed{3}});
+    const T largest = std::numeric_limits<T>::max(), least = std::numeric_limits<T>::min();
+    for (int round = 0; round < 2000; ++round) {
+        T values[daf::cpu::lanes<T>] = {round == 0   ? T(0)
+                                        : round == 1 ? INFINITY
+                                        : round == 2 ? largest
+                                                     : least};
+        for (T& v : values) {
+            if (round > 2) v = static_cast<T>(std::exp(random.uniform(-60, 60)));
+        }
+        T roots[daf::cpu::lanes<T>];
+        daf::cpu::packet::pstoreu(roots, daf::cpu::square_root(daf::cpu::packet::ploadu<P>(values)));
+        for (Index i = 0; i < daf::cpu::lanes<T>; ++i) REQUIRE(roots[i] == std::sqrt(values[i]));
+    }
+}
+
+TEST_CASE("Adam on a gradient whose square is too large for a float leaves the element where it is") {
+    daf::Cpu cpu(daf::Threads{1});
+    Slabs<float> slabs(40, 0);
+    const auto before = slabs.p;
+    for (float& g : slabs.g) g = 1e30F;
+    daf::update(cpu, Adam{}, slabs.call(1));
+    CHECK(slabs.p == before);
+}
+
 TEST_CASE("Adam by hand: the first step is the rate in the gradient's direction") {
     daf::Reference reference;
     Slabs<double> slabs(1, 1);
@@ -120,6 +173,12 @@ TEST_CASE("an update allocates nothing, and refuses missing slabs") {
                          daf::ArgumentError);
     CHECK_THROWS_WITH_AS(daf::update(cpu, adam, slabs.call(0)), "optimizer: steps count from 1",
                          daf::ArgumentError);
+    for (const double epsilon : {0.0, -1e-8, 1e-60, std::numeric_limits<double>::infinity()}) {  // 1e-60 is 0 in float
+        CHECK_THROWS_WITH_AS(
+            daf::update(cpu, Adam{.epsilon = epsilon}, slabs.call(3)),
+            doctest::Contains("Adam: epsilon must be a finite number above 0, in float too, but is"),
+            daf::ArgumentError);
+    }
     const double sum = 0;
     call = slabs.call(1);
     call.previous_loss = &sum;

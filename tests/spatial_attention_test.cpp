@@ -104,7 +104,7 @@ TEST_CASE("spatial attention names its parameters as PyTorch does, in PyTorch's 
         inits.push_back(field.init);
     });
     CHECK(names == std::vector<std::string>{"conv.weight", "conv.bias"});
-    CHECK(std::get<0>(params.fields()).layout.rank == 4);
+    CHECK(get<0>(params.fields()).layout.rank == 4);
     CHECK(inits[0].kind == daf::Init::Kind::uniform);
     CHECK(inits[0].size == doctest::Approx(std::sqrt(6.0 / (3 * 49))));
     CHECK(daf::parameter_segments<Op> == daf::SegmentSizes{98, 1, 0});

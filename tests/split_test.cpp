@@ -1,5 +1,7 @@
 #include <daf/cpu/conv2d.hpp>
 #include <daf/cpu/conv_bn_relu.hpp>
+#include <daf/reference/conv2d.hpp>
+#include <daf/reference/conv_bn_relu.hpp>
 
 #include "support/convolution_passes.hpp"
 
@@ -75,6 +77,15 @@ TEST_CASE("the product of split floats gives the same bits on any number of thre
     check_same_bits({24, 24, 32, 48, 3, 1}, 60, by_split);  // units spread over the threads
     check_same_bits({12, 12, 64, 64, 3, 1}, 2, by_split);   // units that all share
     check_same_bits({3, 3, 64, 64, 3, 1}, 70, by_split);
+}
+
+TEST_CASE("a convolution by split floats keeps every promise, bias and statistics included" *
+          doctest::skip(no_tiles)) {
+    daf_test::Promise promise;
+    promise.convolution = Convolution::split;
+    promise.float_tolerance = 1e-4;
+    daf_test::conform<daf::Conv2d<daf::Shape<5, 7, 16>, 20, 3, 1, daf::Bias::per_channel>>({}, promise);
+    daf_test::conform<daf::ConvBnRelu<daf::Shape<3, 3, 4>, 17>>({}, promise);
 }
 
 TEST_CASE("the product of split floats stays close to double on the presets' layers" *

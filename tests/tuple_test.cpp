@@ -45,3 +45,11 @@ TEST_CASE("what can only be moved is moved into a tuple and out of it") {
     const std::unique_ptr<int> out = daf::get<0>(std::move(tuple));
     CHECK(*out == 5);
 }
+
+TEST_CASE("two tuples are joined in their order, and one of them may be empty") {
+    constexpr auto both = daf::joined(daf::Tuple{1, 'a'}, daf::Tuple{2.5});
+    static_assert(std::is_same_v<decltype(both), const daf::Tuple<int, char, double>>);
+    static_assert(daf::get<0>(both) == 1 && daf::get<1>(both) == 'a' && daf::get<2>(both) == 2.5);
+    static_assert(daf::get<0>(daf::joined(daf::Tuple<>{}, daf::Tuple{7})) == 7);
+    static_assert(decltype(daf::joined(daf::Tuple{7}, daf::Tuple<>{}))::size == 1);
+}

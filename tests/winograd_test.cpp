@@ -1,9 +1,11 @@
+#include <atomic>
 #include <daf/cpu/conv2d.hpp>
 #include <daf/cpu/conv_bn_relu.hpp>
 #include <daf/reference/conv2d.hpp>
 #include <daf/reference/conv_bn_relu.hpp>
 #include <limits>
 #include <numeric>
+#include <thread>
 
 #include "support/convolution_passes.hpp"
 
@@ -111,6 +113,7 @@ TEST_CASE("weights that are transformed a slice of channels at a time give what 
     CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
     CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
     daf_test::check_same_bits(large, 5, {Convolution::winograd, 6});
+    daf_test::check_ways_of_dx(large, 5, {Convolution::winograd, 6});
 }
 
 TEST_CASE(
@@ -126,13 +129,49 @@ TEST_CASE(
     CHECK(daf_test::error(got.y, want.y) <= 1e-12);
     CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
     CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
-    daf_test::check_same_bits(wide, count, {Convolution::winograd, 6});
+    daf_test::check_ways_of_dx(wide, count, {Convolution::winograd, 6});
+    // The same of floats, of which more fit.
+    const daf::cpu::ConvolutionSize wider{4, 5, 300, 300, 3, 1};
+    const daf::cpu::WinogradTraffic of_floats{wider.in + wider.features, wider.in, 1, sizeof(float)};
+    const auto tiling_of_floats = daf::cpu::WinogradTiling::of(wider, 320, 6, of_floats);
+    CHECK(tiling_of_floats.by_slices);
+    CHECK(tiling_of_floats.blocks() > 1);
+    daf_test::check_same_bits(wider, 320, {Convolution::winograd, 6});
 }
 
 TEST_CASE("blocks of tiles that are spread over the threads give the same bits as on one") {
     // more blocks than chunks
     daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 4});
     daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
+    daf_test::check_ways_of_dx({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
+}
+
+TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") {
+    const daf::cpu::ConvolutionSize size{6, 6, 24, 40, 3, 1};
+    const daf_test::Operands operands(size, 2);
+    for (const auto& choice :
+         {daf::cpu::ConvolutionChoice{Convolution::winograd, 6}, {Convolution::direct}}) {
+        const Passes<double> want(operands, size, 2, choice, 1);
+        daf::Cpu cpu(daf::Threads{4});
+        const daf::cpu::ConvolutionForward<double> forward(choice, size, 2);
+        cpu.reserve(forward.whole_scratch(4));
+        std::vector<double> y(want.y.size());
+        std::atomic<bool> done{false};
+        int ran_it = 0;
+        cpu.parallel(4, [&](Index chunk, int worker) {
+            if (chunk < 3) {  // so that the caller is not free for the last one
+                while (!done) std::this_thread::yield();
+                return;
+            }
+            ran_it = worker;
+            auto frame = cpu.scratch();
+            forward.transform_and_run(cpu, frame, operands.weight.data(), size.x_rows(operands.x.data()),
+                                      y.data(), [](double*, Index, Index) {});
+            done = true;
+        });
+        CHECK(ran_it != 0);
+        CHECK(y == want.y);
+    }
 }
 
 TEST_CASE(

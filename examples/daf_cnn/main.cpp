@@ -10,6 +10,7 @@
 #include <map>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "command/commands.hpp"
 #include "command/help.hpp"
@@ -47,6 +48,17 @@ std::string names_of(const std::vector<const CLI::App*>& commands) {
     return names;
 }
 
+/// --run="$RUN" of an empty RUN: the parser would take the next word for its value.
+void check_values_given(int argc, char** argv) {
+    for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+        const std::string_view word(argv[i]);
+        if (!word.starts_with("--") || !word.ends_with('=')) continue;
+        throw daf_cnn::BadUse(std::string(word.substr(0, word.size() - 1)) +
+                              ": expected a value behind the '=', but found nothing; give one, or leave the "
+                              "option out");
+    }
+}
+
 int run(int argc, char** argv) {
     CLI::App program{"Faces' expressions by DAF-CNN: 3D attention and Triplet-Centre loss"};
     program.name("daf-cnn");
@@ -66,6 +78,7 @@ int run(int argc, char** argv) {
         {"eval", daf_cnn::add_eval(program)},     {"predict", daf_cnn::add_predict(program)},
         {"faces", daf_cnn::add_faces(program)},   {"bench", daf_cnn::add_bench(program)}};
     daf_cnn::place_help_flags(program);
+    check_values_given(argc, argv);
     try {
         program.parse(argc, argv);
     } catch (const CLI::Success& wanted) {  // --help, --version

@@ -99,7 +99,10 @@ TEST_CASE("ablate: resume keeps what is finished, goes on with what is not, and 
         std::filesystem::remove(folder / "all/notcl/seed-1" / file);
     std::filesystem::remove_all(folder / "all/full/seed-1");
     std::filesystem::remove(folder / "all/ablation.json");
-    Outcome outcome = ablate(folder / "all", {"--resume"});
+    Outcome outcome = daf_test::daf_cnn({"report", "--run", folder / "all"});
+    CHECK(outcome.status == 1);
+    CHECK(is_one_clear_line(outcome.err, "ablation.json: expected the table of this ablation, found none"));
+    outcome = ablate(folder / "all", {"--resume"});
     CAPTURE(outcome.err);
     REQUIRE(outcome.status == 0);
     CHECK(ablation_of(folder / "all") == whole);
@@ -114,6 +117,17 @@ TEST_CASE("ablate: resume keeps what is finished, goes on with what is not, and 
         CHECK(more[v]["seeds"] == json{1, 2});
         CHECK(more[v]["accuracies"][0] == whole[v]["accuracies"][0]);
     }
+    // One of them is trained on alone: then it is no run of this table any more.
+    const auto longer = folder / "all/full/seed-2";
+    REQUIRE(daf_test::resume(longer, {"--epochs", "2"}).status == 0);
+    outcome = ablate(folder / "all", {"--resume"});
+    CHECK(outcome.status == 2);
+    CHECK(is_one_clear_line(outcome.err,
+                            "--epochs: '" + longer.string() +
+                                "' has done 2 epochs, expected at least as many, but was given '1'"));
+    // Nor does asking for fewer epochs change what repeats it.
+    REQUIRE(daf_test::resume(longer, {"--epochs", "1"}).status == 0);
+    CHECK(json::parse(content_of(longer / "config.json"))["epochs"] == 2);
 }
 
 TEST_CASE("ablate: contradictions and bad use are refused") {

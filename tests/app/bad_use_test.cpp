@@ -44,6 +44,9 @@ TEST_CASE("bad use: exit status 2, naming the option, what was given and what is
         {{"train"}, "--run: expected a folder"},
         {{"train", "--run", run, "--frobnicate"}, "--frobnicate"},
         {{"train", "--run", run, "--epochs"}, "--epochs"},
+        // A shell's variable that is empty: the next word is not its value.
+        {{"train", "--run=", "--resume"}, "--run: expected a value behind the '=', but found nothing"},
+        {{"predict", "--weights=", run}, "--weights: expected a value behind the '='"},
         {{"train", "--run", run, "--epochs", "0"},
          "--epochs: expected a whole number in [1, 1000000], but was given '0'"},
         {{"train", "--run", run, "--epochs", "2.5"}, "but was given '2.5'"},

@@ -226,6 +226,24 @@ TEST_CASE("config: entries that older files lack have the value of the runs that
                    "config.json: 'marign': expected the options of daf-cnn"));
 }
 
+TEST_CASE("config: a path is stored as the file that it names, with no end of its own") {
+    namespace fs = std::filesystem;
+    const daf_test::ScratchFolder folder;
+    fs::create_directories(folder / "far/faces");
+    fs::create_directory_symlink(folder / "far/faces", folder / "link");
+    const auto stored = [&](const fs::path& data) {
+        TrainConfig config;
+        config.data = data.string();
+        daf_cnn::make_paths_absolute(config);
+        return fs::path(config.data);
+    };
+    CHECK(stored(folder / "link/../fer.csv") == fs::canonical(folder / "far") / "fer.csv");
+    CHECK(stored(folder / "link/.") == folder / "link");
+    CHECK(stored(folder / "link/") == folder / "link");
+    CHECK(stored("faces") == fs::current_path() / "faces");
+    CHECK(stored("/") == "/");
+}
+
 TEST_CASE("config: a repeated run takes the file's values, except what is given and the threads") {
     TrainConfig stored, now;
     stored.epochs = 7;

@@ -120,6 +120,8 @@ TEST_CASE("help: every training option stands under a heading of train, finetune
     check("finetune", training);
     check("ablate", ablation);
     CHECK_FALSE(has(options_of("ablate"), "--attention"));
+    CHECK(contains(printed({"train", "--help"}), "[sfew for a folder of images]"));
+    CHECK_FALSE(contains(printed({"finetune", "--help"}), "[sfew for a folder of images]"));
 }
 
 TEST_CASE("help: the manual page has every command and option, and is clean") {

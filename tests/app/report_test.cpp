@@ -347,11 +347,16 @@ TEST_CASE("report: bad use and damaged runs are refused in one line that says wh
     refused(1, "best.safetensors: expected the best epoch's model, found none", {"--run", run});
     fs::rename(run / "kept", run / "best.safetensors");
     // Metrics that are not those of the model: the page says so.
-    json altered = json::parse(second);
-    altered["val_accuracy"] = 2;
-    folder.file("run/metrics.jsonl", json::parse(first).dump() + "\n");
+    std::string altered;
+    for (const std::string& line : {first, second}) {
+        json figures = json::parse(line);
+        figures["val_accuracy"] = 0.0123;
+        altered += figures.dump() + "\n";
+    }
+    folder.file("run/metrics.jsonl", altered);
     const std::string page = reported(run);
     check_page(page);
+    CHECK(contains(page, "training recorded 0.0123"));
     fs::remove(run / "metrics.jsonl");
     const std::string without = reported(run);
     check_page(without);

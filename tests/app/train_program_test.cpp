@@ -155,6 +155,39 @@ TEST_CASE("train: a run that was stopped between any two of its writes goes on t
         REQUIRE(resume(folder / "first", {"--epochs", "2"}).status == 0);
         check_same_run(folder / "whole", folder / "first");
     }
+    SUBCASE("by an editor, that takes the end of the metrics' last line") {
+        const std::string metrics = content_of(folder / "first/metrics.jsonl");
+        folder.file("first/metrics.jsonl", metrics.substr(0, metrics.size() - 1));
+        REQUIRE(resume(folder / "first", {"--epochs", "2"}).status == 0);
+        check_same_run(folder / "whole", folder / "first");
+    }
+    SUBCASE("but not without the model that it had come to") {
+        const std::string metrics = content_of(folder / "whole/metrics.jsonl");
+        const auto refused = [&](const std::string& words) {
+            const Outcome outcome = resume(folder / "whole", {"--epochs", "3"});
+            CHECK(outcome.status == 1);
+            CHECK(is_one_clear_line(outcome.err, words));
+            CHECK((content_of(folder / "whole/metrics.jsonl") == metrics));
+        };
+        std::filesystem::remove(folder / "whole/last.safetensors");
+        std::filesystem::create_symlink("nowhere", folder / "whole/last.safetensors");
+        refused("whole/last.safetensors");  // on a disk that is not mounted, say
+        std::filesystem::remove(folder / "whole/last.safetensors");
+        std::filesystem::remove(folder / "whole/best.safetensors");
+        refused("last.safetensors: expected the model of the 2 epochs in");
+    }
+    SUBCASE("but not with a newer best model of another run") {
+        REQUIRE(train(folder / "other", {"--epochs", "2", "--margin", "3"}).status == 0);
+        const auto best = daf::read_safetensors(folder / "other/best.safetensors");
+        std::filesystem::copy_file(
+            folder / (best.metadata("epoch") == "2" ? "other/best.safetensors" : "other/last.safetensors"),
+            folder / "first/best.safetensors", std::filesystem::copy_options::overwrite_existing);
+        const std::string before = content_of(folder / "first/last.safetensors");
+        const Outcome outcome = resume(folder / "first", {"--epochs", "3"});
+        CHECK(outcome.status == 1);
+        CHECK(is_one_clear_line(outcome.err, "last.safetensors: expected the file that"));
+        CHECK((content_of(folder / "first/last.safetensors") == before));
+    }
     SUBCASE("but not with the best model of another run") {
         REQUIRE(train(folder / "other", {"--epochs", "1", "--seed", "2"}).status == 0);
         std::filesystem::copy_file(folder / "other/best.safetensors", folder / "first/best.safetensors",

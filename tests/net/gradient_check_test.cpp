@@ -24,7 +24,7 @@ struct Scale {
     struct Parameters {
         daf::View<daf::Shape<1>, T, Space> factor;
         static constexpr auto fields() {
-            return std::tuple{
+            return daf::Tuple{
                 daf::Parameter{"factor", &Parameters::factor, daf::Role::undecayed, daf::init::normal(1)}};
         }
     };

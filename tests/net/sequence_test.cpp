@@ -178,12 +178,12 @@ TEST_CASE("a model refuses a batch beyond its largest, and allocates nothing onc
     CHECK_THROWS_WITH_AS(model.backward(images.slice(0, 4), daf::batch_of<Shape<3>>(dy)),
                          "Workspace: backward of 4 images, but the last training forward kept 0",
                          daf::ArgumentError);
-    CHECK_THROWS_WITH_AS(daf::max_batch(0), "max_batch: expected 1 to 2147483648 images, got 0",
+    CHECK_THROWS_WITH_AS(daf::max_batch(0), "max_batch: expected 1 to 2147483647 images, got 0",
                          daf::ArgumentError);
     // So many that their bytes cannot be counted.
     CHECK_THROWS_WITH_AS(
         (daf::Model<Small, daf::Cpu>(cpu, daf::max_batch(daf::Index{1} << 61), daf::Seed{3})),
-        "max_batch: expected 1 to 2147483648 images, got 2305843009213693952", daf::ArgumentError);
+        "max_batch: expected 1 to 2147483647 images, got 2305843009213693952", daf::ArgumentError);
     const auto pass = [&] {
         model.forward_train(images.slice(0, 4));
         model.backward(images.slice(0, 4), daf::batch_of<Shape<3>>(dy));

@@ -14,7 +14,7 @@
 namespace daf_test {
 
 struct Promise {
-    double float_tolerance = 2e-5;     // Cpu in float against Reference in double, per tensor
+    double float_tolerance = 2e-5;     // Cpu in float against Reference in double
     double double_tolerance = 1e-12;   // Cpu in double against Reference in double
     double gradient_tolerance = 2e-7;  // against finite differences, in double
     // Activations of bf16 against Reference in double on the same numbers, in rounding steps of bf16: those

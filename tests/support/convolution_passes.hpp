@@ -87,6 +87,28 @@ inline void check_same_bits(const daf::cpu::ConvolutionSize& size, daf::Index co
     }
 }
 
+/// dx is overwritten, added to or left out, and the gradient by the weights is the same to the bit.
+inline void check_ways_of_dx(const daf::cpu::ConvolutionSize& size, daf::Index count,
+                             daf::cpu::ConvolutionChoice choice) {
+    const Operands operands(size, count);
+    const Passes<double> overwritten(operands, size, count, choice);
+    daf::Cpu cpu(daf::Threads{2});
+    daf::cpu::ConvolutionBackward<double> backward(choice, size, count);
+    cpu.reserve(backward.scratch(2));
+    const auto dweight_beside = [&](double* dx) {
+        std::vector<double> dweight(operands.weight.size());
+        auto frame = cpu.scratch();
+        backward.run(cpu, frame, operands.weight.data(), size.x_rows(operands.x.data()),
+                     size.y_rows(operands.dy.data()), dx, true, dweight.data());
+        return dweight;
+    };
+    std::vector<double> added(operands.x.size(), 2), want = overwritten.dx;
+    CHECK(dweight_beside(added.data()) == overwritten.dweight);
+    for (double& v : want) v += 2;
+    CHECK(error(added, want) <= 1e-12);
+    CHECK(dweight_beside(nullptr) == overwritten.dweight);
+}
+
 /// Every step-th run of so many values, from the first on.
 template <class T>
 std::vector<T> every(daf::Index step, const std::vector<T>& values, daf::Index run = 1) {

@@ -49,11 +49,17 @@ AblationConfig settled(const Request& request, const RunFolder& folder) {
     return stored;
 }
 
-/// The best accuracy of a run that has done all its epochs.
+/// The best accuracy of a run that has done all its epochs. Throws BadUse where it has done more of them:
+/// beside runs of fewer its figure would mean nothing.
 std::optional<double> finished(const RunFolder& run, int epochs) {
     std::error_code ignored;
     if (!std::filesystem::exists(run.last(), ignored)) return std::nullopt;
     const daf::CheckpointInfo info = daf::checkpoint_info(daf::open_checkpoint(run.last()));
+    if (info.epoch > epochs) {
+        throw BadUse(
+            formatted("--epochs: '%s' has done %d epochs, expected at least as many, but was given '%d'",
+                      run.path().c_str(), info.epoch, epochs));
+    }
     if (info.epoch < epochs) return std::nullopt;
     return info.schedule.best_accuracy;
 }

@@ -3,10 +3,12 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
 #include "report/page.hpp"
+#include "training/run_folder.hpp"
 
 namespace daf_cnn {
 
@@ -33,6 +35,17 @@ void check_target(const std::filesystem::path& path) {
     }
 }
 
+/// An ablation's table is written when all its runs are done.
+void check_not_an_unfinished_ablation(const std::filesystem::path& folder) {
+    std::ifstream file(RunFolder(folder).config());
+    const auto config = nlohmann::json::parse(file, nullptr, false);
+    if (config.is_object() && config.contains("seeds")) {
+        throw daf::FileError(ablation_file(folder).string() +
+                             ": expected the table of this ablation, found none: it has not ended yet. Go on "
+                             "with it by daf-cnn ablate --resume.");
+    }
+}
+
 void report(const Request& request) {
     if (request.run.empty()) {
         throw BadUse("--run: expected the folder of a run, but was given none; add --run DIR");
@@ -48,6 +61,7 @@ void report(const Request& request) {
     if (std::filesystem::exists(ablation_file(folder), ignored)) {
         page = ablation_page(gather_ablation(cpu, folder, request.points));
     } else {
+        check_not_an_unfinished_ablation(folder);
         DataCache cache;
         page = run_page(gather(cpu, RunFolder(folder), request.points, cache));
     }

@@ -102,6 +102,7 @@ Command add(CLI::App& program, const char* name, const char* description, const 
                    request->repeat);
     for_each_option(request->config, [&](Option option, auto& value) {
         if (request->needs_weights && option.name == "weights") option.default_note = "required";
+        if (request->needs_weights && option.name == "recipe") option.default_note = "sfew";
         add_option(*app, option, value, request->given);
     });
     app->footer(footer);

@@ -21,7 +21,7 @@ namespace {
 /// What a writer leaves that is killed at its work.
 bool is_leftover(const std::string& name) {
     static const std::regex temporary(
-        R"((config\.json|metrics\.jsonl|(best|last|epoch-\d+)\.safetensors)\.\d+-\d+\.tmp)");
+        R"((config\.json|ablation\.json|metrics\.jsonl|(best|last|epoch-\d+)\.safetensors)\.\d+-\d+\.tmp)");
     return std::regex_match(name, temporary);
 }
 
@@ -79,9 +79,10 @@ fs::path RunFolder::epoch(int number) const {
 }
 
 void RunFolder::check_new() const {
-    if (fs::symlink_status(path_).type() == fs::file_type::not_found) return;
     std::error_code error;
-    bool unused = fs::exists(path_ / ".lock", error);
+    if (fs::symlink_status(path_, error).type() == fs::file_type::not_found) return;
+    if (error) daf::file_detail::fail("open the folder", path_, error.value());
+    bool unused = true;
     for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
         const std::string name = entry->path().filename().string();
         unused = unused && (name == ".lock" || is_leftover(name));
@@ -152,19 +153,26 @@ std::vector<EpochRecord> RunFolder::epochs() const {
     return records;
 }
 
+std::ptrdiff_t RunFolder::whole_lines() const {
+    std::error_code ignored;
+    if (!fs::exists(metrics(), ignored)) return 0;
+    const std::vector<std::byte> bytes = daf::read_file(metrics());
+    return std::count(bytes.begin(), bytes.end(), std::byte{'\n'});
+}
+
 void RunFolder::forget_after(int epoch) const {
     std::error_code ignored;
     if (!fs::exists(metrics(), ignored)) return;
     const std::vector<std::byte> bytes = daf::read_file(metrics());
     const std::string_view before(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     std::string kept;
-    for (std::string_view rest = before; rest.find('\n') != std::string_view::npos;) {
-        const std::string_view line = rest.substr(0, rest.find('\n') + 1);
-        rest.remove_prefix(line.size());
+    for (std::string_view rest = before; !rest.empty();) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
         const auto json = nlohmann::json::parse(line, nullptr, false);
         if (json.is_object() && json.contains("epoch") && json["epoch"].is_number_integer() &&
             json["epoch"] <= epoch) {
-            kept += line;
+            kept.append(line) += '\n';  // an editor may have taken the last one's
         }
     }
     if (kept == before) return;

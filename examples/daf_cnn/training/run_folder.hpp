@@ -1,5 +1,6 @@
 #pragma once
 // What a training run leaves behind: config.json, metrics.jsonl, best.safetensors, last.safetensors.
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -38,7 +39,8 @@ class RunFolder {
     std::filesystem::path last() const { return path_ / "last.safetensors"; }
     std::filesystem::path epoch(int number) const;
 
-    /// Throws BadUse if it is there already, unless a run that never began has left no more than its lock.
+    /// Throws BadUse if it is there already, unless it is empty: a run that never began may have left its
+    /// lock.
     void check_new() const;
     /// Throws daf::FileError.
     void create() const;
@@ -53,7 +55,9 @@ class RunFolder {
     /// The lines of metrics.jsonl, oldest first; none where the file is missing. Throws daf::FileError, or
     /// daf::FormatError that names the line.
     std::vector<EpochRecord> epochs() const;
-    /// Takes back the lines of later epochs, and what is not a whole line.
+    /// How many lines metrics.jsonl has that were written to their end.
+    std::ptrdiff_t whole_lines() const;
+    /// Takes back the lines of later epochs, and what is no epoch's figures.
     void forget_after(int epoch) const;
 
   private:

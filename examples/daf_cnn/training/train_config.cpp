@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <daf/io/json.hpp>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -135,8 +136,14 @@ daf::Plateau TrainConfig::schedule() const {
 }
 
 void make_paths_absolute(TrainConfig& config) {
-    const auto absolute = [](const std::string& path) {
-        return std::filesystem::absolute(path).lexically_normal().string();
+    const auto absolute = [](const std::string& text) {
+        std::filesystem::path path = std::filesystem::absolute(text);
+        // Behind a link .. is not the folder that the text says.
+        std::error_code error;
+        const bool goes_back = std::find(path.begin(), path.end(), "..") != path.end();
+        if (goes_back) path = std::filesystem::weakly_canonical(path, error);
+        path = error ? std::filesystem::absolute(text) : path.lexically_normal();
+        return (path.has_filename() ? path : path.parent_path()).string();
     };
     if (config.data != generated_data) config.data = absolute(config.data);
     if (config.weights) config.weights = absolute(*config.weights);

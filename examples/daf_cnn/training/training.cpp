@@ -16,14 +16,29 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// In last.safetensors: the checksum of the best.safetensors that belongs to it.
+/// In a checkpoint: the checksum of the best.safetensors that was there when it was written.
 constexpr const char* best_note = "best_checksum";
 
-std::optional<daf::Safetensors> opened(const std::filesystem::path& path) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored)) return std::nullopt;
-    return daf::open_checkpoint(path);
-}
+/// A checkpoint that may be missing; a link to one may not.
+struct Found {
+    std::filesystem::path path;
+    std::optional<daf::Safetensors> file;
+    int epoch = 0;
+    std::string best_beside;  // what best_note says
+
+    explicit Found(std::filesystem::path of) : path(std::move(of)) {
+        std::error_code ignored;
+        if (symlink_status(path, ignored).type() == std::filesystem::file_type::not_found) return;
+        file = daf::open_checkpoint(path);
+        daf::CheckpointInfo info = daf::checkpoint_info(*file);
+        epoch = info.epoch;
+        best_beside = info.notes[best_note];
+    }
+    [[noreturn]] void refuse(const std::string& expected, const std::string& found) const {
+        throw daf::MismatchError(path.string() + ": expected " + expected + ", found " +
+                                 (file ? found : "none") + ". Restore it, or start a new run.");
+    }
+};
 
 }  // namespace
 
@@ -43,28 +58,30 @@ void Training::start() {
 }
 
 void Training::resume() {
-    const auto best = opened(folder_.best()), last = opened(folder_.last());
-    const int best_epoch = best ? daf::checkpoint_info(*best).epoch : 0;
-    const int last_epoch = last ? daf::checkpoint_info(*last).epoch : 0;
-    best_checksum_ = best ? best->metadata(daf::checksum_key) : "";
-    if (last && best_epoch <= last_epoch) {
-        const auto notes = daf::checkpoint_info(*last).notes;
-        const auto recorded = notes.find(best_note);
-        if (recorded == notes.end() || recorded->second != best_checksum_) {
-            throw daf::MismatchError(folder_.best().string() + ": expected the file that " +
-                                     folder_.last().string() + " was written beside, found " +
-                                     (best ? "another one" : "none") + ". Restore it, or start a new run.");
-        }
+    const Found best(folder_.best()), last(folder_.last());
+    best_checksum_ = best.file ? best.file->metadata(daf::checksum_key) : "";
+    // best is written first: a run that was stopped between the two, and no other, has a newer best.
+    const bool best_is_newer = best.epoch > last.epoch;
+    if (best_is_newer && (best.epoch != last.epoch + 1 || best.best_beside != last.best_beside)) {
+        last.refuse("the file that " + best.path.string() + " was written after", "another one");
     }
-    if (!best && !last) start();
-    // best is written first: a run that was stopped between the two goes on from it.
-    if (const auto& newest = best_epoch > last_epoch ? best : last) {
+    if (!best_is_newer && last.file && last.best_beside != best_checksum_) {
+        best.refuse("the file that " + last.path.string() + " was written beside", "another one");
+    }
+    const int newest_epoch = std::max(best.epoch, last.epoch);
+    if (const std::ptrdiff_t recorded = folder_.whole_lines(); recorded > newest_epoch + 1) {
+        last.refuse(
+            "the model of the " + std::to_string(recorded) + " epochs in " + folder_.metrics().string(),
+            "that of epoch " + std::to_string(last.epoch));
+    }
+    if (!best.file && !last.file) start();
+    if (const auto& newest = best_is_newer ? best.file : last.file) {
         const UnfinishedEpoch unfinished = UnfinishedEpoch::noted(*newest, steps_of_epoch());
         const daf::CheckpointInfo info = network_.restore(*newest, daf::Restore::everything);
         schedule_ = info.schedule;
         epochs_done_ = info.epoch;
         unfinished_ = unfinished;
-        if (best_epoch > last_epoch) network_.save(folder_.last(), checkpoint());
+        if (best_is_newer) network_.save(folder_.last(), checkpoint());
     }
     folder_.forget_after(epochs_done_);
 }

@@ -1,8 +1,10 @@
 #pragma once
 // What forward and backward (core/entry.hpp) ask of their arguments at run time. What is wrong is an
 // ArgumentError that names the operator and the argument.
+#include <array>
 #include <daf/core/call.hpp>
 #include <daf/core/deferred.hpp>
+#include <span>
 
 namespace daf::detail {
 
@@ -13,8 +15,12 @@ namespace daf::detail {
 // Messages are put together in functions that are no templates: else every tensor of every operator has the
 // code for its own.
 
-inline void check_not_empty(const char* op, Index count) {
+inline void check_images_fit(const char* op, Index count) {
     if (count < 1) throw_argument(op, "the batch is empty: expected at least one image");
+    if (count > most_images) {
+        throw_argument(op, "the batch holds " + std::to_string(count) + " images: expected at most " +
+                               std::to_string(most_images));
+    }
 }
 
 inline void check_enough(const char* op, Index count, Index least) {
@@ -41,37 +47,56 @@ inline void check_batch(const char* op, const char* argument, const void* data, 
     check_memory(op, argument, data);
 }
 
-[[noreturn]] inline void throw_null(const char* op, const char* what, const char* tensor,
-                                    const char* advice) {
-    throw_argument(op, std::string(what) + " `" + tensor + "` is null: " + advice);
-}
-
-[[noreturn]] inline void throw_small(const char* op, const char* tensor, Index room, Index count) {
-    throw_argument(op, std::string("saved tensor `") + tensor + "` has room for " + std::to_string(room) +
-                           " images, but the batch holds " + std::to_string(count));
-}
-
 [[noreturn]] inline void throw_label(const char* op, std::int32_t label, Index sample, Index classes) {
     throw_argument(op, std::string("label ") + std::to_string(label) + " of sample " +
                            std::to_string(sample) + " is not a class: expected 0 to " +
                            std::to_string(classes - 1));
 }
 
-template <class Op, class Fields>
-void check_fields(const char* what, const Fields& fields) {
-    for_each_field(fields, [&](const auto& field, const auto& view) {
-        if (view.data() == nullptr) throw_null(Op::Header::name, what, field.name, "bind it to memory");
-    });
+/// A tensor of a struct of them.
+struct TensorSeen {
+    const char* name;
+    const void* data;
+    Role role;   // decayed where it is no parameter
+    Index room;  // for images; none: it has one place for all of them
+    static constexpr Index none = -1;
+};
+template <class Field, class V>
+constexpr TensorSeen tensor_seen(const Field& field, const V& view) {
+    TensorSeen seen{field.name, view.data(), Role::decayed, TensorSeen::none};
+    if constexpr (requires { field.role; }) seen.role = field.role;
+    if constexpr (is_batch<V>) seen.room = view.count();
+    return seen;
+}
+template <class Fields>
+constexpr auto tensors_seen(const Fields& fields) {
+    constexpr auto list = Fields::fields();
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return std::array<TensorSeen, list.size>{tensor_seen(get<I>(list), fields.*get<I>(list).member)...};
+    }
+    (std::make_index_sequence<list.size>{});
 }
 
-template <class Op, class Fields>
-void check_saved(const Fields& fields, Index count) {
-    check_fields<Op>("saved tensor", fields);
-    for_each_field(fields, [&](const auto& field, const auto& view) {
-        if constexpr (is_batch<std::remove_cvref_t<decltype(view)>>) {
-            if (view.count() < count) throw_small(Op::Header::name, field.name, view.count(), count);
-        }
-    });
+inline void check_not_null(const char* op, const char* what, const TensorSeen& tensor, const char* advice) {
+    if (tensor.data != nullptr) return;
+    throw_argument(op, std::string(what) + " `" + tensor.name + "` is null: " + advice);
+}
+inline void check_parameters(const char* op, std::span<const TensorSeen> tensors) {
+    for (const TensorSeen& tensor : tensors) check_not_null(op, "parameter", tensor, "bind it to memory");
+}
+inline void check_gradients(const char* op, std::span<const TensorSeen> tensors) {
+    for (const TensorSeen& tensor : tensors) {
+        if (tensor.role != Role::state) check_not_null(op, "gradient", tensor, "bind it");
+    }
+}
+inline void check_saved(const char* op, std::span<const TensorSeen> tensors, Index count) {
+    for (const TensorSeen& tensor : tensors) check_not_null(op, "saved tensor", tensor, "bind it to memory");
+    for (const TensorSeen& tensor : tensors) {
+        if (tensor.room == TensorSeen::none || tensor.room >= count) continue;
+        throw_argument(op, std::string("saved tensor `") + tensor.name + "` has room for " +
+                               std::to_string(tensor.room) + " images, but the batch holds " +
+                               std::to_string(count));
+    }
 }
 
 /// x or y, in memory or deferred.
@@ -79,8 +104,9 @@ template <class B>
 void check_images(const char* op, const char* argument, const B& images, Index expected, const char* like) {
     if constexpr (is_deferred<B>) {
         check_batch(op, argument, &images, images.count(), expected, like);
-        check_fields<typename B::Operator>("parameter", images.params);
-        check_saved<typename B::Operator>(images.saved, expected);
+        const char* maker = B::Operator::Header::name;
+        check_parameters(maker, tensors_seen(images.params));
+        check_saved(maker, tensors_seen(images.saved), expected);
     } else {
         check_batch(op, argument, images.data(), images.count(), expected, like);
     }
@@ -91,19 +117,10 @@ template <class DY>
 void check_slopes(const char* op, const DY& dy) {
     if constexpr (is_deferred_gradient<DY>) {
         check_memory(op, "dy", dy.dy.data());
-        check_saved<typename DY::Operator>(dy.saved, dy.count());
+        check_saved(DY::Operator::Header::name, tensors_seen(dy.saved), dy.count());
     } else {
         check_memory(op, "dy", dy.data());
     }
-}
-
-template <class Op, class Fields>
-void check_gradients(const Fields& fields) {
-    for_each_field(fields, [&](const auto& field, const auto& view) {
-        if (field.role != Role::state && view.data() == nullptr) {
-            throw_null(Op::Header::name, "gradient", field.name, "bind it");
-        }
-    });
 }
 
 template <class Op, class Space>

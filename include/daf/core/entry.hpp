@@ -225,10 +225,10 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 ///   saved     of Op and T (bind_saved<Op, T>), or Nothing; written in training, for backward. In eval always
 ///             Nothing
 ///   side      labels or a Draw, for operators that read them
-/// Throws ArgumentError for an empty batch, a missing buffer, unequal counts, a label outside the classes, a
-/// training batch of fewer than images_to_train<Op>, a figure of op that its check() refuses; nothing has
-/// changed then. (Labels in a GPU's memory are not looked at: one outside the classes makes its loss NaN.)
-/// The bits of the result do not depend on the number of threads.
+/// Throws ArgumentError for an empty batch, one of more than most_images, a missing buffer, unequal counts, a
+/// label outside the classes, a training batch of fewer than images_to_train<Op>, a figure of op that its
+/// check() refuses; nothing has changed then. (Labels in a GPU's memory are not looked at: one outside the
+/// classes makes its loss NaN.) The bits of the result do not depend on the number of threads.
 template <Mode M, class Backend, Operator Op, class X, class Y, class Params = Nothing, class Saved = Nothing>
 void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Saved& saved = {},
              const SideInput<typename Backend::Space>& side = {}) {
@@ -257,11 +257,11 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
             using Call = ForwardCall<Op, M, T, Space, detail::InputOf<Op, T, Space, true, X>>;
             const char* name = Op::Header::name;
             check_figures(op);
-            detail::check_not_empty(name, x.count());
+            detail::check_images_fit(name, x.count());
             if constexpr (M == Mode::train) detail::check_training_batch<Op>(x.count());
             detail::check_images(name, "x", x, x.count(), "x");
             detail::check_images(name, "y", y, x.count(), "x");
-            detail::check_fields<Op>("parameter", params);
+            detail::check_parameters(name, detail::tensors_seen(params));
             detail::check_side<Op>(side, x.count(), M == Mode::train);
             Call call{op,
                       detail::input_as<Call>(x),
@@ -270,7 +270,7 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
                       {},
                       side};
             if constexpr (M == Mode::train) {
-                detail::check_saved<Op>(saved, x.count());
+                detail::check_saved(name, detail::tensors_seen(saved), x.count());
                 call.saved = saved;
             }
             ctx.reserve(scratch_bytes<Op, T, M>(ctx, x.count()));
@@ -330,7 +330,7 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                       side};
             call.dparams = dparams;
             check_figures(op);
-            detail::check_not_empty(name, dy.count());
+            detail::check_images_fit(name, dy.count());
             detail::check_slopes(name, dy);
             if constexpr (Op::backward_reads_x) detail::check_images(name, "x", x, dy.count(), "dy");
             if constexpr (Op::backward_reads_y) detail::check_images(name, "y", y, dy.count(), "dy");
@@ -344,9 +344,9 @@ void backward(Backend& ctx, Op op, X x, Y y, DY dy, DX dx, const Params& params 
                     call.dx = dx;
                 }
             }
-            detail::check_fields<Op>("parameter", params);
-            detail::check_gradients<Op>(dparams);
-            detail::check_saved<Op>(saved, dy.count());
+            detail::check_parameters(name, detail::tensors_seen(params));
+            detail::check_gradients(name, detail::tensors_seen(dparams));
+            detail::check_saved(name, detail::tensors_seen(saved), dy.count());
             detail::check_side<Op>(side, dy.count(), true);
             ctx.reserve(scratch_bytes<Op, T>(ctx, dy.count()));
             Kernel<Op, Backend>::backward(ctx, call);

@@ -1,9 +1,8 @@
 #pragma once
 // How an operator describes its tensors: a struct of views, and a list that names each of them. From the list
 // follow the sizes, the slabs, the initial values and the names in a checkpoint; nobody writes those twice.
-#include <daf/core/static_for.hpp>
+#include <daf/core/tuple.hpp>
 #include <daf/core/view.hpp>
-#include <tuple>
 
 namespace daf {
 
@@ -92,24 +91,28 @@ SavedTensor(const char*, M) -> SavedTensor<M>;
 
 /// For an operator without parameters, or one that keeps nothing of its own for backward.
 struct Nothing {
-    static constexpr auto fields() { return std::tuple<>{}; }
+    static constexpr auto fields() { return Tuple<>{}; }
 };
 
 /// Calls visit(field, fields_struct.*member) for every field.
 template <class Fields, class Visit>
 constexpr void for_each_field(Fields& fields, Visit&& visit) {
-    const auto list = Fields::fields();
-    static_for<std::tuple_size_v<decltype(list)>>(
-        [&](auto i) { visit(std::get<i>(list), fields.*std::get<i>(list).member); });
+    constexpr auto list = Fields::fields();
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (visit(get<I>(list), fields.*get<I>(list).member), ...);
+    }
+    (std::make_index_sequence<list.size>{});
 }
 
 /// The same with the members of two structs of the same fields: parameters and their gradients, say.
 template <class First, class Second, class Visit>
 constexpr void for_each_pair(First& first, Second& second, Visit&& visit) {
-    const auto a = First::fields();
-    const auto b = Second::fields();
-    static_for<std::tuple_size_v<decltype(a)>>(
-        [&](auto i) { visit(std::get<i>(a), first.*std::get<i>(a).member, second.*std::get<i>(b).member); });
+    constexpr auto a = First::fields();
+    constexpr auto b = Second::fields();
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (visit(get<I>(a), first.*get<I>(a).member, second.*get<I>(b).member), ...);
+    }
+    (std::make_index_sequence<a.size>{});
 }
 
 }  // namespace daf

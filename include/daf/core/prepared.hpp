@@ -92,7 +92,7 @@ class Prepared {
     /// ArgumentError otherwise.
     void forward(Backend& ctx, Batch<Input, const T, Space> x, Batch<Output, T, Space> y) const {
         const char* name = Op::Header::name;
-        detail::check_not_empty(name, x.count());
+        detail::check_images_fit(name, x.count());
         detail::check_memory(name, "x", x.data());
         detail::check_batch(name, "y", y.data(), y.count(), x.count());
         ctx.reserve(scratch_bytes(ctx, x.count()));

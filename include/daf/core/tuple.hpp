@@ -49,6 +49,15 @@ constexpr T&& get(detail::TupleElement<I, T>&& element) {
     return std::move(element.value);
 }
 
+/// The elements of the one, then those of the other.
+template <class... First, class... Second>
+constexpr Tuple<First..., Second...> joined(const Tuple<First...>& first, const Tuple<Second...>& second) {
+    return [&]<std::size_t... I, std::size_t... J>(std::index_sequence<I...>, std::index_sequence<J...>) {
+        return Tuple<First..., Second...>(get<I>(first)..., get<J>(second)...);
+    }
+    (std::index_sequence_for<First...>{}, std::index_sequence_for<Second...>{});
+}
+
 /// Its type.
 template <std::size_t I, class List>
 using TypeAt = typename decltype(detail::type_at<I>(static_cast<const List*>(nullptr)))::type;

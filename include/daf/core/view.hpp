@@ -80,6 +80,9 @@ namespace detail {
 }
 }  // namespace detail
 
+/// The largest batch: the images of one are numbered by std::int32_t.
+inline constexpr Index most_images = 0x7fffffff;
+
 /// `count` images of one static shape, one after another.
 template <AnyShape S, class T, class Space = Host>
 class Batch {

@@ -1,6 +1,7 @@
 #pragma once
 // Channels as SIMD packets: how the channels-last passes over a map walk its innermost axis.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <daf/cpu/gemm.hpp>
 
@@ -25,6 +26,46 @@ inline P rectified(const P& value) {
     const P zero = packet::pset1<P>(T(0));
     return packet::pselect(packet::pcmp_lt(value, zero), zero, value);
 }
+
+/// The square root, correctly rounded: Eigen's is an approximation that differs between processors.
+template <class P>
+inline P square_root(const P& value) {
+    using T = typename packet::unpacket_traits<P>::type;
+    T lane[packet_size<P>];
+    packet::pstoreu(lane, value);
+    for (T& v : lane) v = std::sqrt(v);
+    return packet::ploadu<P>(lane);
+}
+#if defined(EIGEN_VECTORIZE_AVX512)
+// Masked, for g++ 12 finds the others undefined (GCC bug 105593).
+inline __m512 square_root(const __m512& value) {
+    return _mm512_maskz_sqrt_ps(0xffff, value);
+}
+inline __m512d square_root(const __m512d& value) {
+    return _mm512_maskz_sqrt_pd(0xff, value);
+}
+#elif defined(EIGEN_VECTORIZE_AVX)
+inline __m256 square_root(const __m256& value) {
+    return _mm256_sqrt_ps(value);
+}
+inline __m256d square_root(const __m256d& value) {
+    return _mm256_sqrt_pd(value);
+}
+#elif defined(EIGEN_VECTORIZE_SSE2)
+inline __m128 square_root(const __m128& value) {
+    return _mm_sqrt_ps(value);
+}
+inline __m128d square_root(const __m128d& value) {
+    return _mm_sqrt_pd(value);
+}
+#elif defined(EIGEN_VECTORIZE_NEON) && EIGEN_ARCH_ARM64
+inline float32x4_t square_root(const float32x4_t& value) {
+    return vsqrtq_f32(value);
+}
+inline float64x2_t square_root(const float64x2_t& value) {
+    return vsqrtq_f64(value);
+}
+#endif
 
 /// The sum of the lanes, which lie in memory and are overwritten: the upper half joins the lower, and so on.
 /// (g++ 12 finds undefined values in Eigen's own reductions, GCC bug 105593, in whoever includes this.)

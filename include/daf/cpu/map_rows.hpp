@@ -53,7 +53,9 @@ template <class T>
 class PerThread {
   public:
     PerThread(ScratchFrame& frame, int threads, Index size)
-        : stride_(scratch_size<T>(size)), memory_(frame.take<std::byte>(threads * stride_)) {}
+        : stride_(threads > 1 ? scratch_size<T>(size) : 0),
+          memory_(frame.take<std::byte>(threads * scratch_size<T>(size))) {}
+    /// Where there is one for all, whoever asks gets it.
     T* of(int thread) const { return reinterpret_cast<T*>(memory_ + thread * stride_); }
 
   private:

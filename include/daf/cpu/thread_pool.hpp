@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <daf/core/error.hpp>
 #include <daf/core/shape.hpp>
+#include <exception>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -56,12 +56,14 @@ class ThreadPool {
 
     /// threads: how many work at once, the caller among them. Throws Error where the system has no more to
     /// give.
-    explicit ThreadPool(int threads) : shares_(static_cast<std::size_t>(std::max(threads, 1))) {
+    explicit ThreadPool(int threads) {
         // Where threads share a core, whoever waits gives way at once.
         if (static_cast<unsigned>(threads) > std::thread::hardware_concurrency()) pauses_ = 0;
         try {
+            shares_ = std::vector<Share>(static_cast<std::size_t>(std::max(threads, 1)));
+            workers_.reserve(shares_.size());
             for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
-        } catch (const std::system_error& refused) {
+        } catch (const std::exception& refused) {  // of the system's threads or memory
             const std::string started = std::to_string(threads_started());
             stop();
             throw Error("cannot start " + std::to_string(threads) + " threads: the system stopped at " +

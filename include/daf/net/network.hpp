@@ -19,9 +19,9 @@ struct check_joins {
 };
 
 template <class... Lists>
-struct joined;
+struct lists_joined;
 template <class... A, class... B, class... C>
-struct joined<Tuple<A...>, Tuple<B...>, Tuple<C...>> {
+struct lists_joined<Tuple<A...>, Tuple<B...>, Tuple<C...>> {
     using type = Tuple<A..., B..., C...>;
 };
 
@@ -53,13 +53,13 @@ struct Network {
     static constexpr Index classes = Logits::size;
     static constexpr bool has_metric = !std::is_same_v<Metric, NoMetric>;
     static_assert(sizeof(detail::check_joins<Embedding, typename Head::Input>) > 0);
-    static_assert(sizeof(detail::check_names<typename detail::joined<
+    static_assert(sizeof(detail::check_names<typename detail::lists_joined<
                              typename Trunk::LayerTypes, typename Head::LayerTypes, Tuple<>>::type>) > 0);
 
     /// All that have parameters, in the order of the slab.
-    using Operators =
-        typename detail::joined<typename Trunk::Operators, typename Head::Operators,
-                                typename detail::metric_of<Embedding, classes, Metric>::operators>::type;
+    using Operators = typename detail::lists_joined<
+        typename Trunk::Operators, typename Head::Operators,
+        typename detail::metric_of<Embedding, classes, Metric>::operators>::type;
     static constexpr std::size_t head_begin = Trunk::length;
     static constexpr std::size_t metric_at = Trunk::length + Head::length;  // the losses' place
 

@@ -11,10 +11,11 @@ namespace daf {
 struct MaxBatch {
     Index count;
 };
-/// Throws ArgumentError unless 1 <= count <= 2^31: sizes in bytes stay countable.
+/// Throws ArgumentError unless 1 <= count <= most_images: sizes in bytes stay countable.
 constexpr MaxBatch max_batch(Index count) {
-    if (count < 1 || count > Index{1} << 31) {
-        throw ArgumentError("max_batch: expected 1 to 2147483648 images, got " + std::to_string(count));
+    if (count < 1 || count > most_images) {
+        throw ArgumentError("max_batch: expected 1 to " + std::to_string(most_images) + " images, got " +
+                            std::to_string(count));
     }
     return {count};
 }

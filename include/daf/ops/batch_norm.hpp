@@ -37,7 +37,7 @@ struct BatchNorm {
         View<Shape<S::channels>, T, Space> weight, bias, running_mean, running_var;
 
         static constexpr auto fields() {
-            return std::tuple{
+            return Tuple{
                 Parameter{"weight", &Parameters::weight, Role::undecayed, init::ones},
                 Parameter{"bias", &Parameters::bias, Role::undecayed},
                 Parameter{"running_mean", &Parameters::running_mean, Role::state},
@@ -51,8 +51,7 @@ struct BatchNorm {
         View<Shape<S::channels>, Wide<T>, Space> mean, inverse_std;
 
         static constexpr auto fields() {
-            return std::tuple{SavedTensor{"mean", &Saved::mean},
-                              SavedTensor{"inverse_std", &Saved::inverse_std}};
+            return Tuple{SavedTensor{"mean", &Saved::mean}, SavedTensor{"inverse_std", &Saved::inverse_std}};
         }
     };
 };

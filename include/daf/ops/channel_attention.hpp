@@ -53,7 +53,7 @@ struct ChannelAttention {
         View<Shape<hidden_channels, channels>, T, Space> fc2_weight;
         View<Shape<channels>, T, Space> fc2_bias;
         static constexpr auto fields() {
-            return std::tuple{
+            return Tuple{
                 Parameter{"fc1.weight", &Parameters::fc1_weight, Role::decayed, init::he(channels),
                           linear_layout},
                 Parameter{"fc1.bias", &Parameters::fc1_bias, Role::undecayed, init::zeros},
@@ -71,7 +71,7 @@ struct ChannelAttention {
         Batch<Shape<2, hidden_channels>, Wide<T>, Space> hidden;     // of the average, of the maximum
         Batch<Shape<channels>, Wide<T>, Space> channel_gate;         // s
         static constexpr auto fields() {
-            return std::tuple{
+            return Tuple{
                 SavedTensor{"channel_pools", &Saved::channel_pools},
                 SavedTensor{"channel_argmax", &Saved::channel_argmax},
                 SavedTensor{"hidden", &Saved::hidden},

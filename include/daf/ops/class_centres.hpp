@@ -20,7 +20,7 @@ struct ClassCentres {
     View<Shape<Classes, Features>, T, Space> centres;
 
     static constexpr auto fields() {
-        return std::tuple{Parameter{"centres", &ClassCentres::centres, Role::undecayed, init::normal(0.01)}};
+        return Tuple{Parameter{"centres", &ClassCentres::centres, Role::undecayed, init::normal(0.01)}};
     }
 };
 
@@ -53,7 +53,7 @@ struct OwnClassGradients {
 
     static constexpr auto fields() {
         using G = OwnClassGradients;
-        return std::tuple{
+        return Tuple{
             Parameter{"centres", &G::centres, Role::undecayed},
             Parameter{"own_sum", &G::own_sum, Role::sum},
             Parameter{"own_count", &G::own_count, Role::sum},
@@ -107,8 +107,8 @@ void update_centres(Backend& ctx, Op op, const Params& params, const Gradients& 
                 "update_centres: these centres follow the exact gradient: leave them to the "
                 "optimizer, or choose CentreUpdate::equation_12");
         }
-        detail::check_fields<Op>("parameter", params);
-        detail::check_gradients<Op>(dparams);
+        detail::check_parameters(name, detail::tensors_seen(params));
+        detail::check_gradients(name, detail::tensors_seen(dparams));
         using Call = CentreUpdateCall<Op, T, Space>;
         ctx.reserve(
             scratch_bytes<Op, T>(ctx, 1));  // the part of it that an update uses is the same for any batch

@@ -41,9 +41,9 @@ struct Conv2d {
             const Parameter weight{"weight", &Parameters::weight, Role::decayed,
                                    init::he(K * K * In::channels), convolution_layout};
             if constexpr (with_bias) {
-                return std::tuple{weight, Parameter{"bias", &Parameters::bias, Role::undecayed}};
+                return Tuple{weight, Parameter{"bias", &Parameters::bias, Role::undecayed}};
             } else {
-                return std::tuple{weight};
+                return Tuple{weight};
             }
         }
     };

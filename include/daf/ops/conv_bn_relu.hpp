@@ -39,7 +39,7 @@ struct ConvBnRelu {
         View<Shape<Features>, T, Space> gamma, beta, running_mean, running_var;
 
         static constexpr auto fields() {
-            return std::tuple{
+            return Tuple{
                 Parameter{"0.weight", &Parameters::weight, Role::decayed, init::he(K * K * In::channels),
                           convolution_layout},
                 Parameter{"1.weight", &Parameters::gamma, Role::undecayed, init::ones},
@@ -56,8 +56,8 @@ struct ConvBnRelu {
         View<Shape<Features>, Wide<T>, Space> mean, inverse_std;
 
         static constexpr auto fields() {
-            return std::tuple{SavedTensor{"z", &Saved::z}, SavedTensor{"mean", &Saved::mean},
-                              SavedTensor{"inverse_std", &Saved::inverse_std}};
+            return Tuple{SavedTensor{"z", &Saved::z}, SavedTensor{"mean", &Saved::mean},
+                         SavedTensor{"inverse_std", &Saved::inverse_std}};
         }
     };
 };

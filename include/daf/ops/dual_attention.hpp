@@ -39,8 +39,8 @@ struct DualAttention {
         constexpr const ParametersOf<Channel, T, Space>& channel() const { return *this; }
         constexpr const ParametersOf<Spatial, T, Space>& spatial() const { return *this; }
         static constexpr auto fields() {
-            return std::tuple_cat(ParametersOf<Channel, T, Space>::fields(),
-                                  ParametersOf<Spatial, T, Space>::fields());
+            return joined(ParametersOf<Channel, T, Space>::fields(),
+                          ParametersOf<Spatial, T, Space>::fields());
         }
     };
 
@@ -49,7 +49,7 @@ struct DualAttention {
         constexpr const SavedOf<Channel, T, Space>& channel() const { return *this; }
         constexpr const SavedOf<Spatial, T, Space>& spatial() const { return *this; }
         static constexpr auto fields() {
-            return std::tuple_cat(SavedOf<Channel, T, Space>::fields(), SavedOf<Spatial, T, Space>::fields());
+            return joined(SavedOf<Channel, T, Space>::fields(), SavedOf<Spatial, T, Space>::fields());
         }
     };
 };

@@ -38,7 +38,7 @@ struct GlobalMaxPool {
     struct Saved {
         Batch<Output, std::int32_t, Space> winner;
 
-        static constexpr auto fields() { return std::tuple{SavedTensor{"winner", &Saved::winner}}; }
+        static constexpr auto fields() { return Tuple{SavedTensor{"winner", &Saved::winner}}; }
     };
 };
 

@@ -48,7 +48,7 @@ struct Linear {
         View<Shape<Features>, T, Space> bias;
 
         static constexpr auto fields() {
-            return std::tuple{
+            return Tuple{
                 Parameter{"weight", &Parameters::weight, Role::decayed,
                           Weights == Start::he ? init::he(In::size) : init::glorot(In::size, Features),
                           detail::linear_weight<In, Features>::layout},

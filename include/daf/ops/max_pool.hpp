@@ -31,7 +31,7 @@ struct MaxPool {
     struct Saved {
         Batch<Output, std::uint8_t, Space> winner;
 
-        static constexpr auto fields() { return std::tuple{SavedTensor{"winner", &Saved::winner}}; }
+        static constexpr auto fields() { return Tuple{SavedTensor{"winner", &Saved::winner}}; }
     };
 };
 

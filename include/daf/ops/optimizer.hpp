@@ -23,7 +23,7 @@ struct Adam {
     double learning_rate = 1e-3;
     double beta1 = 0.9;
     double beta2 = 0.999;
-    double epsilon = 1e-8;
+    double epsilon = 1e-8;  // above 0: an element that never had a gradient is not divided by 0
     double weight_decay = 0;
 
     /// Throws ArgumentError for a figure that cannot be.
@@ -31,7 +31,8 @@ struct Adam {
         detail::check_amount("Adam", "learning_rate", learning_rate);
         detail::check_share("Adam", "beta1", beta1);
         detail::check_share("Adam", "beta2", beta2);
-        detail::check_amount("Adam", "epsilon", epsilon);
+        detail::check_figure(static_cast<float>(epsilon) > 0 && std::isfinite(epsilon), "Adam", "epsilon",
+                             "a finite number above 0, in float too", epsilon);
         detail::check_amount("Adam", "weight_decay", weight_decay);
     }
 };

@@ -28,9 +28,7 @@ struct SoftmaxCrossEntropy {
     struct Saved {
         Batch<S, Wide<T>, Space> probabilities;
 
-        static constexpr auto fields() {
-            return std::tuple{SavedTensor{"probabilities", &Saved::probabilities}};
-        }
+        static constexpr auto fields() { return Tuple{SavedTensor{"probabilities", &Saved::probabilities}}; }
     };
 };
 

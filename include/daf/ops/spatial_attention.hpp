@@ -43,7 +43,7 @@ struct SpatialAttention {
         View<Shape<K, K, 2, 1>, T, Space> conv_weight;
         View<Shape<1>, T, Space> conv_bias;
         static constexpr auto fields() {
-            return std::tuple{
+            return Tuple{
                 Parameter{"conv.weight", &Parameters::conv_weight, Role::decayed,
                           init::glorot(2 * K * K, K * K), convolution_layout},
                 Parameter{"conv.bias", &Parameters::conv_bias, Role::undecayed, init::zeros},
@@ -57,7 +57,7 @@ struct SpatialAttention {
         Batch<Shape<In::height, In::width>, std::int32_t, Space> spatial_argmax;  // the maximum's channel
         Batch<Shape<In::height, In::width>, Wide<T>, Space> spatial_gate;         // s
         static constexpr auto fields() {
-            return std::tuple{
+            return Tuple{
                 SavedTensor{"spatial_pools", &Saved::spatial_pools},
                 SavedTensor{"spatial_argmax", &Saved::spatial_argmax},
                 SavedTensor{"spatial_gate", &Saved::spatial_gate},

@@ -66,7 +66,7 @@ struct TripletCentreLoss {
         View<Shape<K>, T, Space> intruder_count;
 
         static constexpr auto fields() {
-            return std::tuple{
+            return Tuple{
                 Parameter{"centres", &Gradients::centres, Role::undecayed},
                 Parameter{"own_sum", &Gradients::own_sum, Role::sum},
                 Parameter{"intruder_sum", &Gradients::intruder_sum, Role::sum},
@@ -82,7 +82,7 @@ struct TripletCentreLoss {
         Batch<Shape<1>, std::int32_t, Space> nearest;
 
         static constexpr auto fields() {
-            return std::tuple{SavedTensor{"active", &Saved::active}, SavedTensor{"nearest", &Saved::nearest}};
+            return Tuple{SavedTensor{"active", &Saved::active}, SavedTensor{"nearest", &Saved::nearest}};
         }
     };
 };
