@@ -69,7 +69,9 @@ TEST_CASE("optimizers give the same bits at any number of threads") {
 }
 
 TEST_CASE("optimizers give the same bits wherever the slabs lie") {
-    for (const auto& optimizer : everything) {
+    // A rate at which each bit of a step shows in a parameter.
+    for (const daf::Optimizer& optimizer :
+         {daf::Optimizer{Adam{.learning_rate = 100, .weight_decay = 0.1}}, daf::Optimizer{Sgd{}}}) {
         daf::Cpu cpu(daf::Threads{2});
         constexpr Index size = 1003;
         const Slabs<float> slabs(size, 0);
