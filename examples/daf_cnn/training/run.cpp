@@ -1,6 +1,7 @@
 #include "training/run.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include "command/text.hpp"
@@ -52,7 +53,15 @@ std::optional<RunLock> claim(const RunFolder& folder, Begin begin) {
 RunLock claim_new(const RunFolder& folder) {
     folder.check_new();
     folder.create();
-    RunLock lock(folder.path());
+    RunLock lock = [&] {
+        try {
+            return RunLock(folder.path());
+        } catch (...) {  // an empty folder would be in the way of the next try
+            std::error_code stays;
+            std::filesystem::remove(folder.path(), stays);
+            throw;
+        }
+    }();
     folder.check_new();
     folder.remove_leftovers();
     return lock;

@@ -82,7 +82,7 @@ void RunFolder::check_new() const {
     std::error_code error;
     if (fs::symlink_status(path_, error).type() == fs::file_type::not_found) return;
     if (error) daf::file_detail::fail("open the folder", path_, error.value());
-    bool unused = true;
+    bool unused = fs::exists(path_ / ".lock", error);
     for (fs::directory_iterator entry(path_, error), end; !error && entry != end; entry.increment(error)) {
         const std::string name = entry->path().filename().string();
         unused = unused && (name == ".lock" || is_leftover(name));

@@ -39,8 +39,7 @@ class RunFolder {
     std::filesystem::path last() const { return path_ / "last.safetensors"; }
     std::filesystem::path epoch(int number) const;
 
-    /// Throws BadUse if it is there already, unless it is empty: a run that never began may have left its
-    /// lock.
+    /// Throws BadUse if it is there already, unless a run that never began has left no more than its lock.
     void check_new() const;
     /// Throws daf::FileError.
     void create() const;
