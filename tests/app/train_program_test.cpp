@@ -200,6 +200,42 @@ TEST_CASE("train: a run that was stopped between any two of its writes goes on t
     }
 }
 
+TEST_CASE("train: resume does not go on with other images, and does once they are back") {
+    const ScratchFolder folder;
+    std::vector<std::string> rows;
+    for (int i = 0; i < 78; ++i) {
+        std::string row = std::to_string(i % 7) + ",";
+        for (int pixel = 0; pixel < 48 * 48; ++pixel) row += std::to_string((i + pixel) % 256) + " ";
+        rows.push_back(row + (i < 64 ? ",Training\n" : ",PublicTest\n"));
+    }
+    const auto write = [&] {
+        std::string text = "emotion,pixels,Usage\n";
+        for (const std::string& row : rows) text += row;
+        folder.file("faces.csv", text);
+    };
+    write();
+    REQUIRE(train(folder / "run", {"--epochs", "1", "--data", folder / "faces.csv"}).status == 0);
+    const std::string before = content_of(folder / "run/last.safetensors");
+    const auto refused_with = [&](std::size_t row, char label) {
+        CAPTURE(row);
+        const std::string restored = rows[row];
+        rows[row][0] = label;
+        write();
+        const Outcome outcome = resume(folder / "run", {"--epochs", "2"});
+        CHECK(outcome.status == 1);
+        CHECK(is_one_clear_line(outcome.err,
+                                "run/last.safetensors: expected the images that it was trained with"));
+        CHECK(contains(outcome.err, "faces.csv. "));
+        CHECK((content_of(folder / "run/last.safetensors") == before));
+        CHECK(metrics_of(folder / "run").size() == 1);
+        rows[row] = restored;
+    };
+    refused_with(3, '6');
+    refused_with(70, '6');  // of the validation images
+    write();
+    CHECK(resume(folder / "run", {"--epochs", "2"}).status == 0);
+}
+
 TEST_CASE("train: the same bits at 1, 2, 3 and 8 threads, others with another seed") {
     const ScratchFolder folder;
     REQUIRE(train(folder / "1", {"--epochs", "1", "--threads", "1"}).status == 0);

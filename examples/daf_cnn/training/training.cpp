@@ -18,13 +18,28 @@ using Clock = std::chrono::steady_clock;
 
 /// In a checkpoint: the checksum of the best.safetensors that was there when it was written.
 constexpr const char* best_note = "best_checksum";
+/// In a checkpoint: what labels_checksum said of the images that it was trained and judged by.
+constexpr const char* labels_note = "labels_checksum";
+
+/// Of all labels in their order. Not of the images' pixels: another build may decode or draw them differently
+/// by a shade.
+std::string labels_checksum(const Splits& data) {
+    daf::Checksum sum;
+    for (const Dataset* split : {&data.train, &data.validation}) {
+        const std::uint64_t size = split->size();
+        sum.add(std::as_bytes(std::span(&size, 1)));
+        sum.add(std::as_bytes(std::span(split->labels)));
+    }
+    return sum.hex();
+}
 
 /// A checkpoint that may be missing; a link to one may not.
 struct Found {
     std::filesystem::path path;
     std::optional<daf::Safetensors> file;
     int epoch = 0;
-    std::string best_beside;  // what best_note says
+    std::string best_beside;      // what best_note says
+    std::string labels_checksum;  // none of an earlier program's
 
     explicit Found(std::filesystem::path of) : path(std::move(of)) {
         std::error_code ignored;
@@ -33,6 +48,7 @@ struct Found {
         daf::CheckpointInfo info = daf::checkpoint_info(*file);
         epoch = info.epoch;
         best_beside = info.notes[best_note];
+        labels_checksum = info.notes[labels_note];
     }
     [[noreturn]] void refuse(const std::string& expected, const std::string& found) const {
         throw daf::MismatchError(path.string() + ": expected " + expected + ", found " +
@@ -49,7 +65,8 @@ Training::Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& fo
       network_(network),
       data_(data),
       feeder_(cpu, data.train, {network.side(), config.batch, daf::Seed{config.seed}, config.augmentation()}),
-      schedule_(config.schedule()) {}
+      schedule_(config.schedule()),
+      labels_checksum_(labels_checksum(data)) {}
 
 void Training::start() {
     if (!config_.weights) return;
@@ -75,9 +92,15 @@ void Training::resume() {
             "that of epoch " + std::to_string(last.epoch));
     }
     if (!best.file && !last.file) start();
-    if (const auto& newest = best_is_newer ? best.file : last.file) {
-        const UnfinishedEpoch unfinished = UnfinishedEpoch::noted(*newest, steps_of_epoch());
-        const daf::CheckpointInfo info = network_.restore(*newest, daf::Restore::everything);
+    if (const Found& newest = best_is_newer ? best : last; newest.file) {
+        if (!newest.labels_checksum.empty() && newest.labels_checksum != labels_checksum_) {
+            throw daf::MismatchError(newest.path.string() +
+                                     ": expected the images that it was trained with, found other "
+                                     "labels or another order in " +
+                                     config_.data + ". Restore them, or start a new run.");
+        }
+        const UnfinishedEpoch unfinished = UnfinishedEpoch::noted(*newest.file, steps_of_epoch());
+        const daf::CheckpointInfo info = network_.restore(*newest.file, daf::Restore::everything);
         schedule_ = info.schedule;
         epochs_done_ = info.epoch;
         unfinished_ = unfinished;
@@ -249,6 +272,7 @@ daf::CheckpointInfo Training::checkpoint() const {
     info.notes["margin"] = text_of(config_.margin);
     info.notes["objective"] = config_.objective;
     info.notes[best_note] = best_checksum_;
+    info.notes[labels_note] = labels_checksum_;
     unfinished_.note(info.notes);
     return info;
 }

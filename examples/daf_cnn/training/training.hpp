@@ -30,7 +30,8 @@ class Training {
     void start();
 
     /// Goes on where the run's newest checkpoint stands, to the same bits as if it had never stopped; from
-    /// the beginning if there is none.
+    /// the beginning if there is none. Throws daf::MismatchError, with nothing changed, for a folder in a
+    /// state that no stop leaves, and for images whose labels are not those that it was trained with.
     void resume();
 
     int epochs_done() const { return epochs_done_; }
@@ -72,6 +73,7 @@ class Training {
     int epochs_done_ = 0;
     UnfinishedEpoch unfinished_;  // the epoch after those
     std::string best_checksum_;
+    std::string labels_checksum_;
 };
 
 }  // namespace daf_cnn

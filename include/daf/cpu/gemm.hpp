@@ -1,6 +1,6 @@
 #pragma once
 // Matrix products of run-time size, on one thread, out of operands that are laid out for them: the
-// register-blocked core under convolutions and linear layers. The only header that sees Eigen's packets.
+// register-blocked core under convolutions and linear layers. Where Eigen's packets come in.
 //
 //   C[j][i] (+)= sum over t of A[t][i] * B[j][t],      i < m,  j < n,  t = (outer, inner)
 //
