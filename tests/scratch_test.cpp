@@ -21,18 +21,18 @@ TEST_CASE("memory that cannot be had is refused in words, and what has moved awa
 
 TEST_CASE("scratch is aligned, given back with its frame, and grows between frames alone") {
     daf::ScratchArena arena;
-    arena.reserve(1000);
+    arena.reserve(1000 + 4 * daf::fence::bytes);
     {
         daf::ScratchFrame outer(arena);
         auto* a = outer.take<float>(3);
         auto* b = outer.take<double>(2);
         CHECK(reinterpret_cast<std::uintptr_t>(a) % 64 == 0);
-        CHECK(reinterpret_cast<std::byte*>(b) - reinterpret_cast<std::byte*>(a) == 64);
+        CHECK(reinterpret_cast<std::byte*>(b) - reinterpret_cast<std::byte*>(a) == 64 + daf::fence::bytes);
         {
             daf::ScratchFrame inner(arena);
-            CHECK(inner.take<char>(64) == reinterpret_cast<char*>(b) + 64);
+            CHECK(inner.take<char>(64) == reinterpret_cast<char*>(b) + 64 + daf::fence::bytes);
         }
-        CHECK(outer.take<char>(1) == reinterpret_cast<char*>(b) + 64);
+        CHECK(outer.take<char>(1) == reinterpret_cast<char*>(b) + 64 + daf::fence::bytes);
         arena.reserve(700);
         CHECK_THROWS_WITH_AS(
             arena.reserve(5000),
@@ -44,4 +44,22 @@ TEST_CASE("scratch is aligned, given back with its frame, and grows between fram
     }
     arena.reserve(5000);
     CHECK(arena.capacity() == 5000);
+}
+
+TEST_CASE("with AddressSanitizer, what lies behind a piece of scratch and what was given back is closed") {
+    const bool fences = daf::fence::bytes > 0;
+    daf::ScratchArena arena;
+    arena.reserve(1000);
+    const std::byte* first = nullptr;
+    {
+        daf::ScratchFrame frame(arena);
+        first = frame.take<std::byte>(10);
+        const auto* second = frame.take<std::byte>(64);
+        CHECK_FALSE(daf::fence::is_closed(first + 9));
+        CHECK(daf::fence::is_closed(first + 10) == fences);
+        CHECK_FALSE(daf::fence::is_closed(second + 63));
+        CHECK(daf::fence::is_closed(second + 64) == fences);
+    }
+    CHECK(daf::fence::is_closed(first) == fences);
+    CHECK_FALSE(daf::fence::is_closed(arena.memory().data()));
 }

@@ -1,12 +1,15 @@
 #pragma once
 // Scratch: memory that a kernel needs only while it runs. A context owns one arena; a kernel takes pieces of
-// it through a frame and gives them back at its end. Nothing is allocated once the arena is large enough.
+// it through a frame and gives them back at its end. Nothing is allocated once the arena is large enough. In
+// builds with AddressSanitizer a fence lies behind every piece of host memory.
 #include <cstddef>
 #include <daf/core/call.hpp>
 #include <daf/core/error.hpp>
+#include <daf/core/fence.hpp>
 #include <daf/core/memory.hpp>
 #include <span>
 #include <string>
+#include <type_traits>
 
 namespace daf {
 
@@ -23,15 +26,25 @@ class BasicScratchArena {
         }
         memory_ = {};  // before the new one: never both at once
         memory_ = Memory(bytes);
+        close(0, bytes);
     }
 
     Index capacity() const { return memory_.size(); }
     /// The whole arena, for tests that poison it.
-    std::span<std::byte> memory() const { return {memory_.data(), static_cast<std::size_t>(memory_.size())}; }
+    std::span<std::byte> memory() const {
+        if constexpr (fenced) fence::open(memory_.data(), memory_.size());
+        return {memory_.data(), static_cast<std::size_t>(memory_.size())};
+    }
 
   private:
     template <class>
     friend class BasicScratchFrame;
+    static constexpr bool fenced = std::is_same_v<Memory, HostMemory>;
+
+    void close(Index first, Index bytes) const {
+        if constexpr (fenced) fence::close(memory_.data() + first, bytes);
+    }
+
     Memory memory_;
     Index used_ = 0;
 };
@@ -39,7 +52,7 @@ class BasicScratchArena {
 /// Bytes that take<T>(count) uses: what scratch_bytes adds up.
 template <class T>
 constexpr Index scratch_size(Index count) {
-    return align_up(count * static_cast<Index>(sizeof(T)));
+    return align_up(count * static_cast<Index>(sizeof(T))) + fence::bytes;
 }
 
 /// Pieces of an arena, given back when the frame ends.
@@ -49,7 +62,10 @@ class BasicScratchFrame {
     explicit BasicScratchFrame(BasicScratchArena<Memory>& arena) : arena_(arena), start_(arena.used_) {}
     BasicScratchFrame(const BasicScratchFrame&) = delete;
     BasicScratchFrame& operator=(const BasicScratchFrame&) = delete;
-    ~BasicScratchFrame() { arena_.used_ = start_; }
+    ~BasicScratchFrame() {
+        arena_.close(start_, arena_.used_ - start_);
+        arena_.used_ = start_;
+    }
 
     /// Room for `count` elements, 64-byte aligned, holding anything.
     template <class T>
@@ -59,6 +75,9 @@ class BasicScratchFrame {
             throw Error("scratch: a kernel took more than its scratch_bytes said");
         }
         T* at = arena_.memory_.template as<T>(arena_.used_);
+        arena_.close(arena_.used_, bytes);
+        if constexpr (BasicScratchArena<Memory>::fenced)
+            fence::open(at, count * static_cast<Index>(sizeof(T)));
         arena_.used_ += bytes;
         return at;
     }
