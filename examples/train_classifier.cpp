@@ -55,8 +55,8 @@ int main() {
     daf::Cpu cpu;
     daf::Learner<Net, daf::Cpu> learner(cpu, daf::max_batch(batch), daf::Seed{1});
     daf::StepResult last;
-    daf::CheckpointInfo info{.architecture = "stripes"};
-    if (std::filesystem::exists(file)) info = daf::load_checkpoint(file, learner, "stripes");  // go on
+    daf::CheckpointInfo info{.architecture = "lines", .schedule{.rate = learning_rate(learner.optimizer())}};
+    if (std::filesystem::exists(file)) info = daf::load_checkpoint(file, learner, "lines");  // go on
     while (++info.epoch <= 10) {
         training.each_batch([&](auto x, auto labels) { last = learner.step(x, labels); });
         const auto matrix = judge(validation, [&](auto x) { return learner.evaluate(x).logits; });
@@ -68,7 +68,7 @@ int main() {
     // [/training]
     // [prediction]
     std::vector<float> parameters(daf::parameter_count<Net>);
-    daf::load_parameters<Net>(file, parameters, "stripes");
+    daf::load_parameters<Net>(file, parameters, "lines");
     const daf::Inference<Net, daf::Cpu> net(cpu, parameters, daf::max_batch(batch));
     auto workspace = net.workspace(cpu, daf::max_batch(batch));
     const auto matrix = judge(validation, [&](auto x) { return net(cpu, workspace, x).logits; });

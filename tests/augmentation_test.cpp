@@ -91,9 +91,11 @@ TEST_CASE("augmentation says what is wrong with a call") {
               "augmentation: expected sides and a count of at least 1");
     }
     const std::string limits =
-        "augmentation: expected limits of 0 or more, rotate at most 180 and zoom less than 1";
+        "augmentation: expected finite limits of 0 or more, rotate at most 180 and zoom less than 1";
     CHECK(message([](Call& c) { c.limits.rotate = 181; }) == limits);
     CHECK(message([](Call& c) { c.limits.zoom = 1; }) == limits);
     CHECK(message([](Call& c) { c.limits.light = -0.1; }) == limits);
     CHECK(message([](Call& c) { c.limits.shift = std::nan(""); }) == limits);
+    CHECK(message([](Call& c) { c.limits.shift = HUGE_VAL; }) == limits);
+    CHECK(message([](Call& c) { c.limits.light = HUGE_VAL; }) == limits);
 }

@@ -104,6 +104,7 @@ TEST_CASE("report: texts, numbers and ticks as a reader sees them") {
     CHECK(daf_cnn::round_ticks(0, 0.97, 4) == std::vector<double>{0, 0.5, 1});
     CHECK(daf_cnn::round_ticks(0, 700, 4) == std::vector<double>{0, 200, 400, 600, 800});
     CHECK(daf_cnn::round_ticks(0, 0, 4).size() >= 2);
+    CHECK(daf_cnn::round_ticks(0, 5e-324, 4).size() >= 2);
 }
 
 TEST_CASE("report: the channel stage is the mean of the gated map") {

@@ -32,6 +32,12 @@ std::string header_with(std::string_view entry) {
     return "{\"w\":" + std::string(entry) + "}";
 }
 
+std::string times(std::string_view text, int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += text;
+    return all;
+}
+
 /// The message with which such a file is refused.
 std::string refusal(std::string_view header, std::size_t data_bytes = 0) {
     const std::string file = file_of(header, data_bytes);
@@ -119,6 +125,10 @@ TEST_CASE("safetensors: headers that are refused, and where") {
         {R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},)"
          R"("b":{"dtype":"U8","shape":[18446744073709551612],"data_offsets":[8,4]}})",
          4, "tensor 'b': expected data_offsets 18446744073709551612 bytes apart"},
+        {tensor(R"({"dtype":"U8","shape":[1)" + times(",1", 64) + R"(],"data_offsets":[0,1]})"), 1,
+         "expected at most 64 extents in tensor 'w', found more"},
+        {tensor(R"({"dtype":"U8","shape":[1)" + times(",1", 63) + R"(],"data_offsets":[0,2]})"), 2,
+         "U8 of shape [1, 1, 1, 1, 1, 1, 1, 1, ...]"},
         {R"({"__metadata__":{"epoch":3}})", 0, "header byte 33: expected a string"},
         {R"({"__metadata__":null})", 0, "header byte 24: expected an object"},
         {R"({"__metadata__":{"a":"b","a":"c"}})", 0, "the key 'a' again"},

@@ -195,6 +195,19 @@ TEST_CASE("a model refuses a batch beyond its largest, and allocates nothing onc
     CHECK(daf_test::allocations() == before);
 }
 
+TEST_CASE("a model's own output is refused as its input where it would be overwritten while it is read") {
+    daf::Cpu cpu(daf::Threads{1});
+    const std::vector<float> x = daf_test::noise<float>(2 * 8, 1);
+    daf::Model<daf::Sequence<Shape<8>, layer::Linear<8>>, daf::Cpu> one(cpu, daf::max_batch(2), daf::Seed{1});
+    const auto y = one.forward(daf::batch_of<Shape<8>>(x));
+    CHECK_THROWS_WITH_AS(one.forward(y),
+                         "Workspace: x is its own output, which it is about to write: copy x first",
+                         daf::ArgumentError);
+    daf::Model<daf::Sequence<Shape<8>, layer::Linear<8>>, daf::Cpu> another(cpu, daf::max_batch(2),
+                                                                            daf::Seed{1});
+    CHECK(another.forward(y).count() == 2);
+}
+
 TEST_CASE("a backward pass with what does not fit changes nothing, and can be made good") {
     daf::Cpu cpu(daf::Threads{1});
     daf::Model<Small, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{3});

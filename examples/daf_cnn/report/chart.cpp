@@ -126,7 +126,7 @@ class Canvas {
 }  // namespace
 
 std::vector<double> round_ticks(double low, double high, int wanted) {
-    if (!(high > low)) high = low + 1;
+    if (!(high - low > 1e-300)) high = low + 1;  // a smaller one has no step between its ticks
     const double rough = (high - low) / std::max(wanted, 1);
     const double power = std::pow(10.0, std::floor(std::log10(rough)));
     const double share = rough / power;

@@ -64,8 +64,12 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
         run(x.count(), body);
     }
 
-    /// Whether a step of this size has been queued.
-    bool knows(Index count) const { return known_.contains(count); }
+    /// Whether the next step of this size asks for nothing: one has been queued, and nothing has changed
+    /// under it since.
+    bool knows(Index count) const {
+        const auto found = known_.find(count);
+        return found != known_.end() && found->second.surroundings == surroundings();
+    }
 
     Figures finish() {
         const Turn& oldest = turn(finished_);
@@ -151,12 +155,11 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
         const Labels<Device> labels(input_.as<const std::int32_t>(slot.labels), count);
         const auto work = [&] { body(x, labels, input_.as<const Numbers>(), figures_.as<Figures>()); };
 
-        const auto found = known_.find(count);
-        if (found == known_.end() || found->second.surroundings != surroundings()) {
+        if (!knows(count)) {
             work();
             known_[count] = {surroundings(), {}};
         } else {
-            auto& recording = found->second.recording;
+            auto& recording = known_[count].recording;
             if (!recording) recording.emplace(gpu_->stream(), work);
             recording->launch(gpu_->stream());
         }

@@ -188,8 +188,8 @@ inline std::filesystem::path behind_links(const std::filesystem::path& path) {
 /// Writes a file whole or not at all: `writer(FileWriter&)` fills a temporary beside `path`, which is synced
 /// and then renamed over it, so that a reader, a crash or a full disk never sees half a file. A link is
 /// followed, also one to a file that is not there yet; an existing file's permissions are kept. On any
-/// failure, also one that `writer` throws, the temporary is removed and the old file is as it was. Throws
-/// FileError.
+/// failure, also one that `writer` throws, the temporary is removed and the old file is as it was. Only where
+/// the folder itself cannot be synced, at the very end, has the new file taken its place. Throws FileError.
 template <class Writer>
 void write_atomically(const std::filesystem::path& path, Writer&& writer) {
     std::error_code ignored;

@@ -96,8 +96,8 @@ class Safetensors {
         N number{};
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
         if (error != std::errc{} || end != text.data() + text.size()) {
-            throw FormatError(origin_ + ": metadata '" + std::string(key) + "': expected a number, found '" +
-                              text + "'. The file was not written by daf; take another copy.");
+            throw FormatError(origin_ + ": metadata '" + std::string(key) + "': expected a number, found " +
+                              json::shown(text) + ". The file was not written by daf; take another copy.");
         }
         return number;
     }

@@ -125,11 +125,14 @@ constexpr std::size_t size_of(Dtype dtype) {
     return safetensors_detail::facts(dtype).bytes;
 }
 
-/// "F32 of shape [2, 3]", for messages.
+/// "F32 of shape [2, 3]", for messages; of a long shape, its beginning.
 inline std::string describe(Dtype dtype, const TensorShape& shape) {
+    constexpr std::size_t most = 8;
     std::string text = std::string(name_of(dtype)) + " of shape [";
-    for (std::size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-    return text + "]";
+    for (std::size_t i = 0; i < std::min(shape.size(), most); ++i) {
+        text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+    }
+    return text + (shape.size() > most ? ", ...]" : "]");
 }
 
 /// Bytes of a whole tensor; nothing if 64 bits cannot hold the number.
@@ -169,6 +172,9 @@ inline Dtype parse_dtype(json::Reader& reader) {
     return found->dtype;
 }
 
+/// Of a shape; libraries that write such files have far fewer.
+inline constexpr std::size_t most_extents = 64;
+
 inline Entry parse_entry(json::Reader& reader, const std::string& name) {
     Entry entry;
     entry.name = name;
@@ -179,7 +185,14 @@ inline Entry parse_entry(json::Reader& reader, const std::string& name) {
         if (key == "dtype") {
             entry.dtype = parse_dtype(reader);
         } else if (key == "shape") {
-            reader.array([&] { entry.shape.push_back(reader.integer()); });
+            reader.array([&] {
+                if (entry.shape.size() == most_extents) {
+                    reader.fail(
+                        "at most " + std::to_string(most_extents) + " extents in tensor " + json::shown(name),
+                        "more");
+                }
+                entry.shape.push_back(reader.integer());
+            });
         } else if (key == "data_offsets") {
             std::vector<std::uint64_t> offsets;
             reader.array([&] { offsets.push_back(reader.integer()); });

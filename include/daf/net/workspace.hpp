@@ -3,6 +3,7 @@
 // passes that run in them. Allocated once; smaller batches use the same memory.
 #include <algorithm>
 #include <array>
+#include <daf/core/scratch.hpp>
 #include <daf/net/sequence.hpp>
 
 namespace daf {
@@ -95,13 +96,15 @@ class Workspace {
         }
     }
 
-    /// The Sequence's output for x. The view lives until the next call.  observe(i, op, input, output) is
-    /// called for every operator once it has run; in training a deferred input or output is a Deferred.
+    /// The Sequence's output for x. The view lives until the next call; as that call's x it is refused where
+    /// it would be overwritten.  observe(i, op, input, output) is called for every operator once it has run;
+    /// in training a deferred input or output is a Deferred.
     template <class Parameters, class Observer = NoObserver>
     BatchOf<typename Seq::Output> forward(Backend& ctx, const Seq& net, const Parameters& parameters,
                                           Batch<typename Seq::Input, const T, Space> x, Draw draw = {},
                                           Observer&& observe = {}) {
         check(x.count());
+        check_not_own(x);
         kept_ = 0;
         static_for<length>([&](auto i) {
             const auto in = input<i>(x, parameters);
@@ -125,6 +128,7 @@ class Workspace {
                                           Batch<typename Seq::Input, const T, Space> x) requires(M ==
                                                                                                  Mode::eval) {
         check(x.count());
+        check_not_own(x);
         static_for<PreparedTuple::size>([&](auto i) {
             using Step = TypeAt<i, PreparedTuple>;
             const BatchOf<typename Step::Output> y(at(turn(i)), x.count());
@@ -140,8 +144,7 @@ class Workspace {
     }
 
     /// Between forward and backward in training, with forward's parameters: visit(i, y) for every operator's
-    /// output, in their order. Those that are deferred are made for it, in memory that is allocated
-    /// meanwhile.
+    /// output, in their order. Those that are deferred are made for it, in scratch.
     template <class Parameters, class Visit>
     void each_output(Backend& ctx, const Parameters& parameters, Visit&& visit) const
         requires(M == Mode::train) {
@@ -149,8 +152,10 @@ class Workspace {
             if (kept_ < 1) return;
             const auto y = output<i>(kept_, parameters);
             if constexpr (defers<i>) {
-                const auto memory = ctx.allocate(kept_ * Op<i>::Output::size * static_cast<Index>(sizeof(T)));
-                const BatchOf<typename Op<i>::Output> written(memory.template as<T>(), kept_);
+                const Index size = kept_ * Op<i>::Output::size;
+                ctx.reserve(scratch_size<T>(size));
+                auto frame = ctx.scratch();
+                const BatchOf<typename Op<i>::Output> written(frame.template take<T>(size), kept_);
                 write_out(ctx, y, written);
                 visit(i, written);
             } else {
@@ -270,6 +275,14 @@ class Workspace {
             }
         }
     };
+
+    /// Throws where the first operator would write over x while it reads it.
+    void check_not_own(Batch<typename Seq::Input, const T, Space> x) const {
+        if constexpr (length > 0) {
+            if (x.data() != at(plan_.output[0])) return;
+            throw ArgumentError("Workspace: x is its own output, which it is about to write: copy x first");
+        }
+    }
 
     /// Every operator draws from a stream of its own.
     static SideInput<Space> side_of(std::size_t i, Draw draw) {

@@ -186,10 +186,12 @@ void augment(Backend& ctx, const AugmentCall<T>& call) {
             detail::throw_argument(name, "expected sides and a count of at least 1");
         }
         const bool in_range = limits.rotate >= 0 && limits.rotate <= 180 && limits.zoom >= 0 &&
-                              limits.zoom < 1 && limits.shift >= 0 && limits.light >= 0;
+                              limits.zoom < 1 && limits.shift >= 0 && std::isfinite(limits.shift) &&
+                              limits.light >= 0 && std::isfinite(limits.light);
         if (!in_range) {
             detail::throw_argument(name,
-                                   "expected limits of 0 or more, rotate at most 180 and zoom less than 1");
+                                   "expected finite limits of 0 or more, rotate at most 180 and zoom less "
+                                   "than 1");
         }
         Kernel<PictureChange, Backend>::run(ctx, call);
     }

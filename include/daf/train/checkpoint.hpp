@@ -222,8 +222,8 @@ inline CheckpointInfo checkpoint_info(const Safetensors& file) {
     using namespace checkpoint_detail;
     if (file.metadata("format") != format || file.metadata("format_version") != version) {
         throw MismatchError(file.origin() + ": metadata 'format': expected " + format + " version " +
-                            version + ", found " + file.metadata("format") + " version " +
-                            file.metadata("format_version") +
+                            version + ", found " + json::shown(file.metadata("format")) + " version " +
+                            json::shown(file.metadata("format_version")) +
                             ". Use the version of daf that wrote the file.");
     }
     CheckpointInfo info;
@@ -249,8 +249,8 @@ inline CheckpointInfo checkpoint_info(const Safetensors& file, const std::string
     CheckpointInfo info = checkpoint_info(file);
     if (info.architecture != architecture) {
         throw MismatchError(file.origin() + ": metadata 'architecture': expected '" + architecture +
-                            "', found '" + info.architecture +
-                            "'. Load it into the network that it was trained with.");
+                            "', found " + json::shown(info.architecture) +
+                            ". Load it into the network that it was trained with.");
     }
     return info;
 }

@@ -22,7 +22,7 @@ struct PlateauVerdict {
 /// The schedule's state; a plain value, so that a checkpoint holds it.
 struct Plateau {
     PlateauRule rule{};
-    double rate = 1e-3;
+    double rate = 1e-3;         // of the next epoch: begin with the optimizer's
     double best_accuracy = -1;  // the highest seen, that of the kept model
     double reference = -1;      // what the next accuracy must beat by the threshold
     int waited = 0;             // epochs since that last happened

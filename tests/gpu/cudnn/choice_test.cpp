@@ -112,6 +112,9 @@ TEST_CASE("what cuDNN refuses is a CudnnError that names the operator, the shape
     CHECK(contains(message_of<CudnnError>([&] { operation({64, 63, 3, 3}, e.y); }), refused));
     CHECK(contains(message_of<CudnnError>([] { Target(std::string_view("{")); }),
                    "cuDNN: device properties: CUDNN_STATUS_"));
+    // Another engine must not take the place of one that lacked memory alone.
+    CHECK_THROWS_AS(check(CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED, "a plan"),
+                    daf::CudnnMemoryError);
 }
 
 TEST_CASE("operands of different types have no engine, and the message says so") {

@@ -20,6 +20,11 @@ class CudnnError : public Error {
   public:
     using Error::Error;
 };
+/// cuDNN found no memory for what it keeps; it may another time.
+class CudnnMemoryError : public CudnnError {
+  public:
+    using CudnnError::CudnnError;
+};
 /// No engine of cuDNN's does what is asked as it may be done.
 class NoEngineError : public CudnnError {
   public:
@@ -28,7 +33,8 @@ class NoEngineError : public CudnnError {
 
 namespace gpu::cudnn {
 
-/// Throws CudnnError unless `status` is success. `call` is what the message says was tried.
+/// Throws CudnnError unless `status` is success, CudnnMemoryError where that was what lacked. `call` is what
+/// the message says was tried.
 inline void check(cudnnStatus_t status, const char* call) {
     if (status == CUDNN_STATUS_SUCCESS) return;
     std::array<char, 1024> reason{};
@@ -36,6 +42,10 @@ inline void check(cudnnStatus_t status, const char* call) {
     std::string text("cuDNN: ");
     text += std::string(call) + ": " + cudnnGetErrorString(status);
     if (reason[0] != 0) text += std::string(": ") + reason.data();
+    if (status == CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED ||
+        status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED) {
+        throw CudnnMemoryError(text);
+    }
     throw CudnnError(text);
 }
 

@@ -109,7 +109,7 @@ struct Plan {
 };
 
 /// The first plan of those that cuDNN recommends that the choice allows. Throws NoEngineError where there is
-/// none.
+/// none, CudnnMemoryError where there is no memory for one that may be it.
 inline Plan make_plan(const Target& target, const Operations& operations, cudnnDataType_t type,
                       const CudnnChoice& choice) {
     const Descriptor graph = target.graph(operations);
@@ -131,13 +131,16 @@ inline Plan make_plan(const Target& target, const Operations& operations, cudnnD
                     return {std::move(plan), std::move(engine), workspace};
                 }
                 ++too_large;
+            } catch (const CudnnMemoryError&) {  // another engine would give other bits
+                throw;
             } catch (const CudnnError& refusal) {  // this engine cannot do it after all
                 last = std::string("; last: ") + refusal.what();
             }
         }
     }
     throw NoEngineError("no engine fits: cuDNN offers " + std::to_string(offered) + ", of which " +
-                        std::to_string(not_allowed) + " are not deterministic or round floats to TF32, and " +
+                        std::to_string(not_allowed) +
+                        " are not deterministic, round floats to TF32 or add up in fewer bits, and " +
                         std::to_string(too_large) + " want more workspace than " +
                         std::to_string(choice.most_workspace) + " bytes" + last);
 }
