@@ -258,6 +258,7 @@ inline CheckpointInfo checkpoint_info(const Safetensors& file, const std::string
 /// Puts the tensors of any safetensors file that has a Network's or a Sequence's, named and laid out as in
 /// PyTorch, into a slab in host memory, of parameter_count<Net> elements: ArgumentError otherwise.
 /// MismatchError for a tensor that is missing or has another shape or type; then the slab is as it was.
+/// Columns of a Linear behind a layer::Flatten are taken as they stand: see there.
 template <class Net, std::ranges::contiguous_range Range>
 void read_parameters(const Safetensors& file, Range&& parameters) {
     const std::span slab(parameters);
