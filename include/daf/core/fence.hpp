@@ -1,6 +1,7 @@
 #pragma once
 // Memory that must not be touched for now, as AddressSanitizer sees it: what of an arena is nobody's. In
 // builds without it, nothing.
+#include <cstddef>
 #include <daf/core/operator.hpp>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -12,7 +13,12 @@
 #endif
 
 #ifdef DAF_FENCES
-#include <sanitizer/asan_interface.h>
+// As <sanitizer/asan_interface.h> declares them, which only compilers with the sanitizer bring along.
+extern "C" {
+void __asan_poison_memory_region(const volatile void* at, std::size_t size);
+void __asan_unpoison_memory_region(const volatile void* at, std::size_t size);
+int __asan_address_is_poisoned(const volatile void* at);
+}
 #endif
 
 namespace daf::fence {

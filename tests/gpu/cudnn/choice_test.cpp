@@ -52,6 +52,19 @@ TEST_CASE("engines that differ from run to run are taken only where they are all
 }
 
 TEST_CASE(
+    "engines that add up in fewer bits are never taken, those that round floats only where that is allowed") {
+    auto engine = plan_of(daf_test::device("sm_90"), task_of(Pass::forward), CUDNN_DATA_FLOAT, {}).engine;
+    CHECK(engine.allowed({}, CUDNN_DATA_FLOAT));
+    engine.notes = {CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION};
+    CHECK_FALSE(engine.allowed({.tf32 = true, .deterministic = false}, CUDNN_DATA_FLOAT));
+    CHECK_FALSE(engine.allowed({.deterministic = false}, CUDNN_DATA_BFLOAT16));
+    engine.notes = {CUDNN_NUMERICAL_NOTE_TENSOR_CORE};
+    CHECK_FALSE(engine.allowed({}, CUDNN_DATA_FLOAT));
+    CHECK(engine.allowed({.tf32 = true}, CUDNN_DATA_FLOAT));
+    CHECK(engine.allowed({}, CUDNN_DATA_BFLOAT16));
+}
+
+TEST_CASE(
     "statistics along with a convolution: in bf16 there are engines, for floats as they are there is none") {
     for (const char* device : {"sm_80", "sm_90", "sm_100"}) {
         INFO(device);
