@@ -52,6 +52,10 @@ class BenchBatch {
             label = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(label_count)));
         ctx.copy_in(labels_.template as<std::int32_t>(), classes.data(), count);
     }
+    /// What it takes of the context's memory.
+    static constexpr Index bytes(Index count) {
+        return count * (S::size * static_cast<Index>(sizeof(T)) + static_cast<Index>(sizeof(std::int32_t)));
+    }
     daf::Batch<S, const T, Space> x() const { return values_.template batch<S>(); }
     daf::Labels<Space> y() const { return {labels_.template as<const std::int32_t>(), count_}; }
 

@@ -21,9 +21,11 @@ template <class P, Attention A, class T>
 std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
     using Network = CompiledNetwork<P, A, daf::Gpu, T>;
     auto gpu = gpu_for(settings.placement.precision);
-    gpu->require_free(Network::bytes_for(*gpu, settings), "the network " + architecture_of(P::name, A) +
-                                                              " for batches of " +
-                                                              std::to_string(settings.largest_batch));
+    const std::string what = "the network " + architecture_of(P::name, A) + " for batches of " +
+                             std::to_string(settings.largest_batch);
+    // Scratch comes second: cuDNN makes its plans for it, and refuses a batch far too large in its own words.
+    gpu->require_free(Network::bytes_beside_scratch(settings), what);
+    gpu->require_free(Network::bytes_for(*gpu, settings), what);
     return std::make_unique<Network>(std::move(gpu), settings);
 }
 
@@ -33,19 +35,27 @@ std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
                                                            : made_on_gpu<P, A, float>(settings);
 }
 
-/// Throws where the GPU's memory cannot hold what a bench of the whole network allocates, as far as the plans
-/// say it.
+/// Throws where the GPU's memory cannot hold what a bench of the whole network allocates, without the
+/// parameters that an Inference keeps.
 template <class P, class T>
 void require_bench_memory(const daf::Gpu& gpu, BenchMode mode, Index batch) {
     using Net = NetworkOf<P, Attention::full>;
     const std::string images = " " + std::string(P::name) + " in batches of " + std::to_string(batch);
+    const Index input = BenchBatch<InputOf<P>, daf::Gpu, T>::bytes(batch);
     if (mode == BenchMode::train) {
         using Learner = daf::Learner<Net, daf::Gpu, T>;
-        gpu.require_free(Learner::bytes(batch, daf::Adam{}) + Learner::scratch_bytes(gpu, batch),
-                         "training" + images);
+        const Index bytes = Learner::bytes(batch, daf::Adam{}) + input;
+        gpu.require_free(bytes, "training" + images);
+        gpu.require_free(bytes + Learner::scratch_bytes(gpu, batch), "training" + images);
     } else if (mode == BenchMode::infer) {
-        using Trunk = daf::Workspace<TrunkOf<P, Attention::full>, T, daf::Gpu, daf::eval>;
-        gpu.require_free(Trunk::bytes(batch), "inference of" + images);
+        using Trunk = daf::Workspace<typename Net::Trunk, T, daf::Gpu, daf::eval>;
+        using Head = daf::Workspace<typename Net::Head, T, daf::Gpu, daf::eval>;
+        const Index bytes = Trunk::bytes(batch) + Head::bytes(batch) + input;
+        // The first parameters are there while the Inference is made, the rest once it is.
+        const Index first = daf::parameter_count<Net> * static_cast<Index>(sizeof(float));
+        gpu.require_free(std::max(first, bytes), "inference of" + images);
+        gpu.require_free(bytes + std::max(Trunk::scratch_bytes(gpu, batch), Head::scratch_bytes(gpu, batch)),
+                         "inference of" + images);
     }
 }
 template <class P, class T>

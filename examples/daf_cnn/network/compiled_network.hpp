@@ -30,8 +30,11 @@ class CompiledNetwork final : public FaceNetwork {
 
     /// What it takes of the context's memory, that context's scratch included.
     static Index bytes_for(const Backend& ctx, const NetworkSettings& settings) {
-        return Learner::bytes(settings.largest_batch, settings.optimizer) +
-               Learner::scratch_bytes(ctx, settings.largest_batch) + losses_bytes(settings.largest_batch);
+        return bytes_beside_scratch(settings) + Learner::scratch_bytes(ctx, settings.largest_batch);
+    }
+    static Index bytes_beside_scratch(const NetworkSettings& settings) {
+        const Index batch = settings.largest_batch;
+        return Learner::bytes(batch, settings.optimizer) + losses_bytes(batch) + uploaded_bytes(batch);
     }
 
     CompiledNetwork(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)
@@ -164,6 +167,12 @@ class CompiledNetwork final : public FaceNetwork {
 
     static Index losses_bytes(Index batch) {
         return daf::align_up(batch * static_cast<Index>(sizeof(float)));
+    }
+    /// Images and labels that are judged, in memory of their own meanwhile.
+    static Index uploaded_bytes(Index batch) {
+        if constexpr (Learner::in_host_memory) return 0;
+        return daf::align_up(batch * Net::Input::size * static_cast<Index>(sizeof(T))) +
+               daf::align_up(batch * static_cast<Index>(sizeof(std::int32_t)));
     }
 
     /// They stay until the next call.

@@ -88,7 +88,7 @@ class FaceNetwork {
     virtual Index side() const = 0;
     /// Numbers that a checkpoint holds for it, running statistics and centres included.
     virtual Index parameter_count() const = 0;
-    /// Memory that it and its context have taken.
+    /// Memory that it and its context take, with a batch that is judged.
     virtual Index bytes() const = 0;
 
     /// Whether steps run while the host does something else. Then a second one may be queued before the first

@@ -74,7 +74,8 @@ ParameterTuple<Net, const T, Space> parameters_for_inference(Slab<const T, Space
 
 /// An immutable snapshot of a Sequence or a Network, its parameters in the form in which the kernels read
 /// them fastest (on the CPU: normalisation folded into the convolutions, weights transformed). Any number of
-/// threads may call it at once, each with a context and a workspace of its own:
+/// threads may call it at once, each with a context (on the GPU that it was made on) and a workspace of its
+/// own:
 ///
 ///   daf::Cpu cpu(daf::Threads{1});
 ///   const daf::Inference<Net, daf::Cpu> net(cpu, learner.parameters());

@@ -14,6 +14,7 @@
 #include <daf/reference/triplet_centre_loss.hpp>
 
 #include "../../support/scratch_folder.hpp"
+#include "../support/stand_in_cudnn.hpp"
 #include "../support/stand_in_runtime.hpp"
 #include "network/compiled_gpu_preset.cuh"
 #include "numbers.hpp"
@@ -21,6 +22,7 @@
 using daf::Index;
 using daf_cnn::Attention;
 using daf_cnn::FaceNetwork;
+using daf_cnn::Precision;
 using daf_test::difference;
 
 namespace {
@@ -45,6 +47,36 @@ template <class Backend>
 std::unique_ptr<FaceNetwork> network_on(std::shared_ptr<Backend> ctx) {
     return std::make_unique<daf_cnn::detail::CompiledNetwork<Small, Attention::full, Backend>>(std::move(ctx),
                                                                                                settings());
+}
+std::unique_ptr<FaceNetwork> network_in(Precision precision) {
+    daf_cnn::NetworkSettings chosen = settings();
+    chosen.placement = {daf_cnn::Device::gpu, precision};
+    return daf_cnn::detail::made_on_gpu<Small, Attention::full>(chosen);
+}
+
+/// What an Inference takes for its parameters.
+template <class T>
+std::size_t kept_by_inference() {
+    using Net = daf_cnn::NetworkOf<Small, Attention::full>;
+    daf::Gpu gpu;
+    const std::vector<float> parameters(static_cast<std::size_t>(daf::parameter_count<Net>));
+    const auto free = daf_test::free_memory();
+    const daf::Inference<Net, daf::Gpu, T> inference(gpu, std::span(parameters));
+    return free - daf_test::free_memory();
+}
+std::size_t kept_by_inference(Precision precision) {
+    return precision == Precision::bf16 ? kept_by_inference<daf::bf16>() : kept_by_inference<float>();
+}
+
+/// What `work` is refused with where a GPU has `bytes` free; empty where that is enough.
+template <class Work>
+std::string refusal(std::size_t bytes, const Work& work) {
+    auto& machine = daf_test::machine();
+    const auto whole = machine;
+    machine.elsewhere = daf_test::free_memory() - bytes;
+    const std::string message = daf_test::message_of<daf::CudaError>(work);
+    machine = whole;
+    return message;
 }
 
 const std::vector<std::int32_t> labels{0, 3, 6, 3};
@@ -124,17 +156,11 @@ TEST_CASE("a network of the program says on Gpu what it says on Reference, and i
 
 TEST_CASE(
     "a network of the program in bf16 says about what it says in float, and their checkpoints are one") {
-    using daf_cnn::Precision;
     using daf_cnn::detail::gpu_for;
     CHECK_FALSE(gpu_for(Precision::single)->cudnn().tf32);
     CHECK(gpu_for(Precision::tf32)->cudnn().tf32);
     const daf_test::ScratchFolder folder;
-    const auto made = [](Precision precision) {
-        daf_cnn::NetworkSettings chosen = settings();
-        chosen.placement = {daf_cnn::Device::gpu, precision};
-        return daf_cnn::detail::made_on_gpu<Small, Attention::full>(chosen);
-    };
-    const auto in_bf16 = made(Precision::bf16), in_float = made(Precision::single);
+    const auto in_bf16 = network_in(Precision::bf16), in_float = network_in(Precision::single);
     CHECK(in_bf16->bytes() < in_float->bytes());
     const double loss = in_bf16->step(pixels(0), labels).loss,
                  wanted = in_float->step(pixels(0), labels).loss;
@@ -187,32 +213,72 @@ TEST_CASE("the first layer concerned is named where the loss or a judgement is n
     CHECK(gpu->first_not_finite(pixels(2)) == "the losses");
 }
 
-TEST_CASE("a GPU with too little memory is refused before anything is taken, in numbers") {
+TEST_CASE("a GPU with too little memory is refused before anything is taken or planned, in numbers") {
     auto& machine = daf_test::machine();
     const auto whole = machine;
     machine.memory = 20'000;
+    const auto plans = daf_test::cudnn_figures().plans;
     const auto message = daf_test::message_of<daf::CudaError>(
         [] { static_cast<void>(daf_cnn::detail::made_on_gpu<Small, Attention::full>(settings())); });
     const auto of_bench = [](daf_cnn::BenchMode mode) {
         return daf_test::message_of<daf::CudaError>(
-            [&] { daf_cnn::make_gpu_bench<Small>(daf_cnn::Precision::single, mode, 400); });
+            [&] { daf_cnn::make_gpu_bench<Small>(Precision::single, mode, 400); });
     };
     CHECK(of_bench(daf_cnn::BenchMode::train).starts_with("CUDA: training small in batches of 400 needs "));
     CHECK(
         of_bench(daf_cnn::BenchMode::infer).starts_with("CUDA: inference of small in batches of 400 needs "));
     machine = whole;
+    CHECK(daf_test::cudnn_figures().plans == plans);  // cuDNN has words of its own for a batch too large
     INFO(message);
     CHECK(message.starts_with("CUDA: the network daf-cnn small attention=full for batches of 4 needs "));
     CHECK(message.find("0 MB of its 1 MB are free: take a smaller batch or network") != std::string::npos);
+}
 
-    const auto network = daf_cnn::detail::made_on_gpu<Small, Attention::full>(settings());
-    network->step(pixels(1), labels);
-    CHECK(network->bytes() >= static_cast<Index>(machine.memory - daf_test::free_memory()));
+TEST_CASE("a network takes no more at once than it says, and is refused for one byte less") {
+    for (const Precision precision : {Precision::single, Precision::bf16}) {
+        INFO("precision ", static_cast<int>(precision));
+        std::size_t said = 0;
+        const auto work = [&] {
+            const auto network = network_in(precision);
+            said = static_cast<std::size_t>(network->bytes());
+            network->step(pixels(0), labels);
+            daf_cnn::Judgement judgement;
+            network->judge(pixels(1), labels, judgement);
+            network->read(pixels(2));
+            network->first_not_finite_judging(pixels(3));
+        };
+        const auto taken = daf_test::most_taken(work);
+        CHECK(said >= taken);
+        CHECK(said < taken + daf::alignment);
+        CHECK(refusal(said - 1, work).starts_with("CUDA: the network daf-cnn small attention=full for "));
+        CHECK(refusal(said, work).empty());
+    }
+}
+
+TEST_CASE("a bench of the whole network is refused for one byte less than it takes") {
+    using daf_cnn::BenchMode;
+    for (const Precision precision : {Precision::single, Precision::bf16}) {
+        INFO("precision ", static_cast<int>(precision));
+        const auto run = [&](BenchMode mode) {
+            return [precision, mode] {
+                const auto iteration = daf_cnn::make_gpu_bench<Small>(precision, mode, images);
+                iteration();
+                iteration();
+            };
+        };
+        const auto training = daf_test::most_taken(run(BenchMode::train));
+        CHECK(refusal(training - 1, run(BenchMode::train))
+                  .starts_with("CUDA: training small in batches of 4 needs "));
+        CHECK(refusal(training, run(BenchMode::train)).empty());
+        // Of what an Inference keeps for itself the check knows a part.
+        const auto inference = daf_test::most_taken(run(BenchMode::infer)) - kept_by_inference(precision);
+        CHECK(refusal(inference - 1, run(BenchMode::infer))
+                  .starts_with("CUDA: inference of small in batches of 4 needs "));
+    }
 }
 
 TEST_CASE("what bench times runs on Gpu at each precision, in bf16 with less memory") {
     using daf_cnn::BenchMode;
-    using daf_cnn::Precision;
     for (const BenchMode mode :
          {BenchMode::train, BenchMode::infer, BenchMode::attention, BenchMode::tc, BenchMode::tc_1000}) {
         const auto bytes_taken = [&](Precision precision) {
@@ -228,10 +294,6 @@ TEST_CASE("what bench times runs on Gpu at each precision, in bf16 with less mem
         const auto wide = bytes_taken(Precision::single);
         CHECK(bytes_taken(Precision::tf32) > 0);
         CHECK(bytes_taken(Precision::bf16) < wide);
-        auto& machine = daf_test::machine();
-        const auto whole = machine;
-        machine.memory -= daf_test::free_memory() - wide;  // just enough is not refused
-        CHECK(bytes_taken(Precision::single) == wide);
-        machine = whole;
+        CHECK(refusal(wide, [&] { CHECK(bytes_taken(Precision::single) == wide); }).empty());
     }
 }

@@ -50,6 +50,7 @@ cudaError_t StandInDevice::allocate(void** at, std::size_t bytes) {
     if (bytes > free_bytes()) return fail(cudaErrorMemoryAllocation);
     *at = poisoned(bytes);
     memory_[static_cast<std::byte*>(*at)] = bytes;
+    peak = std::max(peak, used_bytes());
     ++figures.allocations;
     close(memory_);
     return cudaSuccess;
@@ -96,10 +97,14 @@ bool StandInDevice::holds(const void* at, std::size_t bytes) const {
     return address + bytes <= found->first + found->second;
 }
 
-std::size_t StandInDevice::free_bytes() const {
+std::size_t StandInDevice::used_bytes() const {
     std::size_t used = 0;
     for (const auto& [at, bytes] : memory_) used += bytes;
-    return machine.memory - std::min(used, machine.memory);
+    return used;
+}
+
+std::size_t StandInDevice::free_bytes() const {
+    return machine.memory - std::min(used_bytes() + machine.elsewhere, machine.memory);
 }
 
 cudaStream_t StandInDevice::add_stream() {

@@ -54,6 +54,7 @@ class StandInDevice {
     StandInMachine machine;
     std::map<const void*, KnownKernel> kernels;
     FiberGrid grid;
+    std::size_t peak = 0;  // of used_bytes(), since somebody set it
     bool break_next = false;
     cudaError_t lost = cudaSuccess;  // after a kernel's fault nothing works any more
 
@@ -70,6 +71,7 @@ class StandInDevice {
     /// Whether [at, at + bytes) lies in one allocation.
     bool holds(const void* at, std::size_t bytes) const;
     std::size_t free_bytes() const;
+    std::size_t used_bytes() const;
 
     // Streams.
     cudaStream_t add_stream();

@@ -28,11 +28,14 @@ struct StandInMachine {
     int devices = 1;
     int capability = 80, built_for = 80;
     std::size_t memory = std::size_t{1} << 32;
+    std::size_t elsewhere = 0;  // of that, in the hands of other programs
 };
 StandInMachine& machine();
 
 /// Bytes of its memory that nobody has taken.
 std::size_t free_memory();
+/// The most bytes that `work` holds at once, beside those that are taken already.
+std::size_t most_taken(const std::function<void()>& work);
 
 /// In which order streams go on with what no event orders.
 void order_streams(std::uint64_t seed);

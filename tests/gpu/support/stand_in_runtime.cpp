@@ -28,6 +28,11 @@ void order_streams(std::uint64_t seed) {
 std::size_t free_memory() {
     return device().free_bytes();
 }
+std::size_t most_taken(const std::function<void()>& work) {
+    const std::size_t before = device().peak = device().used_bytes();
+    work();
+    return device().peak - before;
+}
 StandInMachine& machine() {
     return device().machine;
 }
