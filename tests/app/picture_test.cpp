@@ -190,6 +190,70 @@ TEST_CASE("picture: a header of 10^5 x 10^5 pixels is refused before memory is t
                    "a WebP header of 100000 x 100000 pixels"));
 }
 
+TEST_CASE("picture: a header that names two sizes is refused by the one that the decoder takes") {
+    const ScratchFolder folder;
+    const std::string large_frame = "ffc0001108ffffffff03011100021100031100";
+    const std::string small_frame = "ffc00011080008000803011100021100031100";
+    const std::string scan = "ffda000c03010002000300003f00";
+    const auto tiff = [](std::string_view entries) {
+        return std::string("II*\0\x08\0\0\0\x04\0", 10) + bytes_of(entries) + std::string(64, '\0');
+    };
+    const std::string large = "0001040001000000a08601000101040001000000a0860100";
+    const std::string small = "00010400010000001e000000010104000100000014000000";
+    const std::string eight_bytes = "00011000010000001e000000010110000100000014000000";  // at 30 and at 20
+    struct Case {
+        const char* name;
+        std::string content, found;
+    };
+    const std::vector<Case> cases{
+        {"behind the scan.jpg", bytes_of("ffd8" + large_frame + scan + small_frame + "ffd9"),
+         "a JPEG header of 65535 x 65535 pixels"},
+        {"in no segment.jpg", bytes_of("ffd8ff010015" + large_frame + scan + small_frame + "ffd9"),
+         "a JPEG header of 65535 x 65535 pixels"},
+        {"twice.tif", tiff(large + small), "a TIFF header of 100000 x 100000 pixels"},
+        {"elsewhere.tif", tiff(eight_bytes), "a damaged or truncated one without a size"},
+        {"comment.pgm", "P5\n# ends here\r100000 100000 255\n3 2\n255\n",
+         "a PGM/PPM header of 100000 x 100000 pixels"},
+        {"no comment.pgm", "P5\n100000#100000 255\n1 255\n", "a PGM/PPM header of 100000 x 100000 pixels"},
+        {"bare.webp",
+         "RIFF" + std::string("\x60\0\0\0", 4) + "WEBP" + bytes_of("2fffffff0f") + std::string(99, '\1'),
+         "a damaged or truncated one without a size"}};
+    for (const Case& hostile : cases) {
+        const std::string said = refusal(folder.file(hostile.name, hostile.content));
+        CAPTURE(said);
+        CHECK(contains(said, std::string(hostile.name) + ": expected "));
+        CHECK(contains(said, ", found " + hostile.found));
+    }
+}
+
+TEST_CASE("picture: a PGM or PPM is read in its own range or refused, never darkened") {
+    const ScratchFolder folder;
+    const std::vector<std::uint8_t> wanted{0, 85, 170, 255};
+    for (const std::string text :
+         {"P2 4 1 15\n0 5 10 15\n", "P2 4 1 3 0 1 2 3\n", "P3 4 1 15 0 0 0 5 5 5 10 10 10 15 15 15\n"}) {
+        CAPTURE(text);
+        CHECK(read_picture(folder.file("a.pgm", text)).pixels == wanted);
+    }
+    const std::vector<std::pair<std::string, int>> files{
+        {"P5 4 1 15\n" + bytes_of("00050a0f"), 15},
+        {"P6 1 1 15\n" + bytes_of("0f0f0f"), 15},
+        {"P5 1 1 254\n" + bytes_of("fe"), 254},
+        {"P2 4 1 4095\n0 1365 2730 4095\n", 4095},
+        {"P3 1 1 4095\n4095 4095 4095\n", 4095},
+        {"P5 # a comment\r1 1 4095\n" + bytes_of("0fff"), 4095},
+        {"P6 1 1 4095\n" + bytes_of("0fff0fff0fff"), 4095},
+        {"P2 1 1 256\n256\n", 256}};
+    for (const auto& [content, maximum] : files) {
+        const auto path = folder.file("a.pgm", content);
+        CHECK(refusal(path) ==
+              path.string() + ": expected a maximum of 255 or 65535 in a PGM/PPM image, found " +
+                  std::to_string(maximum) + ". Convert the image to a maximum of 255 or remove it.");
+    }
+    CHECK(contains(refusal(folder.file("a.pgm", "P5 1 1 0\nx")), "expected a whole PGM/PPM image"));
+    CHECK(read_picture(folder.file("a.pbm", "P1 3 1\n0 1 0\n")).pixels ==
+          std::vector<std::uint8_t>{255, 0, 255});
+}
+
 TEST_CASE("picture: what is no image is called by its name") {
     const ScratchFolder folder;
     CHECK(contains(refusal(folder.file("a.png", "")),

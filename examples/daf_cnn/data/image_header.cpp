@@ -53,17 +53,18 @@ ImageHeader bmp(const Bytes& bytes) {
 }
 
 /// Where the next marker's code stands from `at` on: 0xFF and a code. In compressed data 0xFF is followed by
-/// 0 or by a restart marker. The size if there is none.
+/// 0 or by a restart marker; 1 is a marker without a segment, too. The size if there is none.
 std::size_t next_marker(const Bytes& bytes, std::size_t at) {
     for (; at + 1 < bytes.size(); ++at) {
         const unsigned code = bytes.at(at + 1);
-        const bool restart = code >= 0xD0u && code <= 0xD7u;
-        if (bytes.at(at) == 0xFFu && code != 0u && code != 0xFFu && !restart) return at + 1;
+        const bool alone = code <= 1u || (code >= 0xD0u && code <= 0xD7u);
+        if (bytes.at(at) == 0xFFu && code != 0xFFu && !alone) return at + 1;
     }
     return bytes.size();
 }
 
-/// Walks from marker to marker, so that a thumbnail inside a segment is passed over.
+/// Walks from marker to marker, so that a thumbnail inside a segment is passed over. The first frame counts,
+/// as for the decoder: another one behind the scan must not replace its size.
 ImageHeader jpeg(const Bytes& bytes) {
     ImageHeader header{"JPEG", 0, 0, false};
     constexpr std::size_t after_start = 2;
@@ -76,7 +77,7 @@ ImageHeader jpeg(const Bytes& bytes) {
         }
         const bool frame =
             (code & 0xF0u) == 0xC0u && code != tables && code != reserved && code != conditioning;
-        if (frame) {
+        if (frame && header.width == 0) {
             header.height = bytes.big(at + 4, 2);
             header.width = bytes.big(at + 6, 2);
         }
@@ -85,23 +86,29 @@ ImageHeader jpeg(const Bytes& bytes) {
     return header;
 }
 
-/// P1 to P6, then width and height as text; '#' begins a comment.
+/// P1 to P6, then width, height and, but for bits (P1, P4), the maximum as text; '#' begins a comment. As for
+/// the decoder, a comment ends at either line end, and the byte behind a number is skipped, even a '#'.
 ImageHeader portable_map(const Bytes& bytes) {
     std::size_t at = 2;
     const auto number = [&] {
         while (at < bytes.size() && (bytes.at(at) < '0' || bytes.at(at) > '9')) {
             if (bytes.at(at) == '#')
-                while (at < bytes.size() && bytes.at(at) != '\n') ++at;
+                while (at < bytes.size() && bytes.at(at) != '\n' && bytes.at(at) != '\r') ++at;
             ++at;
         }
         constexpr std::uint64_t enough = 1u << 30;
         std::uint64_t value = 0;
         for (; bytes.at(at) >= '0' && bytes.at(at) <= '9'; ++at)
             value = std::min(value * 10 + (bytes.at(at) - '0'), enough);
+        ++at;
         return value;
     };
     const std::uint64_t width = number(), height = number();
-    return {"PGM/PPM", width, height};
+    const unsigned kind = bytes.at(1);
+    if (kind == '1' || kind == '4') return {"PGM/PPM", width, height};
+    const std::uint64_t maximum = number();
+    const bool stretched = kind < '4' && maximum <= 255;  // by the decoder: 8 bits as text
+    return {"PGM/PPM", width, height, true, stretched ? 0 : maximum};
 }
 
 ImageHeader webp(const Bytes& bytes) {
@@ -111,12 +118,15 @@ ImageHeader webp(const Bytes& bytes) {
         const std::uint64_t packed = bytes.little(21, 4);
         return {"WebP", (packed & low_14) + 1, (packed >> 14 & low_14) + 1};
     }
+    // A decoder takes bare image data here as well, whose size stands elsewhere; no program writes that.
+    if (!bytes.starts_with("VP8 ", 12)) return {"WebP", 0, 0};
     return {"WebP", bytes.little(26, 2) & low_14, bytes.little(28, 2) & low_14};
 }
 
-/// Width and height are entries of the first directory.
+/// Width and height are entries of the first directory, each the first of its tag, as for the decoder. They
+/// are short or long: another type's value may stand elsewhere in the file, and is left at 0.
 ImageHeader tiff(const Bytes& bytes) {
-    ImageHeader header{"TIFF", 0, 0};
+    std::optional<std::uint64_t> width, height;
     const bool is_little = bytes.at(0) == 'I';
     const auto number = [&](std::size_t at, std::size_t count) {
         return is_little ? bytes.little(at, count) : bytes.big(at, count);
@@ -124,13 +134,16 @@ ImageHeader tiff(const Bytes& bytes) {
     const auto directory = static_cast<std::size_t>(number(4, 4));
     const auto entries = static_cast<std::size_t>(number(directory, 2));
     for (std::size_t i = 0; i < entries; ++i) {
-        constexpr std::uint64_t width_tag = 256, height_tag = 257, short_type = 3;
+        constexpr std::uint64_t width_tag = 256, height_tag = 257, short_type = 3, long_type = 4;
         const std::size_t entry = directory + 2 + 12 * i;
-        const std::uint64_t value = number(entry + 8, number(entry + 2, 2) == short_type ? 2 : 4);
-        if (number(entry, 2) == width_tag) header.width = value;
-        if (number(entry, 2) == height_tag) header.height = value;
+        const std::uint64_t tag = number(entry, 2), type = number(entry + 2, 2);
+        const std::uint64_t value = type == short_type  ? number(entry + 8, 2)
+                                    : type == long_type ? number(entry + 8, 4)
+                                                        : 0;
+        if (tag == width_tag && !width) width = value;
+        if (tag == height_tag && !height) height = value;
     }
-    return header;
+    return {"TIFF", width.value_or(0), height.value_or(0)};
 }
 
 }  // namespace

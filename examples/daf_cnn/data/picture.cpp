@@ -91,6 +91,13 @@ std::string description(std::span<const std::byte> bytes) {
     return hex;
 }
 
+[[noreturn]] void refuse_size(const std::filesystem::path& path, const std::string& what, std::uint64_t width,
+                              std::uint64_t height) {
+    refuse(path, "at most " + std::to_string(largest_picture_pixels >> 20) + " megapixels",
+           what + " of " + std::to_string(width) + " x " + std::to_string(height) + " pixels",
+           "Reduce the image or remove it");
+}
+
 void check_header(const std::filesystem::path& path, std::span<const std::byte> bytes) {
     const std::string image = "a " + std::string(image_formats) + " image";
     const std::optional<ImageHeader> header = image_header(bytes);
@@ -101,11 +108,12 @@ void check_header(const std::filesystem::path& path, std::span<const std::byte> 
         refuse(path, "a whole " + format + " image", "a damaged or truncated one without a size",
                "Copy the file again or remove it");
     }
-    if (width > largest_picture_pixels || height > largest_picture_pixels / width) {
-        refuse(path, "at most " + std::to_string(largest_picture_pixels >> 20) + " megapixels",
-               "a " + format + " header of " + std::to_string(width) + " x " + std::to_string(height) +
-                   " pixels",
-               "Reduce the image or remove it");
+    if (width > largest_picture_pixels || height > largest_picture_pixels / width)
+        refuse_size(path, "a " + format + " header", width, height);
+    // OpenCV takes white for 255 or 65535 whatever the file says: the picture would be nearly black.
+    if (const std::uint64_t white = header->maximum; white != 0 && white != 255 && white != 65535) {
+        refuse(path, "a maximum of 255 or 65535 in a " + format + " image", std::to_string(white),
+               "Convert the image to a maximum of 255 or remove it");
     }
     if (!header->whole) {
         refuse(path, "a whole " + format + " image", "one whose end is missing",
@@ -140,6 +148,11 @@ Picture read_picture(const std::filesystem::path& path) {
     if (image.empty()) {
         refuse(path, "a whole " + std::string(image_header(bytes)->format) + " image",
                "one that is damaged, truncated or of an unknown kind", "Copy the file again or remove it");
+    }
+    // Should the decoder ever take another size than image_header.
+    if (image.total() > largest_picture_pixels) {
+        refuse_size(path, "an image", static_cast<std::uint64_t>(image.cols),
+                    static_cast<std::uint64_t>(image.rows));
     }
     Picture picture{image.cols, image.rows, {}};
     picture.pixels.reserve(image.total());

@@ -23,7 +23,8 @@ inline constexpr std::uint64_t largest_picture_pixels = std::uint64_t{1} << 26; 
 /// luma, 16 bits become 8, transparency is dropped, a photo's orientation (EXIF) is applied. Any number of
 /// threads may call it; while one decodes, the process's standard error is closed to what the decoders print.
 /// Throws daf::FileError where the file cannot be read and daf::FormatError where it is not a whole image of
-/// at most largest_picture_pixels: "PATH: expected ..., found .... what to do".
+/// at most largest_picture_pixels: "PATH: expected ..., found .... what to do". So are PGM and PPM files
+/// whose maximum is neither 255 nor 65535, but for text with a maximum below 255.
 Picture read_picture(const std::filesystem::path& path);
 
 /// The largest centred square of a picture, resampled to side x side pixels: by area where it shrinks,
