@@ -63,8 +63,8 @@ struct Linear {
     using On = daf::Linear<In, Features, Weights>;
 };
 
-/// A Linear on a map needs none. Behind one, a Linear's columns stand in our order (H,W,C), also in files, and
-/// not as behind PyTorch's Flatten: to read PyTorch's weights, put a Named Linear on the map.
+/// A Linear on a map needs none. Behind one, a Linear's columns stand in our order (H,W,C), also in files,
+/// and not as behind PyTorch's Flatten: to read PyTorch's weights, put a Named Linear on the map.
 struct Flatten {
     template <class In>
     using On = daf::Flatten<In>;
