@@ -126,7 +126,7 @@ class Learner {
     /// After the step on x whose loss was not finite was finished: which operator, as operator_names<Net>()
     /// counts them, first put out a number that is not finite. -1 if x holds one already; Net::metric_at, the
     /// losses' place, if every output is finite. It runs the step's forward pass again, which moves running
-    /// statistics once more, and allocates.
+    /// statistics once more, and may need more scratch than a step.
     Index first_not_finite(Images x) {
         if (!detail::all_finite(*ctx_, x)) return -1;
         detail::FirstNotFinite look(*ctx_, metric_place);

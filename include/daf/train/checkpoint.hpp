@@ -184,7 +184,7 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
 }  // namespace checkpoint_detail
 
 /// Writes a checkpoint; returns the checksum that it holds. Throws FileError, or ArgumentError where two
-/// layers have one name, and leaves an older file as it was.
+/// layers have one name, and leaves an older file as write_atomically does.
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, const L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;

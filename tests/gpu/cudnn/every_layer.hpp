@@ -10,6 +10,7 @@ inline void check_plan(const daf::gpu::cudnn::Target& target, const ConvolutionT
     INFO(daf::gpu::cudnn::described(task, type));
     const daf::CudnnChoice choice;
     const Plan plan = daf::gpu::cudnn::plan_of(target, task, type, choice);
+    CHECK(plan.engine.allowed(choice, type));
     CHECK_FALSE(plan.engine.says(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC));
     CHECK_FALSE(plan.engine.says(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION));
     if (type == CUDNN_DATA_FLOAT) CHECK_FALSE(plan.engine.says(CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
