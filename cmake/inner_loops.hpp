@@ -23,7 +23,7 @@ namespace daf::cpu {
                                                             Index, Range, T*, Index, Index);
 #define DAF_LOOPS(PREFIX, T)                                                                                 \
     PREFIX template void multiply_panel<T>(Index, Sum, const T*, const Columns<T>&, Index, T*, Index, Index, \
-                                           bool);                                                            \
+                                           bool, const Upcoming<T>&);                                        \
     DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<2>)                                                             \
     DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<3>)                                                             \
     DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<4>)                                                             \

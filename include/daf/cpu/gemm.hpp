@@ -58,6 +58,13 @@ struct Sum {
     constexpr Index size() const { return outer * inner; }
 };
 
+/// What is read after a product: elements side by side, whose lines are asked for while the product runs.
+template <class T>
+struct Upcoming {
+    const T* data = nullptr;
+    Index size = 0;
+};
+
 /// How wide (in packets) panels of A are: wide ones where rows of B are short, so that there are accumulators
 /// enough to hide the multiplication's latency.
 template <class T>
@@ -142,6 +149,45 @@ template <class T>
 /// What lies side by side in B: the elements of a column, or those of a row, which is a step of the sum.
 enum class Contiguous { column, row };
 
+/// What a panel's register blocks ask for beside their work, a little in each round of steps, since all at
+/// once it would be in the way of what is read now: the lines of their result, and those of what is upcoming.
+/// The lambda is forced inline: g++ leaves out the call of a function that does nothing but ask.
+template <class T, int Packets>
+class Requests {
+  public:
+    static constexpr Index line = 64 / static_cast<Index>(sizeof(T));  // steps of a round
+
+    Requests(Sum sum, Index blocks, Index columns, const Upcoming<T>& upcoming) : upcoming_(upcoming) {
+        const Index rounds = std::max(sum.outer * (sum.inner / line), Index{1});
+        columns_at_once_ = (columns + rounds - 1) / rounds;
+        lines_at_once_ = (upcoming.size + blocks * rounds * line - 1) / (blocks * rounds * line);
+    }
+
+    /// The result of the block that begins: so many columns.
+    void begin_block(T* c, Index c_column, Index columns) {
+        c_ = c;
+        c_column_ = c_column;
+        columns_ = columns;
+    }
+    [[gnu::always_inline]] void next_round() {
+        constexpr int lines = static_cast<int>(std::max(Packets * lanes<T> / line, Index{1}));
+        for (Index i = 0; i < columns_at_once_ && columns_ > 0; ++i, --columns_, c_ += c_column_)
+            unroll<lines>([&](auto l)
+                              __attribute__((always_inline)) { __builtin_prefetch(c_ + l * line, 1); });
+        for (Index i = 0; i < lines_at_once_ && upcoming_.size > 0; ++i) {
+            __builtin_prefetch(upcoming_.data, 0, 2);
+            upcoming_.data += line;
+            upcoming_.size -= line;
+        }
+    }
+
+  private:
+    Upcoming<T> upcoming_;
+    Index columns_at_once_, lines_at_once_;
+    T* c_ = nullptr;
+    Index c_column_ = 0, columns_ = 0;
+};
+
 /// A step of the sum: element(j) is B's of the j-th column.
 ///
 /// It takes as few instructions as it can: where another thread shares the core, those and not the
@@ -171,7 +217,8 @@ template <class T, int Packets, int Count, class Element>
 /// sums += the inner sum, B's columns being contiguous.
 template <class T, int Packets, int Count>
 [[gnu::always_inline]] inline void add_columns(Packet<T> (&sums)[Count][Packets], Index steps, const T* a,
-                                               const T* b, Index column, Index after) {
+                                               const T* b, Index column, Index after,
+                                               Requests<T, Packets>& requests) {
     constexpr Index width = Packets * lanes<T>, line = 64 / static_cast<Index>(sizeof(T));
     // Three columns share a pointer: one index register times 0, 1 or 2 reaches them all.
     constexpr int groups = (Count + 2) / 3;
@@ -195,6 +242,7 @@ template <class T, int Packets, int Count>
     const Index later_column = after >= pairs * asked ? column : 0;
     const T* later = b + Count * later_column;
     for (; steps >= line; steps -= line) {
+        requests.next_round();
         for (int pair = 0; pair < pairs; ++pair) {
             unroll<asked>([&](auto) {
                 __builtin_prefetch(later);
@@ -215,10 +263,12 @@ template <class T, int Packets, int Count>
 /// The same, B's rows being contiguous.
 template <class T, int Packets, int Count>
 [[gnu::always_inline]] inline void add_rows(Packet<T> (&sums)[Count][Packets], Index steps, const T* a,
-                                            const T* b, Index row, Index after) {
+                                            const T* b, Index row, Index after,
+                                            Requests<T, Packets>& requests) {
     constexpr Index width = Packets * lanes<T>, line = 64 / static_cast<Index>(sizeof(T)), ahead = 8;
     const Index next_blocks = after >= line ? line : 0;  // of the same row
     for (Index step = 0; step < steps; ++step, a += width, b += row) {
+        if (step % line == line - 1) requests.next_round();
         __builtin_prefetch(b + ahead * row);
         __builtin_prefetch(b + next_blocks);
         add_step<T, Packets, Count>(sums, a, [&](auto j) -> T { return b[j]; });
@@ -229,8 +279,11 @@ template <class T, int Packets, int Count>
 /// stored.
 template <class T, int Packets, int Count, Contiguous Side>
 [[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, Index after, T* c,
-                                          Index c_column, Index rows, bool accumulate) {
+                                          Index c_column, Index rows, bool accumulate,
+                                          Requests<T, Packets>& requests) {
     constexpr Index width = Packets * lanes<T>;
+    // Lines that are stored in part may be what another core is about to write.
+    requests.begin_block(c, c_column, rows >= width ? Count : 0);
     Packet<T> sums[Count][Packets];
     unroll<Count>(
         [&](auto j) { unroll<Packets>([&](auto p) { sums[j][p] = packet::pset1<Packet<T>>(T(0)); }); });
@@ -238,9 +291,9 @@ template <class T, int Packets, int Count, Contiguous Side>
         const T* row_of_panel = a + o * sum.inner * width;
         const T* columns = b.data + o * b.outer;
         if constexpr (Side == Contiguous::column) {
-            add_columns<T, Packets, Count>(sums, sum.inner, row_of_panel, columns, b.column, after);
+            add_columns<T, Packets, Count>(sums, sum.inner, row_of_panel, columns, b.column, after, requests);
         } else {
-            add_rows<T, Packets, Count>(sums, sum.inner, row_of_panel, columns, b.inner, after);
+            add_rows<T, Packets, Count>(sums, sum.inner, row_of_panel, columns, b.inner, after, requests);
         }
     }
     if (rows >= width) {
@@ -262,15 +315,16 @@ template <class T, int Packets, int Count, Contiguous Side>
 
 template <class T, int Packets, Contiguous Side>
 void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_column, Index rows,
-                    bool accumulate) {
-    constexpr int widest = std::min(12, accumulators / Packets);
+                    bool accumulate, const Upcoming<T>& upcoming) {
+    constexpr Index widest = std::min(12, accumulators / Packets);
+    Requests<T, Packets> requests(sum, (n + widest - 1) / widest, std::min(n, widest), upcoming);
     const auto run = [&](auto count) {
         n -= count;
-        tile<T, Packets, count, Side>(sum, a, b, n, c, c_column, rows, accumulate);
+        tile<T, Packets, count, Side>(sum, a, b, n, c, c_column, rows, accumulate, requests);
         b.data += count * b.column;
         c += count * c_column;
     };
-    while (n >= widest) run(std::integral_constant<int, widest>{});
+    while (n >= widest) run(std::integral_constant<int, static_cast<int>(widest)>{});
     const auto run_if_fits = [&](auto count) {
         if constexpr (count < widest) {
             if (n >= count) run(count);
@@ -298,11 +352,11 @@ inline void transpose_square(const T* from, Index from_row, T* to, Index to_row)
 /// C = or += A B with panel `a` of A alone: rows first_row .. first_row + packets * lanes of C.
 template <class T>
 void multiply_panel(Index packets, Sum sum, const T* a, const Columns<T>& b, Index n, T* c, Index c_column,
-                    Index rows, bool accumulate) {
+                    Index rows, bool accumulate, const Upcoming<T>& upcoming = {}) {
     const auto run = [&](auto count) {
         const auto multiply = b.inner == 1 ? &detail::multiply_panel<T, count, detail::Contiguous::column>
                                            : &detail::multiply_panel<T, count, detail::Contiguous::row>;
-        multiply(sum, a, b, n, c, c_column, rows, accumulate);
+        multiply(sum, a, b, n, c, c_column, rows, accumulate, upcoming);
     };
     switch (packets) {
         case 1: return run(std::integral_constant<int, 1>{});
@@ -318,8 +372,10 @@ void multiply(Index m, Index packets, Sum sum, const T* a, const Columns<T>& b, 
               bool accumulate) {
     const Index width = packets * lanes<T>;
     for (Index first = 0; first < m; first += width) {
-        multiply_panel(packets, sum, a + first * sum.size(), b, n, c + first, c_column, m - first,
-                       accumulate);
+        const T* panel = a + first * sum.size();
+        const Index size = sum.size() * width, left = first + width < m ? size : 0;
+        multiply_panel(packets, sum, panel, b, n, c + first, c_column, m - first, accumulate,
+                       {panel + size, left});
     }
 }
 

@@ -6,7 +6,7 @@
 // The transforms write V and U as the product of gemm.hpp reads them. A block of tiles is transformed,
 // multiplied and transformed back at a time. Only who does which piece depends on the number of threads.
 #include <daf/cpu/max_pool_parts.hpp>
-#include <daf/cpu/winograd_parts.hpp>
+#include <daf/cpu/winograd_weights.hpp>
 
 namespace daf::cpu {
 
@@ -24,7 +24,7 @@ class WinogradForward {
     /// Elements of the weights as this pass reads them; they do not depend on the count.
     Index transformed() const { return weights_.size(); }
     void transform(Cpu& ctx, const T* weight, T* transformed) const {
-        weights_.transform(ctx, weight, transformed);
+        weights_.transform(ctx, weight, TapPlaces::plain(size_.in, size_.features), transformed);
     }
 
     /// Parts of the output that AfterPixels may be called for at the same time.
@@ -42,14 +42,17 @@ class WinogradForward {
              const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
         const auto multiply_block = [&](const T* v, T* m, Index tiles) {
             ctx.parallel(tiling_.points(), [&](Index k) {
-                weights_.multiply(transformed, k, v_.tiles(v, k), tiles, m_.at(m, k), m_.row());
+                weights_.multiply(
+                    transformed, k, v_, v, tiles, m_.at(m, k), m_.row(),
+                    k + 1 < tiling_.points() ? weights_.panel(transformed, k + 1, 0) : Upcoming<T>{});
             });
         };
         run_blocks(ctx, frame, multiply_block, x, y, finish, after);
     }
 
     Index whole_scratch(int threads) const {
-        return scratch(threads) + (tiling_.by_slices ? threads * scratch_size<T>(weights_.piece_size())
+        return scratch(threads) + (tiling_.by_slices ? scratch_size<T>(weights_.laid_out_size()) +
+                                                           threads * scratch_size<T>(weights_.piece_size())
                                                      : scratch_size<T>(weights_.size()));
     }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
@@ -59,10 +62,13 @@ class WinogradForward {
             transform(ctx, weight, transformed);
             return run(ctx, frame, transformed, x, y, {}, after);
         }
+        T* laid_out = frame.take<T>(weights_.laid_out_size());
+        lay_out_weights(ctx, weight, size_.in, size_.features, weights_.by_slices(), laid_out);
         PerThread<T> pieces(frame, ctx.threads(), weights_.piece_size());
         const auto multiply_block = [&](const T* v, T* m, Index tiles) {
             tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Range rows, int worker) {
-                weights_.transform_and_multiply(weight, slice, rows, pieces.of(worker), v_, v, tiles, m_, m);
+                weights_.transform_and_multiply(laid_out, slice, rows, pieces.of(worker), v_, v, tiles, m_,
+                                                m);
             });
         };
         run_blocks(ctx, frame, multiply_block, x, y, {}, after);

@@ -6,7 +6,7 @@
 //   dw:  dU[k] = sum over the tiles of W[k]^T V[k],   W = A x A^T,   turned dw = G^T dU G
 //
 // So dy is transformed once for both. x and dy may be made row by row as they are needed.
-#include <daf/cpu/winograd_parts.hpp>
+#include <daf/cpu/winograd_weights.hpp>
 
 namespace daf::cpu {
 
@@ -30,7 +30,8 @@ class WinogradBackward {
         const Index weights = tiling_.by_slices ? threads * scratch_size<T>(piece_size())
                                                 : scratch_size<T>(weights_.size()) +
                                                       scratch_size<T>(tiling_.chunks * sums_size());
-        return scratch_size<T>(size_.weights()) + weights + owners(threads) * scratch_size<T>(block_size()) +
+        return scratch_size<T>(weights_.laid_out_size()) + weights +
+               owners(threads) * scratch_size<T>(block_size()) +
                threads * (scratch_size<T>(x_grid_.size()) + scratch_size<T>(dy_grid_.size()));
     }
 
@@ -38,7 +39,7 @@ class WinogradBackward {
     void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, const MapRows<T>& dy, T* dx,
              bool accumulate, T* dweight) const {
         const int threads = ctx.threads();
-        T* turned = frame.take<T>(size_.weights());
+        T* turned = frame.take<T>(weights_.laid_out_size());
         T* transformed = tiling_.by_slices ? nullptr : frame.take<T>(weights_.size());
         T* sums = tiling_.by_slices ? nullptr : frame.take<T>(tiling_.chunks * sums_size());
         PerThread<T> pieces(frame, tiling_.by_slices ? threads : 0, piece_size());
@@ -49,8 +50,8 @@ class WinogradBackward {
             dy_grid_.clear_border(dy_grids.of(i));
         }
         if (dx != nullptr) {
-            turn_weights(ctx, weight, size_.in, size_.features, turned);
-            if (!tiling_.by_slices) weights_.transform(ctx, turned, transformed);
+            turn_weights(ctx, weight, size_.in, size_.features, weights_.by_slices(), turned);
+            if (!tiling_.by_slices) weights_.transform(ctx, turned, weights_.by_slices(), transformed);
         }
         const bool past_caches = !accumulate && leaves_caches<T>(size_.x_size() * tiling_.count);
         const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr,
@@ -90,13 +91,20 @@ class WinogradBackward {
     /// place of x's.
     void multiply(Cpu& ctx, T* x_tiles, const T* dy_tiles, Index tiles, const T* transformed, T* sums,
                   bool accumulate) const {
-        ctx.parallel(tiling_.points(), [&](Index k) {
+        const Index points = tiling_.points();
+        ctx.parallel(points, [&](Index k) {
+            const Upcoming<T> next_point =
+                k + 1 < points ? dy_.panel(dy_tiles, k + 1, 0, tiles) : Upcoming<T>{};
+            const Upcoming<T> behind_sums =
+                transformed == nullptr ? next_point : weights_.panel(transformed, k, 0);
             for (Index panel = 0; panel < dy_.panels(); ++panel) {
-                dy_.multiply(dy_tiles, k, panel, x_.channels(x_tiles, k), size_.in, tiles,
-                             sums + k * sums_stride_ + panel * dy_.width(), sums_row_, accumulate);
+                dy_.multiply(
+                    dy_tiles, k, panel, x_.channels(x_tiles, k), size_.in, tiles,
+                    sums + k * sums_stride_ + panel * dy_.width(), sums_row_, accumulate,
+                    panel + 1 < dy_.panels() ? dy_.panel(dy_tiles, k, panel + 1, tiles) : behind_sums);
             }
             if (transformed == nullptr) return;
-            weights_.multiply(transformed, k, dy_.tiles(dy_tiles, k), tiles, x_.at(x_tiles, k), x_.row());
+            weights_.multiply(transformed, k, dy_, dy_tiles, tiles, x_.at(x_tiles, k), x_.row(), next_point);
         });
     }
     /// The same of the only block, out of the turned weights and into dweight.
@@ -119,8 +127,13 @@ class WinogradBackward {
                     channels.data += in.first * channels.column;
                     T* point = sums + (k - rows.first * side) * piece_stride();
                     for (Index panel = panels.first; panel < panels.last; ++panel) {
+                        const bool last = panel + 1 == panels.last;
                         dy_.multiply(dy_tiles, k, panel, channels, in.size(), tiles,
-                                     point + (panel - panels.first) * dy_.width(), slice_, false);
+                                     point + (panel - panels.first) * dy_.width(), slice_, false,
+                                     !last ? dy_.panel(dy_tiles, k, panel + 1, tiles)
+                                     : k + 1 < rows.last * side
+                                         ? dy_.panel(dy_tiles, k + 1, panels.first, tiles)
+                                         : Upcoming<T>{});
                     }
                 }
                 add_piece(in, rows, slice, sums, taps);

@@ -1,6 +1,5 @@
 #pragma once
-// The tensors of Winograd's convolution: transformed tiles, transformed weights, and the grid that tiles are
-// cut from.
+// The maps of Winograd's convolution: transformed tiles, and the grid that they are cut from.
 #include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/winograd_tiling.hpp>
 #include <daf/cpu/winograd_transform.hpp>
@@ -104,8 +103,9 @@ class WinogradTiles {
     Index row() const { return row_; }
     T* at(T* tiles, Index k) const { return tiles + k * stride_; }
 
-    TileColumns<T> tiles(const T* tiles, Index k) const {
-        return {{tiles + k * stride_, row_, 0, 1}, {}, {1, channels_}, {0, 0}};
+    /// Some of the channels.
+    TileColumns<T> tiles(const T* tiles, Index k, Range channels) const {
+        return {{tiles + k * stride_ + channels.first, row_, 0, 1}, {}, {1, channels.size()}, {0, 0}};
     }
     /// Channels as columns of a product that sums over the tiles.
     Columns<T> channels(const T* tiles, Index k) const { return {tiles + k * stride_, 1, 0, row_}; }
@@ -195,146 +195,31 @@ class WinogradPackedTiles {
         });
     }
 
+    /// The first `tiles` tiles of a panel, as what a product reads next.
+    Upcoming<T> panel(const T* packed, Index k, Index panel, Index tiles) const {
+        return {packed + k * stride_ + panel * panel_, tiles * width_};
+    }
     /// sums (+)= columns^T packed[k] over the first `tiles` tiles, for the channels of one panel.
     void multiply(const T* packed, Index k, Index panel, const Columns<T>& columns, Index in, Index tiles,
-                  T* sums, Index sums_row, bool accumulate) const {
-        multiply_panel(width_ / lanes<T>, Sum{1, tiles}, packed + k * stride_ + panel * panel_, columns, in,
-                       sums, sums_row, width_, accumulate);
+                  T* sums, Index sums_row, bool accumulate, const Upcoming<T>& upcoming) const {
+        multiply_panel(width_ / lanes<T>, Sum{1, tiles}, this->panel(packed, k, panel, tiles).data, columns,
+                       in, sums, sums_row, width_, accumulate, upcoming);
     }
 
-    TileColumns<T> tiles(const T* packed, Index k) const {
-        const Index full = channels_ / width_;
-        const T* from = packed + k * stride_;
+    /// Some of the channels, from the first of a panel on.
+    TileColumns<T> tiles(const T* packed, Index k, Range channels) const {
+        const Index full = channels.size() / width_;
+        const T* from = packed + k * stride_ + channels.first / width_ * panel_;
         return {{from, width_, panel_, 1},
                 {from + full * panel_, width_, 0, 1},
                 {full, width_},
-                {1, channels_ % width_}};
+                {1, channels.size() % width_}};
     }
 
   private:
     WinogradTiling tiling_;
     Index channels_;
     Index width_, panel_, stride_;
-};
-
-/// to (3,3,features,in) = weight (3,3,in,features) turned round: of the convolution that takes dy to dx.
-template <class T>
-void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, T* to) {
-    // Two threads do not write the same cache line.
-    constexpr Index side = lanes<T>, run = std::max(side, 64 / static_cast<Index>(sizeof(T)));
-    ctx.parallel((in + run - 1) / run, [&](Index piece) {
-        const Index first = piece * run, last = std::min(first + run, in);
-        const Index square_features = features / side * side;
-        for (Index tap = 0; tap < 9; ++tap) {
-            const T* from = weight + tap * in * features;
-            T* turned = to + (8 - tap) * features * in;
-            for (Index i = first; i < last; i += side) {
-                const bool squares = i + side <= last;
-                for (Index o = 0; squares && o < square_features; o += side)
-                    transpose_square(from + i * features + o, features, turned + o * in + i, in);
-                for (Index o = squares ? square_features : 0; o < features; ++o) {
-                    for (Index c = i; c < std::min(i + side, last); ++c)
-                        turned[o * in + c] = from[c * features + o];
-                }
-            }
-        }
-    });
-}
-
-/// Transformed weights, [point][panel][in][channel of the panel], from in to `out` channels: all of them, or
-/// a piece, which is a part of the rows of points of one slice of the output channels.
-template <class T>
-class WinogradWeights {
-  public:
-    WinogradWeights(Index in, Index out, WinogradTile tile)
-        : in_(in),
-          out_(out),
-          tile_(tile),
-          width_(panel_width<T>(out)),
-          panel_(in * width_),
-          stride_(spread_point<T>(panels() * panel_)),
-          slice_(std::min(slice_width(width_), panels() * width_)),
-          piece_stride_(spread_point<T>(in * slice_)) {}
-
-    Index size() const { return side() * side() * stride_; }
-    Index piece_size() const { return WinogradTiling::rows_at_once * side() * piece_stride_; }
-    Index slices() const { return (out_ + slice_ - 1) / slice_; }
-
-    /// From weights (3,3,in,out).
-    void transform(Cpu& ctx, const T* weight, T* transformed) const {
-        if (out_ % width_ != 0) clear_panel(transformed + (panels() - 1) * panel_, side() * side(), stride_);
-        const Index parts = chunks_for(in_);
-        with_tile(tile_, [&]<class Way> {
-            ctx.parallel(parts, [&](Index part) {
-                const Range in = part_of(in_, parts, part);
-                winograd::weights<Way>(weight + in.first * out_, in_ * out_, out_, in.size(), out_,
-                                       {0, side()}, transformed, stride_, {width_, panel_, in.first});
-            });
-        });
-    }
-
-    /// out = tiles U[k], `out` being the k-th point's.
-    void multiply(const T* transformed, Index k, const TileColumns<T>& tiles, Index count, T* out,
-                  Index out_row) const {
-        for (Index panel = 0; panel < panels(); ++panel)
-            multiply_panel(transformed + k * stride_ + panel * panel_, tiles, count, out + panel * width_,
-                           out_row);
-    }
-    /// out[k] = tiles[k] U[k] for the channels of a slice and the points of some rows, out of weights
-    /// (3,3,in,out). Rows are made together, since their taps come from far.
-    template <class Tiles>
-    void transform_and_multiply(const T* weight, Index slice, Range rows, T* piece, const Tiles& layout,
-                                const T* tiles, Index count, const WinogradTiles<T>& out_layout,
-                                T* out) const {
-        const Index first = slice * slice_, last = std::min(first + slice_, out_);
-        if (last % width_ != 0)
-            clear_panel(piece + (last - first) / width_ * panel_, rows.size() * side(), piece_stride_);
-        with_tile(tile_, [&]<class Way> {
-            winograd::weights<Way>(weight + first, in_ * out_, out_, in_, last - first, rows, piece,
-                                   piece_stride_, {width_, panel_, 0});
-        });
-        for (Index k = rows.first * side(); k < rows.last * side(); ++k, piece += piece_stride_) {
-            const T* panel = piece;
-            for (Index channel = first; channel < last; channel += width_, panel += panel_)
-                multiply_panel(panel, layout.tiles(tiles, k), count, out_layout.at(out, k) + channel,
-                               out_layout.row());
-        }
-    }
-
-  private:
-    Index side() const { return tile_.points; }
-    Index panels() const { return (out_ + width_ - 1) / width_; }
-    /// Zeros for the channels beyond the last one: of the panel that it is in, at some points.
-    void clear_panel(T* panel, Index points, Index stride) const {
-        for (Index k = 0; k < points; ++k) std::fill_n(panel + k * stride, panel_, T(0));
-    }
-    /// Panels of tiles that a product sums over at once. Columns that lie in more pieces come slower than a
-    /// result that is added to (docs/performance.md).
-    static constexpr Index most_panels = 8;
-
-    void multiply_panel(const T* panel, const TileColumns<T>& tiles, Index count, T* out,
-                        Index out_row) const {
-        bool accumulate = false;
-        const auto add = [&](Sum sum, const Columns<T>& columns) {
-            if (sum.size() == 0) return;
-            cpu::multiply_panel(width_ / lanes<T>, sum, panel, columns, count, out, out_row, width_,
-                                accumulate);
-            panel += sum.size() * width_;
-            accumulate = true;
-        };
-        const auto [panels, channels] = tiles.first_sum;
-        for (Index done = 0; done < panels; done += most_panels) {
-            Columns<T> columns = tiles.first;
-            columns.data += done * columns.outer;
-            add({std::min(panels - done, most_panels), channels}, columns);
-        }
-        add(tiles.rest_sum, tiles.rest);
-    }
-
-    Index in_, out_, side_;
-    WinogradTile tile_;
-    Index width_, panel_, stride_;
-    Index slice_, piece_stride_;
 };
 
 }  // namespace daf::cpu

@@ -151,7 +151,7 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     // that takes less than their way to memory and back. Every block does it again, so where there are many
     // the weights must be larger to make up for it, and sums of gradients, which grow from block to block, do
     // not allow it.
-    constexpr Index far_bytes = Index{20} << 20;
+    constexpr Index far_bytes = Index{8} << 20;
     const bool sums = traffic.weight_tensors > 1;
     t.by_slices =
         t.chunks == 1 && (t.blocks() == 1 ? weight_bytes > near_bytes : weight_bytes > far_bytes && !sums);
