@@ -251,7 +251,11 @@ TEST_CASE("a tile is transformed to the same bits by pairs of columns as in two 
                 [](float* at, const P& value) { daf::cpu::packet::pstoreu(at, value); });
             return out;
         };
-        CHECK(made_by([](const auto&... a) { winograd::detail::transform_by_pairs<Mat, P>(a...); }) ==
+        const auto by_pairs = [](const auto&... a) {
+            daf::cpu::detail::unroll<winograd::RowPairs<Mat>::count>(
+                [&](auto pair) { winograd::detail::transform_pair<Mat, P, pair>(a...); });
+        };
+        CHECK(made_by(by_pairs) ==
               made_by([](const auto&... a) { winograd::detail::transform_in_two_steps<Mat, P>(a...); }));
     };
     check(winograd::matrix::Input<2>{});

@@ -317,7 +317,9 @@ template <class T, int Packets, Contiguous Side>
 void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_column, Index rows,
                     bool accumulate, const Upcoming<T>& upcoming) {
     constexpr Index widest = std::min(12, accumulators / Packets);
-    Requests<T, Packets> requests(sum, (n + widest - 1) / widest, std::min(n, widest), upcoming);
+    const Index blocks = (n + widest - 1) / widest;
+    // A single block's time is too short to ask for as much again as it reads itself.
+    Requests<T, Packets> requests(sum, blocks, std::min(n, widest), blocks > 1 ? upcoming : Upcoming<T>{});
     const auto run = [&](auto count) {
         n -= count;
         tile<T, Packets, count, Side>(sum, a, b, n, c, c_column, rows, accumulate, requests);

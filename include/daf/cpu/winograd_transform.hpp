@@ -65,30 +65,33 @@ inline void transform_in_two_steps(Square<const T> in, Square<T> out, const Load
     }
 }
 
-/// The same for two columns of the result at a time, to the same bits: what is between the steps stays in
-/// registers. Loads are cheaper than the stores that this spares.
-template <class Mat, class P, class T, class Load, class Store>
-inline void transform_by_pairs(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
+/// Whether two columns of the result are made at a time: what is between the steps stays in registers then.
+/// Loads are cheaper than the stores that this spares. With few values between the steps they stay there
+/// anyway, and compilers take longer for pairs.
+template <class Mat>
+inline constexpr bool by_pairs = !columns_mirror_each_other<Mat> && Mat::rows * Mat::columns > 36;
+
+/// The same for the columns of one pair, to the same bits.
+template <class Mat, class P, int Pair, class T, class Load, class Store>
+inline void transform_pair(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     using cpu::detail::unroll;
-    unroll<RowPairs<Mat>::count>([&](auto pair) {
-        constexpr int columns[] = {RowPairs<Mat>::pairs[pair].first, RowPairs<Mat>::pairs[pair].second};
-        P middle[2][Mat::columns];
-        Line<Mat::columns, const T> from(in.data, in.columns);
-        unroll<Mat::columns>([&](auto row) {
-            P values[Mat::columns];
-            unroll<Mat::columns>([&](auto column) { values[column] = load(from[column]); });
-            apply_pair<Mat, pair>(values, middle[0][row], middle[1][row]);
-            from.advance(in.rows);
-        });
-        unroll<2>([&](auto i) {
-            constexpr int column = columns[i];
-            if constexpr (column >= 0) {
-                P results[Mat::rows];
-                apply<Mat>(middle[i], results);
-                const Line<Mat::rows, T> to(out.data + column * out.columns, out.rows);
-                unroll<Mat::rows>([&](auto row) { store(to[row], results[row]); });
-            }
-        });
+    constexpr int columns[] = {RowPairs<Mat>::pairs[Pair].first, RowPairs<Mat>::pairs[Pair].second};
+    P middle[2][Mat::columns];
+    Line<Mat::columns, const T> from(in.data, in.columns);
+    unroll<Mat::columns>([&](auto row) {
+        P values[Mat::columns];
+        unroll<Mat::columns>([&](auto column) { values[column] = load(from[column]); });
+        apply_pair<Mat, Pair>(values, middle[0][row], middle[1][row]);
+        from.advance(in.rows);
+    });
+    unroll<2>([&](auto i) {
+        constexpr int column = columns[i];
+        if constexpr (column >= 0) {
+            P results[Mat::rows];
+            apply<Mat>(middle[i], results);
+            const Line<Mat::rows, T> to(out.data + column * out.columns, out.rows);
+            unroll<Mat::rows>([&](auto row) { store(to[row], results[row]); });
+        }
     });
 }
 
@@ -117,17 +120,21 @@ inline void transform_channel(Square<const T> in, Square<T> out, const Load& loa
 
 }  // namespace detail
 
-/// Mat in Mat^T of one packet of channels, or one channel. load(pointer) gives a packet of `in`;
-/// store(pointer, packet) takes one of `out`. Both are lambdas: g++ does not inline functions here.
-template <class Mat, class P, class T, class Load, class Store>
+/// In how many parts a transform is done.
+template <class Mat>
+inline constexpr int parts = detail::by_pairs<Mat> ? RowPairs<Mat>::count : 1;
+
+/// A part of Mat in Mat^T of one packet of channels, or one channel, whose first part is all. load(pointer)
+/// gives a packet of `in`; store(pointer, packet) takes one of `out`. Both are lambdas: g++ does not inline
+/// functions here.
+template <class Mat, class P, int Part, class T, class Load, class Store>
 inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
     if constexpr (std::is_same_v<P, T>) {
-        detail::transform_channel<Mat>(in, out, load, store);
-    } else if constexpr (columns_mirror_each_other<Mat> || Mat::rows * Mat::columns <= 36) {
-        // The second: few values between the steps, and compilers take longer for pairs.
-        detail::transform_in_two_steps<Mat, P>(in, out, load, store);
+        if constexpr (Part == 0) detail::transform_channel<Mat>(in, out, load, store);
+    } else if constexpr (detail::by_pairs<Mat>) {
+        detail::transform_pair<Mat, P, Part>(in, out, load, store);
     } else {
-        detail::transform_by_pairs<Mat, P>(in, out, load, store);
+        detail::transform_in_two_steps<Mat, P>(in, out, load, store);
     }
 }
 
@@ -138,15 +145,24 @@ struct Panels {
     Index stride;  // from panel to panel
     Index row;     // of the tile in its panel
 
+    /// body(first, count, at) for runs of channels that go side by side, the first of a run to `at`. In all
+    /// the pixels of a tile they fit a core's nearest cache.
+    template <class T, class Body>
+    void for_each_run(Index channels, const Body& body) const {
+        constexpr Index most = 256 / static_cast<Index>(sizeof(T));
+        Index start = row * width;
+        for (Index panel = 0; panel < channels; panel += width, start += stride) {
+            const Index last = std::min(panel + width, channels);
+            for (Index c = panel; c < last; c += most) body(c, std::min(most, last - c), start + c - panel);
+        }
+    }
     /// body<P>(c, at) for every packet of channels: channel c goes to `at`.
     template <class T, class Body>
     void for_each_packet(Index channels, const Body& body) const {
-        Index start = row * width;
-        for (Index first = 0; first < channels; first += width, start += stride) {
-            cpu::for_each_packet<T>(std::min(width, channels - first), [&]<class P>(Index c) {
-                body.template operator()<P>(first + c, start + c);
-            });
-        }
+        for_each_run<T>(channels, [&](Index first, Index count, Index at) {
+            cpu::for_each_packet<T>(
+                count, [&]<class P>(Index c) { body.template operator()<P>(first + c, at + c); });
+        });
     }
 };
 
@@ -156,19 +172,25 @@ constexpr Square<T> square_of_points(T* data, Index stride) {
     return {data, Way::points * stride, stride};
 }
 
-/// Mat pixels Mat^T for each channel. pixels: of a grid whose rows are `grid_row` elements long.
+/// Mat pixels Mat^T for each channel. pixels: of a grid whose rows are `grid_row` elements long. A part of
+/// the points has all channels of a run before the next part: processors follow that many streams of stores,
+/// and not one for each point.
 template <class Way, class Mat, class T>
 inline void to_points(const T* pixels, Index grid_row, Index channels, T* to, Index stride,
                       const Panels& panels) {
-    panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
-        transform<Mat, P, T>(
-            {pixels + c, grid_row, channels}, square_of_points<Way>(to + at, stride),
-            [](const T* from) { return packet::ploadu<P>(from); },
-            [](T* point, const P& value) {
-                // A store that misses the caches waits for its line: ask for a later packet's now.
-                __builtin_prefetch(point + 4 * lanes<T>, 1);
-                packet::pstoreu(point, value);
+    panels.for_each_run<T>(channels, [&](Index first, Index count, Index at) {
+        cpu::detail::unroll<parts<Mat>>([&](auto part) {
+            for_each_packet<T>(count, [&]<class P>(Index c) {
+                transform<Mat, P, part, T>(
+                    {pixels + first + c, grid_row, channels}, square_of_points<Way>(to + at + c, stride),
+                    [](const T* from) { return packet::ploadu<P>(from); },
+                    [](T* point, const P& value) {
+                        // A store that misses the caches waits for its line: ask for a later packet's now.
+                        __builtin_prefetch(point + 4 * lanes<T>, 1);
+                        packet::pstoreu(point, value);
+                    });
             });
+        });
     });
 }
 
@@ -203,10 +225,11 @@ namespace detail {
 template <class Way, Finish F, class T>
 [[gnu::noinline, gnu::flatten]] void whole_output(const T* m, Index stride, Index channels,
                                                   const OutputTile<T>& tile) {
+    static_assert(parts<typename Way::Output> == 1);
     for_each_packet<T>(channels, [&]<class P>(Index c) {
         P bias = packet::pset1<P>(T(0));
         if constexpr (F == Finish::bias_relu) bias = packet::ploadu<P>(tile.bias + c);
-        transform<typename Way::Output, P, T>(
+        transform<typename Way::Output, P, 0, T>(
             square_of_points<Way>(m + c, stride), {tile.y + c, tile.row, channels},
             [](const T* at) { return packet::ploadu<P>(at); },
             [&](T* at, P value) {
