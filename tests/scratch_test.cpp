@@ -46,6 +46,23 @@ TEST_CASE("scratch is aligned, given back with its frame, and grows between fram
     CHECK(arena.capacity() == 5000);
 }
 
+TEST_CASE("pieces of one size take what as many single ones do, and each has a fence of its own") {
+    const bool fences = daf::fence::bytes > 0;
+    daf::ScratchArena arena;
+    arena.reserve(3 * daf::scratch_size<float>(20));
+    daf::ScratchFrame frame(arena);
+    const auto pieces = frame.take_pieces<float>(3, 20);
+    for (daf::Index i = 0; i < 3; ++i) {
+        CHECK(reinterpret_cast<std::uintptr_t>(pieces[i]) % 64 == 0);
+        CHECK((pieces[i] - pieces[0]) * 4 == i * (128 + daf::fence::bytes));
+        CHECK_FALSE(daf::fence::is_closed(pieces[i] + 19));
+        CHECK(daf::fence::is_closed(pieces[i] + 20) == fences);
+    }
+    CHECK(frame.take_pieces<float>(0, 20)[0] == nullptr);
+    CHECK_THROWS_WITH_AS(frame.take<char>(1), "scratch: a kernel took more than its scratch_bytes said",
+                         daf::Error);
+}
+
 TEST_CASE("with AddressSanitizer, what lies behind a piece of scratch and what was given back is closed") {
     const bool fences = daf::fence::bytes > 0;
     daf::ScratchArena arena;

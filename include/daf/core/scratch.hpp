@@ -55,6 +55,22 @@ constexpr Index scratch_size(Index count) {
     return align_up(count * static_cast<Index>(sizeof(T))) + fence::bytes;
 }
 
+/// Pieces of one size, taken one after another.
+template <class T>
+class ScratchPieces {
+  public:
+    ScratchPieces() = default;
+    T* operator[](Index i) const { return first_ + i * apart_; }
+
+  private:
+    template <class>
+    friend class BasicScratchFrame;
+    ScratchPieces(T* first, Index apart) : first_(first), apart_(apart) {}
+
+    T* first_ = nullptr;
+    Index apart_ = 0;  // elements from one piece to the next
+};
+
 /// Pieces of an arena, given back when the frame ends.
 template <class Memory>
 class BasicScratchFrame {
@@ -81,6 +97,17 @@ class BasicScratchFrame {
         arena_.used_ += bytes;
         return at;
     }
+    /// `pieces` times room for `count` elements: pieces * scratch_size<T>(count) bytes.
+    template <class T>
+    ScratchPieces<T> take_pieces(Index pieces, Index count) {
+        static_assert(alignment % sizeof(T) == 0);
+        T* first = nullptr;
+        for (Index i = 0; i < pieces; ++i) {
+            T* piece = take<T>(count);
+            if (i == 0) first = piece;
+        }
+        return {first, scratch_size<T>(count) / static_cast<Index>(sizeof(T))};
+    }
 
   private:
     BasicScratchArena<Memory>& arena_;
@@ -90,8 +117,14 @@ class BasicScratchFrame {
 using ScratchArena = BasicScratchArena<HostMemory>;
 using ScratchFrame = BasicScratchFrame<HostMemory>;
 
+/// Bytes that saved_or_scratch takes in eval.
+template <Operator Op, class T>
+constexpr Index saved_scratch_size(Index count) {
+    return scratch_size<std::byte>(saved_bytes<Op, T>(count));
+}
+
 /// Where a forward kernel writes what Op saves: the caller's memory, or in eval, where nothing is kept,
-/// scratch of saved_bytes<Op, T>(count).
+/// scratch.
 template <Operator Op, Mode M, class T, class Space, class Memory>
 SavedOf<Op, T, Space> saved_or_scratch(const ForwardCall<Op, M, T, Space>& call,
                                        BasicScratchFrame<Memory>& frame) {

@@ -131,10 +131,10 @@ class BatchMoments {
     BatchMoments(Index channels, Index chunks) : channels_(channels), chunks_(chunks) {}
 
     /// What take() takes from the frame.
-    Index scratch() const { return chunks_ * chunk_bytes(); }
+    Index scratch() const { return chunks_ * scratch_size<double>(chunk_size()); }
     void take(ScratchFrame& frame) {
-        memory_ = frame.take<std::byte>(scratch());
-        for (Index chunk = 0; chunk < chunks_; ++chunk) std::fill_n(at(chunk).mean, 2 * channels_ + 1, 0.0);
+        chunk_moments_ = frame.take_pieces<double>(chunks_, chunk_size());
+        for (Index chunk = 0; chunk < chunks_; ++chunk) std::fill_n(chunk_moments_[chunk], chunk_size(), 0.0);
     }
 
     /// Adds `pixels` pixels to a chunk.
@@ -187,9 +187,9 @@ class BatchMoments {
     struct Moments {
         double *mean, *squares, *count;
     };
-    Index chunk_bytes() const { return scratch_size<double>(2 * channels_ + 1); }
+    Index chunk_size() const { return 2 * channels_ + 1; }
     Moments at(Index chunk) const {
-        auto* mean = reinterpret_cast<double*>(memory_ + chunk * chunk_bytes());
+        double* mean = chunk_moments_[chunk];
         return {mean, mean + channels_, mean + 2 * channels_};
     }
 
@@ -217,7 +217,7 @@ class BatchMoments {
     }
 
     Index channels_, chunks_;
-    std::byte* memory_ = nullptr;
+    ScratchPieces<double> chunk_moments_;
 };
 
 /// The gradient through a training normalisation (and a ReLU behind it, if asked): first the sums over the
@@ -228,19 +228,21 @@ class NormalisationGradient {
   public:
     NormalisationGradient(Index channels, Index chunks) : channels_(channels), chunks_(chunks) {}
 
-    Index scratch() const { return chunks_ * chunk_bytes() + 2 * scratch_size<T>(channels_); }
+    Index scratch() const {
+        return chunks_ * scratch_size<double>(2 * channels_) + 2 * scratch_size<T>(channels_);
+    }
     /// affine: of the forward pass, of the saved figures.
     void take(ScratchFrame& frame, const ChannelAffine<T>& affine) {
         affine_ = affine;
-        memory_ = frame.take<std::byte>(chunks_ * chunk_bytes());
+        sums_ = frame.take_pieces<double>(chunks_, 2 * channels_);
         by_z_ = frame.take<T>(channels_);
         constant_ = frame.take<T>(channels_);
-        for (Index chunk = 0; chunk < chunks_; ++chunk) std::fill_n(sums(chunk), 2 * channels_, 0.0);
+        for (Index chunk = 0; chunk < chunks_; ++chunk) std::fill_n(sums_[chunk], 2 * channels_, 0.0);
     }
 
     /// Adds `pixels` pixels to a chunk's sums.
     void add(const T* z, const T* dy, Index pixels, Index chunk) const {
-        double* sum = sums(chunk);
+        double* sum = sums_[chunk];
         for (Index start = 0; start < pixels; start += pixels_per_sum) {
             const Index run = std::min(pixels_per_sum, pixels - start), offset = start * channels_;
             for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
@@ -259,9 +261,9 @@ class NormalisationGradient {
     /// Joins the chunks' sums: dweight and dbias are added to, and apply() is ready. values: pixels in the
     /// batch.
     void finish(Index values, const T* inverse_std, T* dweight, T* dbias) const {
-        double* all = sums(0);
+        double* all = sums_[0];
         for (Index chunk = 1; chunk < chunks_; ++chunk) {
-            for (Index i = 0; i < 2 * channels_; ++i) all[i] += sums(chunk)[i];
+            for (Index i = 0; i < 2 * channels_; ++i) all[i] += sums_[chunk][i];
         }
         for (Index c = 0; c < channels_; ++c) {
             const auto inverse = static_cast<double>(inverse_std[c]);
@@ -293,12 +295,9 @@ class NormalisationGradient {
     }
 
   private:
-    Index chunk_bytes() const { return scratch_size<double>(2 * channels_); }
-    double* sums(Index chunk) const { return reinterpret_cast<double*>(memory_ + chunk * chunk_bytes()); }
-
     Index channels_, chunks_;
     ChannelAffine<T> affine_{};
-    std::byte* memory_ = nullptr;
+    ScratchPieces<double> sums_;  // a chunk's
     T* by_z_ = nullptr;
     T* constant_ = nullptr;
 };

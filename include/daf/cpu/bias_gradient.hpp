@@ -14,10 +14,9 @@ struct BiasGradient {
 
     template <class T>
     void add(Cpu& ctx, ScratchFrame& frame, const T* dy, T* dbias) const {
-        const Index apart = scratch_size<double>(features) / static_cast<Index>(sizeof(double));
-        auto* sums = frame.take<double>(chunks() * apart);
+        const auto sums = frame.take_pieces<double>(chunks(), features);
         ctx.parallel(chunks(), [&](Index chunk) {
-            double* sum = sums + chunk * apart;
+            double* sum = sums[chunk];
             std::fill_n(sum, features, 0.0);
             const auto [first, last] = part_of(images, chunks(), chunk);
             const T* end = dy + last * rows * features;
@@ -26,9 +25,9 @@ struct BiasGradient {
             }
         });
         for (Index chunk = 1; chunk < chunks(); ++chunk) {
-            for (Index c = 0; c < features; ++c) sums[c] += sums[chunk * apart + c];
+            for (Index c = 0; c < features; ++c) sums[0][c] += sums[chunk][c];
         }
-        for (Index c = 0; c < features; ++c) dbias[c] += static_cast<T>(sums[c]);
+        for (Index c = 0; c < features; ++c) dbias[c] += static_cast<T>(sums[0][c]);
     }
 
   private:

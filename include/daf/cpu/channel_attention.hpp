@@ -12,8 +12,9 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Cpu> {
     template <class T>
     static Index scratch_bytes(const Cpu&, Index count) {
         const Index chunks = chunks_for(count);
-        return std::max(saved_bytes<Op, T>(count) + cpu::ChannelForward<T>::scratch_bytes(shape, chunks),
-                        cpu::ChannelBackward<T>::scratch_bytes(shape, count, chunks));
+        return std::max(
+            saved_scratch_size<Op, T>(count) + cpu::ChannelForward<T>::scratch_bytes(shape, chunks),
+            cpu::ChannelBackward<T>::scratch_bytes(shape, count, chunks));
     }
 
     template <Mode M, class T, class Space>

@@ -139,21 +139,18 @@ class ConvolutionWeightGradient {
                threads * (scratch_size<T>(size_.padded_x()) + scratch_size<T>(packed_dy()));
     }
     void take(ScratchFrame& frame, int threads) {
-        sums_ = frame.take<T>(0);
-        for (Index i = 0; i < chunks_; ++i) frame.take<T>(size_.weights());
-        grids_ = frame.take<T>(0);
-        for (int i = 0; i < threads; ++i) frame.take<T>(size_.padded_x());
-        packed_ = frame.take<T>(0);
-        for (int i = 0; i < threads; ++i) frame.take<T>(packed_dy());
-        std::fill_n(sums_, chunks_ * stride_of(size_.weights()), T(0));
-        std::fill_n(grids_, threads * stride_of(size_.padded_x()), T(0));
+        sums_ = frame.take_pieces<T>(chunks_, size_.weights());
+        grids_ = frame.take_pieces<T>(threads, size_.padded_x());
+        packed_ = frame.take_pieces<T>(threads, packed_dy());
+        for (Index i = 0; i < chunks_; ++i) std::fill_n(sums_[i], size_.weights(), T(0));
+        for (int i = 0; i < threads; ++i) std::fill_n(grids_[i], size_.padded_x(), T(0));
     }
 
     /// Adds one image's part to its chunk's sum.
     void image(const MapRows<T>& x, Index n, const T* dy, Index chunk, int worker) const {
-        T* grid = grids_ + worker * stride_of(size_.padded_x());
-        T* packed = packed_ + worker * stride_of(packed_dy());
-        T* sums = sums_ + chunk * stride_of(size_.weights());
+        T* grid = grids_[worker];
+        T* packed = packed_[worker];
+        T* sums = sums_[chunk];
         const Index grid_width = size_.width + size_.border(), width = packets_ * lanes<T>;
         place_in_grid(x, n, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width, grid);
         pack_panels<T>(packed, size_.features, size_.out_area(), packets_, 1,
@@ -177,8 +174,7 @@ class ConvolutionWeightGradient {
             const auto [first, last] = part_of(size_.weights(), pieces, piece);
             for (Index i = first; i < last; ++i) {
                 double sum = 0;
-                for (Index c = 0; c < chunks_; ++c)
-                    sum += static_cast<double>(sums_[c * stride_of(size_.weights()) + i]);
+                for (Index c = 0; c < chunks_; ++c) sum += static_cast<double>(sums_[c][i]);
                 dweight[i] += static_cast<T>(sum);
             }
         });
@@ -191,16 +187,11 @@ class ConvolutionWeightGradient {
         return std::min(chunks_for(count), std::max<Index>(copies, 4));
     }
     Index packed_dy() const { return packed_size<T>(size_.features, size_.out_area(), packets_); }
-    static Index stride_of(Index elements) {
-        return scratch_size<T>(elements) / static_cast<Index>(sizeof(T));
-    }
 
     ConvolutionSize size_;
     Index packets_;
     Index chunks_;
-    T* sums_ = nullptr;
-    T* grids_ = nullptr;
-    T* packed_ = nullptr;
+    ScratchPieces<T> sums_, grids_, packed_;  // sums of each chunk, the others of each thread
 };
 
 /// y of x.

@@ -19,7 +19,7 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Cpu> {
     static Index scratch_bytes(const Cpu&, Index count) {
         const Index chunks = chunks_for(count);
         return std::max(
-            saved_bytes<Op, T>(count) + cpu::ChannelForward<T>::scratch_bytes(channel_shape, chunks),
+            saved_scratch_size<Op, T>(count) + cpu::ChannelForward<T>::scratch_bytes(channel_shape, chunks),
             cpu::ChannelBackward<T>::scratch_bytes(channel_shape, count, chunks) +
                 cpu::SpatialBackward<T>::scratch_bytes(spatial_shape, chunks));
     }

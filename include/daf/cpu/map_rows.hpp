@@ -53,14 +53,13 @@ template <class T>
 class PerThread {
   public:
     PerThread(ScratchFrame& frame, int threads, Index size)
-        : stride_(threads > 1 ? scratch_size<T>(size) : 0),
-          memory_(frame.take<std::byte>(threads * scratch_size<T>(size))) {}
+        : pieces_(frame.take_pieces<T>(threads, size)), for_all_(threads <= 1) {}
     /// Where there is one for all, whoever asks gets it.
-    T* of(int thread) const { return reinterpret_cast<T*>(memory_ + thread * stride_); }
+    T* of(int thread) const { return pieces_[for_all_ ? 0 : thread]; }
 
   private:
-    Index stride_;
-    std::byte* memory_;
+    ScratchPieces<T> pieces_;
+    bool for_all_;
 };
 
 }  // namespace daf::cpu

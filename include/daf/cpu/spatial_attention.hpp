@@ -11,7 +11,7 @@ struct Kernel<SpatialAttention<In, K>, Cpu> {
 
     template <class T>
     static Index scratch_bytes(const Cpu&, Index count) {
-        return std::max(saved_bytes<Op, T>(count),
+        return std::max(saved_scratch_size<Op, T>(count),
                         cpu::SpatialBackward<T>::scratch_bytes(shape, chunks_for(count)));
     }
 

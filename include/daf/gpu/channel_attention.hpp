@@ -65,7 +65,7 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
 
     template <class T>
     static Index scratch_bytes(const Backend&, Index count) {
-        return std::max(saved_bytes<Op, T>(count),
+        return std::max(saved_scratch_size<Op, T>(count),
                         gpu::ChannelStage<Wide<T>>::template scratch_bytes<Op>(count) +
                             gpu::channel_gradient_size<Op>(count).scratch_bytes());
     }

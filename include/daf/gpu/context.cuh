@@ -130,7 +130,7 @@ class Gpu {
         auto frame = scratch();
         std::byte* workspace = nullptr;
         if (plan.workspace > 0) {
-            workspace = frame.take<std::byte>(workspace_bytes(plan));
+            workspace = frame.take<std::byte>(plan.workspace + before_workspace);
             workspace += -reinterpret_cast<std::uintptr_t>(workspace) % workspace_alignment;
         }
         convolutions_->run(plan, planned<T>(task), operands, workspace);
@@ -170,9 +170,9 @@ class Gpu {
     /// Room for a plan's workspace where memory that the device allocates would begin: libraries below cuDNN
     /// may count on that.
     static constexpr std::uintptr_t workspace_alignment = 256;
+    static constexpr Index before_workspace = static_cast<Index>(workspace_alignment) - alignment;
     static Index workspace_bytes(const gpu::cudnn::Plan& plan) {
-        constexpr Index before = static_cast<Index>(workspace_alignment) - alignment;
-        return plan.workspace == 0 ? 0 : scratch_size<std::byte>(plan.workspace + before);
+        return plan.workspace == 0 ? 0 : scratch_size<std::byte>(plan.workspace + before_workspace);
     }
 
     /// cuDNN adds no bias to doubles on the way: a kernel of ours does it afterwards.

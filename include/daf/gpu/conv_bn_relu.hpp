@@ -115,7 +115,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     }
     template <class T>
     static Index eval_scratch_bytes(const Backend& ctx, Index count) {
-        return Folded<T>::bytes + Folded<T>::scratch_bytes(ctx, count);
+        return scratch_size<std::byte>(Folded<T>::bytes) + Folded<T>::scratch_bytes(ctx, count);
     }
 
     template <Mode M, class T, class Space>

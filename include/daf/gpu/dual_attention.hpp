@@ -125,7 +125,7 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Backend> {
 
     template <class T>
     static Index scratch_bytes(const Backend&, Index count) {
-        return std::max(saved_bytes<Op, T>(count),
+        return std::max(saved_scratch_size<Op, T>(count),
                         gpu::ChannelStage<Wide<T>>::template scratch_bytes<Channel>(count) +
                             gpu::channel_gradient_size<Channel>(count).scratch_bytes() +
                             gpu::SpatialStage<Wide<T>>::template scratch_bytes<Spatial>(count));

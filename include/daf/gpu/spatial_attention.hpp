@@ -64,7 +64,7 @@ struct Kernel<SpatialAttention<In, K>, Backend> {
 
     template <class T>
     static Index scratch_bytes(const Backend&, Index count) {
-        return std::max(saved_bytes<Op, T>(count),
+        return std::max(saved_scratch_size<Op, T>(count),
                         gpu::SpatialStage<Wide<T>>::template scratch_bytes<Op>(count));
     }
 

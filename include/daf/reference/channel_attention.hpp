@@ -74,7 +74,7 @@ struct Kernel<ChannelAttention<In, Reduction, H>, Reference> {
     static Index scratch_bytes(const Reference&, Index count) {
         const Index backward =
             scratch_size<double>(count * channels) + scratch_size<double>(2 * count * hidden_channels);
-        return std::max(align_up(saved_bytes<Op, T>(count)), backward);
+        return std::max(saved_scratch_size<Op, T>(count), backward);
     }
 
     template <Mode M, class T, class Space>

@@ -16,7 +16,7 @@ struct Kernel<DualAttention<In, Reduction, K, A, H>, Reference> {
     static Index scratch_bytes(const Reference& ctx, Index count) {
         const Index parts =
             std::max(daf::scratch_bytes<Channel, T>(ctx, count), daf::scratch_bytes<Spatial, T>(ctx, count));
-        return parts + saved_bytes<Op, T>(count) + 3 * scratch_size<T>(count * In::size) +
+        return parts + saved_scratch_size<Op, T>(count) + 3 * scratch_size<T>(count * In::size) +
                scratch_size<double>(In::area);
     }
 

@@ -61,7 +61,7 @@ struct Kernel<SpatialAttention<In, K>, Reference> {
 
     template <class T>
     static Index scratch_bytes(const Reference&, Index count) {
-        const Index forward = saved_bytes<Op, T>(count) + scratch_size<double>(positions);
+        const Index forward = saved_scratch_size<Op, T>(count) + scratch_size<double>(positions);
         const Index backward = scratch_size<double>(3 * positions) + scratch_size<double>(weights + 1);
         return std::max(forward, backward);
     }

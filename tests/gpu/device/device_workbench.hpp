@@ -80,9 +80,9 @@ struct Workbench<Op, T, daf::Gpu> : Workbench<Op, T, daf::HostContext> {
         poison_scratch();
     }
     void poison_scratch() {
-        const Index bytes = daf::scratch_bytes<Op, T>(gpu, Base::count);
-        if (bytes == 0) return;
-        gpu.reserve(bytes);
+        const Index all = daf::scratch_bytes<Op, T>(gpu, Base::count), bytes = all - daf::fence::bytes;
+        if (all == 0) return;
+        gpu.reserve(all);
         auto frame = gpu.scratch();
         auto* scratch = frame.template take<std::byte>(bytes);
         daf::gpu::check_cuda(cudaMemsetAsync(scratch, 0xFF, static_cast<std::size_t>(bytes), gpu.stream()),
