@@ -21,6 +21,9 @@ struct ChannelAffine {
 /// What a ReLU behind the normalisation does to it.
 enum class Rectify { no, yes };
 
+/// Positions that are added up in T before the sum is widened to double.
+inline constexpr Index pixels_per_sum = 64;
+
 namespace detail {
 
 /// sum and squares of z - shift over the pixels, for one strip.
@@ -45,11 +48,40 @@ void sum_deviations(const T* z, Index pixels, Index channels, const T* shift, T*
     });
 }
 
-/// (z - centre) * scale + offset of one packet: the same bits wherever it is computed.
-template <class P, class T>
-P normalised(const ChannelAffine<T>& affine, Index c, P deviation) {
-    return packet::pmadd(deviation, packet::ploadu<P>(affine.scale + c),
-                         packet::ploadu<P>(affine.offset + c));
+/// An affine of one strip, in registers.
+template <class P, int Count>
+struct AffineStrip {
+    P centre[Count], scale[Count], offset[Count];
+
+    template <class T>
+    AffineStrip(const ChannelAffine<T>& affine, Index first) {
+        load(affine.centre + first, centre);
+        load(affine.scale + first, scale);
+        load(affine.offset + first, offset);
+    }
+    template <class T>
+    static void load(const T* from, P (&to)[Count]) {
+        unroll<Count>([&](auto i) { to[i] = packet::ploadu<P>(from + i * packet_size<P>); });
+    }
+    /// The normalised values of the i-th packet: the same bits wherever they are computed.
+    P operator()(int i, P deviation) const { return packet::pmadd(deviation, scale[i], offset[i]); }
+};
+
+/// Asks for what a pass over a map reads a little later than its i-th packet `at`, a line at a time.
+/// Processors do it of themselves, but not so far, nor across pages. Forced inline: g++ leaves out the call
+/// of a function that does nothing but ask.
+template <class P, int I, class T>
+[[gnu::always_inline]] inline void ask_ahead(const T* at, std::integral_constant<int, I>) {
+    constexpr Index line = 64 / sizeof(T), ahead = 4096 / sizeof(T);
+    if constexpr (packet_size < P >> 1 && I * packet_size<P> % line == 0) __builtin_prefetch(at + ahead);
+}
+
+/// body(pixels, elements before the run's first) for runs of so many pixels that stay in the nearest cache
+/// while strip after strip of them is read.
+template <class Body>
+void for_each_run(Index pixels, Index channels, const Body& body) {
+    for (Index start = 0; start < pixels; start += pixels_per_sum)
+        body(std::min(pixels_per_sum, pixels - start), start * channels);
 }
 
 /// sum of dy and of dy * (z - centre) over the pixels, for one strip; dy counts where its output was
@@ -59,18 +91,19 @@ void sum_gradients(const T* z, const T* dy, Index pixels, Index channels, const 
                    Index first, T* sum_dy, T* sum_dy_z) {
     constexpr Index lane = packet_size<P>;
     const P zero = packet::pset1<P>(T(0));
-    P centre[Count], s1[Count], s2[Count];
-    unroll<Count>([&](auto i) {
-        centre[i] = packet::ploadu<P>(affine.centre + first + i * lane);
-        s1[i] = s2[i] = zero;
-    });
+    const AffineStrip<P, Count> forward(affine, first);
+    P s1[Count], s2[Count];
+    unroll<Count>([&](auto i) { s1[i] = s2[i] = zero; });
+    z += first;
+    dy += first;
     for (Index p = 0; p < pixels; ++p, z += channels, dy += channels) {
         unroll<Count>([&](auto i) {
-            const P d = packet::psub(packet::ploadu<P>(z + first + i * lane), centre[i]);
-            P slope = packet::ploadu<P>(dy + first + i * lane);
-            if constexpr (R == Rectify::yes) {
-                slope = packet::pand(slope, packet::pcmp_lt(zero, normalised(affine, first + i * lane, d)));
-            }
+            ask_ahead<P>(z + i * lane, i);
+            ask_ahead<P>(dy + i * lane, i);
+            const P d = packet::psub(packet::ploadu<P>(z + i * lane), forward.centre[i]);
+            P slope = packet::ploadu<P>(dy + i * lane);
+            if constexpr (R == Rectify::yes)
+                slope = packet::pand(slope, packet::pcmp_lt(zero, forward(i, d)));
             s1[i] = packet::padd(s1[i], slope);
             s2[i] = packet::pmadd(slope, d, s2[i]);
         });
@@ -82,9 +115,6 @@ void sum_gradients(const T* z, const T* dy, Index pixels, Index channels, const 
 }
 
 }  // namespace detail
-
-/// Positions that are added up in T before the sum is widened to double.
-inline constexpr Index pixels_per_sum = 64;
 
 /// A normalisation by saved (or running) figures: scale = weight * inverse_std, in memory of `channels`
 /// elements.
@@ -109,14 +139,22 @@ ChannelAffine<T> running_normalisation(Index channels, const T* running_mean, co
 /// y = affine(z), rectified if asked. y may be z.
 template <Rectify R, class T>
 void normalise(const T* z, Index pixels, Index channels, const ChannelAffine<T>& affine, T* y) {
-    for (Index p = 0; p < pixels; ++p, z += channels, y += channels) {
-        for_each_packet<T>(channels, [&]<class P>(Index c) {
-            const P d = packet::psub(packet::ploadu<P>(z + c), packet::ploadu<P>(affine.centre + c));
-            P value = detail::normalised(affine, c, d);
-            if constexpr (R == Rectify::yes) value = rectified(value);
-            packet::pstoreu(y + c, value);
+    detail::for_each_run(pixels, channels, [&](Index run, Index offset) {
+        for_each_strip<T>(channels, [&]<class P, int Count>(Index first) {
+            constexpr Index lane = packet_size<P>;
+            const detail::AffineStrip<P, Count> forward(affine, first);
+            const T* from = z + offset + first;
+            T* to = y + offset + first;
+            for (Index p = 0; p < run; ++p, from += channels, to += channels) {
+                detail::unroll<Count>([&](auto i) {
+                    detail::ask_ahead<P>(from + i * lane, i);
+                    P value = forward(i, packet::psub(packet::ploadu<P>(from + i * lane), forward.centre[i]));
+                    if constexpr (R == Rectify::yes) value = rectified(value);
+                    packet::pstoreu(to + i * lane, value);
+                });
+            }
         });
-    }
+    });
 }
 
 /// Mean and variance of each channel of a batch. A chunk adds its images in their order; chunks may run in
@@ -139,9 +177,8 @@ class BatchMoments {
 
     /// Adds `pixels` pixels to a chunk.
     void add(const T* z, Index pixels, Index chunk) const {
-        for (Index first = 0; first < pixels; first += pixels_per_sum) {
-            add_run(z + first * channels_, std::min(pixels_per_sum, pixels - first), at(chunk));
-        }
+        detail::for_each_run(pixels, channels_,
+                             [&](Index run, Index offset) { add_run(z + offset, run, at(chunk)); });
     }
 
     /// Joins the chunks; mean() and variance() hold from here on. To be called once.
@@ -243,8 +280,7 @@ class NormalisationGradient {
     /// Adds `pixels` pixels to a chunk's sums.
     void add(const T* z, const T* dy, Index pixels, Index chunk) const {
         double* sum = sums_[chunk];
-        for (Index start = 0; start < pixels; start += pixels_per_sum) {
-            const Index run = std::min(pixels_per_sum, pixels - start), offset = start * channels_;
+        detail::for_each_run(pixels, channels_, [&](Index run, Index offset) {
             for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
                 constexpr Index width = Count * packet_size<P>;
                 T sum_dy[width], sum_dy_z[width];
@@ -255,7 +291,7 @@ class NormalisationGradient {
                     sum[channels_ + first + i] += static_cast<double>(sum_dy_z[i]);
                 }
             });
-        }
+        });
     }
 
     /// Joins the chunks' sums: dweight and dbias are added to, and apply() is ready. values: pixels in the
@@ -278,23 +314,38 @@ class NormalisationGradient {
 
     /// dz = or += the gradient. dz may be dy, or z.
     void apply(const T* z, const T* dy, Index pixels, T* dz, bool accumulate) const {
+        detail::for_each_run(pixels, channels_, [&](Index run, Index offset) {
+            for_each_strip<T>(channels_, [&]<class P, int Count>(Index first) {
+                const Index at = offset + first;
+                apply_strip<P, Count>(z + at, dy + at, run, first, dz + at, accumulate);
+            });
+        });
+    }
+
+  private:
+    template <class P, int Count>
+    void apply_strip(const T* z, const T* dy, Index pixels, Index first, T* dz, bool accumulate) const {
+        constexpr Index lane = packet_size<P>;
+        using Strip = detail::AffineStrip<P, Count>;
+        const Strip forward(affine_, first);
+        P by_z[Count], constant[Count];
+        Strip::load(by_z_ + first, by_z);
+        Strip::load(constant_ + first, constant);
         for (Index p = 0; p < pixels; ++p, z += channels_, dy += channels_, dz += channels_) {
-            for_each_packet<T>(channels_, [&]<class P>(Index c) {
-                const P d = packet::psub(packet::ploadu<P>(z + c), packet::ploadu<P>(affine_.centre + c));
-                P slope = packet::ploadu<P>(dy + c);
-                if constexpr (R == Rectify::yes) {
-                    const P zero = packet::pset1<P>(T(0));
-                    slope = packet::pand(slope, packet::pcmp_lt(zero, detail::normalised(affine_, c, d)));
-                }
-                P value = packet::pmadd(d, packet::ploadu<P>(by_z_ + c), packet::ploadu<P>(constant_ + c));
-                value = packet::pmadd(slope, packet::ploadu<P>(affine_.scale + c), value);
-                if (accumulate) value = packet::padd(value, packet::ploadu<P>(dz + c));
-                packet::pstoreu(dz + c, value);
+            detail::unroll<Count>([&](auto i) {
+                detail::ask_ahead<P>(z + i * lane, i);
+                detail::ask_ahead<P>(dy + i * lane, i);
+                const P d = packet::psub(packet::ploadu<P>(z + i * lane), forward.centre[i]);
+                P slope = packet::ploadu<P>(dy + i * lane);
+                if constexpr (R == Rectify::yes)
+                    slope = packet::pand(slope, packet::pcmp_lt(packet::pset1<P>(T(0)), forward(i, d)));
+                P value = packet::pmadd(slope, forward.scale[i], packet::pmadd(d, by_z[i], constant[i]));
+                if (accumulate) value = packet::padd(value, packet::ploadu<P>(dz + i * lane));
+                packet::pstoreu(dz + i * lane, value);
             });
         }
     }
 
-  private:
     Index channels_, chunks_;
     ChannelAffine<T> affine_{};
     ScratchPieces<double> sums_;  // a chunk's

@@ -1,12 +1,30 @@
 #pragma once
 // The direct convolution, for every kernel and stride: channels-last, sizes at run time so that one piece of
 // code serves every layer. All three passes are the register-blocked product of gemm.hpp over rows of a
-// zero-padded copy of one image; patches are never copied.
+// zero-padded copy of one image; patches are never copied. y and dy pass by in strips of rows that stay in a
+// core's cache.
 #include <algorithm>
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/convolution_parts.hpp>
+#include <daf/cpu/far_store.hpp>
 
 namespace daf::cpu {
+
+/// Rows of y or dy that are made and used at once. Every strip reads the weights, or adds to their gradients,
+/// so it is not small beside them.
+template <class T>
+constexpr Index direct_strip_rows(const ConvolutionSize& size) {
+    constexpr Index near = (Index{3} << 16) / static_cast<Index>(sizeof(T));
+    return std::clamp<Index>(std::max(near, 2 * size.weights()) / (size.out_width() * size.features), 1,
+                             size.out_height());
+}
+/// body(rows) for every strip of an image.
+template <class T, class Body>
+void for_each_direct_strip(const ConvolutionSize& size, const Body& body) {
+    const Index rows = direct_strip_rows<T>(size);
+    for (Index first = 0; first < size.out_height(); first += rows)
+        body(Range{first, std::min(first + rows, size.out_height())});
+}
 
 /// Writes rows of an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels,
 /// every pixel `step` from the next; `before` zero pixels stand above and to the left.
@@ -70,7 +88,7 @@ class GridConvolution {
     }
     Index source_rows() const { return from_.rows; }
 
-    /// Rows and panels of the target.
+    /// Rows and panels of the target, whose first of these rows is at `target`.
     void multiply(const T* packed, const T* grid, Range rows, Range panels, T* target,
                   bool accumulate) const {
         const Index grid_row = grid_width_ * from_.channels;
@@ -80,17 +98,10 @@ class GridConvolution {
             for (Index r = rows.first; r < rows.last; ++r) {
                 const Columns<T> pixels{grid + r * stride_ * grid_row, stride_ * from_.channels, grid_row, 1};
                 multiply_panel(packets_, sum, packed + panel * panel_size(), pixels, to_.columns,
-                               target + r * to_.columns * to_.channels + first, to_.channels,
+                               target + (r - rows.first) * to_.columns * to_.channels + first, to_.channels,
                                to_.channels - first, accumulate);
             }
         }
-    }
-
-    /// A whole image.
-    void image(const T* packed, const MapRows<T>& maps, Index image, T* grid, T* target,
-               bool accumulate) const {
-        place(maps, image, {0, from_.rows}, grid);
-        multiply(packed, grid, {0, to_.rows}, {0, panels()}, target, accumulate);
     }
 
   private:
@@ -146,20 +157,23 @@ class ConvolutionWeightGradient {
         for (int i = 0; i < threads; ++i) std::fill_n(grids_[i], size_.padded_x(), T(0));
     }
 
-    /// Adds one image's part to its chunk's sum.
-    void image(const MapRows<T>& x, Index n, const T* dy, Index chunk, int worker) const {
-        T* grid = grids_[worker];
+    /// An image of x, for a thread's next strips.
+    void place(const MapRows<T>& x, Index n, int worker) const {
+        place_in_grid(x, n, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width(),
+                      grids_[worker]);
+    }
+    /// Adds what a strip of that image's dy makes to its chunk's sum.
+    void add(const T* dy, Range rows, Index chunk, int worker) const {
         T* packed = packed_[worker];
         T* sums = sums_[chunk];
-        const Index grid_width = size_.width + size_.border(), width = packets_ * lanes<T>;
-        place_in_grid(x, n, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width, grid);
-        pack_panels<T>(packed, size_.features, size_.out_area(), packets_, 1,
+        const Index width = packets_ * lanes<T>, grid_row = grid_width() * size_.in;
+        const Sum sum{rows.size(), size_.out_width()};
+        pack_panels<T>(packed, size_.features, sum.size(), packets_, 1,
                        [&](Index pixel) { return dy + pixel * size_.features; });
-        const Sum sum{size_.out_height(), size_.out_width()};
         for (Index first = 0; first < size_.features; first += width) {
             for (Index ky = 0; ky < size_.kernel; ++ky) {
-                const Columns<T> taps{grid + ky * grid_width * size_.in, 1,
-                                      size_.stride * grid_width * size_.in, size_.stride * size_.in};
+                const Columns<T> taps{grids_[worker] + (rows.first * size_.stride + ky) * grid_row, 1,
+                                      size_.stride * grid_row, size_.stride * size_.in};
                 multiply_panel(packets_, sum, packed + first * sum.size(), taps, size_.kernel * size_.in,
                                sums + ky * size_.kernel * size_.in * size_.features + first, size_.features,
                                size_.features - first, true);
@@ -186,7 +200,10 @@ class ConvolutionWeightGradient {
         const Index copies = budget / (size.weights() * static_cast<Index>(sizeof(T)));
         return std::min(chunks_for(count), std::max<Index>(copies, 4));
     }
-    Index packed_dy() const { return packed_size<T>(size_.features, size_.out_area(), packets_); }
+    Index grid_width() const { return size_.width + size_.border(); }
+    Index packed_dy() const {
+        return packed_size<T>(size_.features, direct_strip_rows<T>(size_) * size_.out_width(), packets_);
+    }
 
     ConvolutionSize size_;
     Index packets_;
@@ -208,7 +225,9 @@ class DirectForward {
     /// Parts of the output that AfterPixels may be called for at the same time.
     Index slots() const { return shared() ? chunks_for(grid_.rows()) : chunks_for(count_); }
 
-    Index scratch(int threads) const { return threads * scratch_size<T>(grid_.grid_size()); }
+    Index scratch(int threads) const {
+        return threads * (scratch_size<T>(grid_.grid_size()) + scratch_size<T>(near_outputs()));
+    }
 
     Index whole_scratch(int threads) const { return scratch_size<T>(transformed()) + scratch(threads); }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
@@ -225,13 +244,24 @@ class DirectForward {
                 share_image(ctx, transformed, x, grids.of(0), y, n, finish, after);
             return;
         }
+        // An output that leaves the caches before it is read goes straight to memory.
+        const bool accumulate = finish.kind == Finish::accumulate;
+        const bool far = near_outputs() > 0 && takes_far_stores(y) && !accumulate;
+        PerThread<T> near(frame, far ? ctx.threads() : 0, near_outputs());
         ctx.parallel(slots(), [&](Index slot, int worker) {
             const auto [first, last] = part_of(count_, slots(), slot);
             for (Index n = first; n < last; ++n) {
-                grid_.image(transformed, x, n, grids.of(worker), y + n * size_.y_size(),
-                            finish.kind == Finish::accumulate);
-                finish_pixels(y, n * size_.out_area(), size_.out_area(), finish);
-                after(y + n * size_.y_size(), size_.out_area(), slot);
+                grid_.place(x, n, {0, grid_.source_rows()}, grids.of(worker));
+                for_each_direct_strip<T>(size_, [&](Range rows) {
+                    T* place = y + n * size_.y_size() + rows.first * size_.out_width() * size_.features;
+                    T* made = far ? near.of(worker) : place;
+                    const Index pixels = rows.size() * size_.out_width();
+                    grid_.multiply(transformed, grids.of(worker), rows, {0, grid_.panels()}, made,
+                                   accumulate);
+                    finish_pixels(made, pixels, finish);
+                    after(made, pixels, slot);
+                    if (far) copy_far(made, pixels * size_.features, place);
+                });
             }
         });
     }
@@ -249,26 +279,35 @@ class DirectForward {
         const Index panels = grid_.panels(), cuts = panels < 8 ? groups : 1;
         ctx.parallel(panels * cuts, [&](Index piece) {
             const Index panel = piece / cuts;
-            grid_.multiply(transformed, grid, part_of(grid_.rows(), cuts, piece % cuts), {panel, panel + 1},
-                           y + n * size_.y_size(), finish.kind == Finish::accumulate);
+            const Range rows = part_of(grid_.rows(), cuts, piece % cuts);
+            grid_.multiply(transformed, grid, rows, {panel, panel + 1},
+                           y + n * size_.y_size() + rows.first * size_.out_width() * size_.features,
+                           finish.kind == Finish::accumulate);
         });
         ctx.parallel(groups, [&](Index group) {
             const auto [first, last] = part_of(grid_.rows(), groups, group);
-            const Index pixel = n * size_.out_area() + first * size_.out_width();
             const Index pixels = (last - first) * size_.out_width();
-            finish_pixels(y, pixel, pixels, finish);
-            after(y + pixel * size_.features, pixels, group);
+            T* made = y + (n * size_.out_area() + first * size_.out_width()) * size_.features;
+            finish_pixels(made, pixels, finish);
+            after(made, pixels, group);
         });
     }
 
-    void finish_pixels(T* y, Index first, Index pixels, const OutputFinish<T>& finish) const {
+    void finish_pixels(T* to, Index pixels, const OutputFinish<T>& finish) const {
         if (finish.kind != Finish::bias_relu) return;
-        for (T* to = y + first * size_.features; pixels > 0; --pixels, to += size_.features) {
+        for (; pixels > 0; --pixels, to += size_.features) {
             for_each_packet<T>(size_.features, [&]<class P>(Index c) {
                 const P value = packet::padd(packet::ploadu<P>(to + c), packet::ploadu<P>(finish.bias + c));
                 packet::pstoreu(to + c, rectified(value));
             });
         }
+    }
+
+    /// Elements of y that a thread makes before they go past the caches to their place.
+    Index near_outputs() const {
+        const bool far = has_far_stores<T> && size_.features % lanes<T> == 0 && !shared() &&
+                         leaves_caches<T>(count_ * size_.y_size());
+        return far ? direct_strip_rows<T>(size_) * size_.out_width() * size_.features : 0;
     }
 
     ConvolutionSize size_;
@@ -288,7 +327,7 @@ class DirectBackward {
 
     Index scratch(int threads) const {
         return scratch_size<T>(to_x_.packed_size()) + to_weight_.scratch(threads) +
-               threads * (scratch_size<T>(to_x_.grid_size()) + scratch_size<T>(size_.y_size()));
+               threads * (scratch_size<T>(to_x_.grid_size()) + scratch_size<T>(strip_size()));
     }
 
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
@@ -296,7 +335,7 @@ class DirectBackward {
              bool accumulate, T* dweight) {
         T* packed = frame.take<T>(to_x_.packed_size());
         PerThread<T> grids(frame, ctx.threads(), to_x_.grid_size());
-        PerThread<T> images(frame, ctx.threads(), size_.y_size());  // of dy: one image's, never the batch's
+        PerThread<T> strips(frame, ctx.threads(), strip_size());  // of dy: never the batch's
         to_weight_.take(frame, ctx.threads());
         if (dx != nullptr) {
             to_x_.pack(ctx, weight, packed);
@@ -304,20 +343,33 @@ class DirectBackward {
         }
         ctx.parallel(to_weight_.chunks(), [&](Index chunk, int worker) {
             const auto [first, last] = part_of(count_, to_weight_.chunks(), chunk);
-            T* image = images.of(worker);
+            const Index row_size = size_.out_width() * size_.features;
+            T* strip = strips.of(worker);
             for (Index n = first; n < last; ++n) {
-                for (Index row = 0; row < size_.out_height(); ++row)
-                    dy(n, row, image + row * size_.out_width() * size_.features);
-                to_weight_.image(x, n, image, chunk, worker);
+                to_weight_.place(x, n, worker);
+                for_each_direct_strip<T>(size_, [&](Range rows) {
+                    const auto row_of_strip = [&](Index row) {
+                        return strip + (row - rows.first) * row_size;
+                    };
+                    for (Index row = rows.first; row < rows.last; ++row) dy(n, row, row_of_strip(row));
+                    to_weight_.add(strip, rows, chunk, worker);
+                    if (dx == nullptr) return;
+                    const auto made = [&](Index, Index row, T* to) {
+                        std::copy_n(row_of_strip(row), row_size, to);
+                    };
+                    to_x_.place(made, n, rows, grids.of(worker));
+                });
                 if (dx != nullptr)
-                    to_x_.image(packed, size_.y_rows<T>(image), 0, grids.of(worker), dx + n * size_.x_size(),
-                                accumulate);
+                    to_x_.multiply(packed, grids.of(worker), {0, to_x_.rows()}, {0, to_x_.panels()},
+                                   dx + n * size_.x_size(), accumulate);
             }
         });
         to_weight_.finish(ctx, dweight);
     }
 
   private:
+    Index strip_size() const { return direct_strip_rows<T>(size_) * size_.out_width() * size_.features; }
+
     ConvolutionSize size_;
     Index count_;
     GridConvolution<T> to_x_;

@@ -118,7 +118,7 @@ struct WinogradStrip {
 constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, WinogradTile tile,
                                             const WinogradTraffic& traffic) {
     constexpr Index smallest = Index{3} << 17, largest = Index{64} << 20;  // bytes of a block
-    constexpr Index grid_bytes = Index{3} << 18;
+    constexpr Index grid_bytes = Index{3} << 17;
     WinogradTiling t{};
     t.height = size.height;
     t.width = size.width;
