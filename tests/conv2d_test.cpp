@@ -2,10 +2,40 @@
 #include <daf/reference/conv2d.hpp>
 
 #include "support/conformance.hpp"
+#include "support/convolution_passes.hpp"
 
 using daf::Bias;
 using daf::Conv2d;
 using daf::Shape;
+
+namespace {
+
+/// body(y, x, weight) with the places of every product that the definition sums.
+template <class Body>
+void for_each_term(const daf::cpu::ConvolutionSize& size, daf::Index count, const Body& body) {
+    const auto each = [](daf::Index extent, const auto& inner) {
+        for (daf::Index i = 0; i < extent; ++i) inner(i);
+    };
+    const auto at = [](daf::Index place) { return static_cast<std::size_t>(place); };
+    each(count * size.out_area(), [&](daf::Index pixel) {
+        const daf::Index n = pixel / size.out_area(), row = pixel % size.out_area() / size.out_width();
+        const daf::Index column = pixel % size.out_width();
+        each(size.kernel * size.kernel, [&](daf::Index tap) {
+            const daf::Index r = row * size.stride + tap / size.kernel - size.kernel / 2;
+            const daf::Index c = column * size.stride + tap % size.kernel - size.kernel / 2;
+            if (r < 0 || r >= size.height || c < 0 || c >= size.width) return;
+            const daf::Index x = (n * size.height + r) * size.width + c;
+            each(size.in, [&](daf::Index i) {
+                each(size.features, [&](daf::Index o) {
+                    body(at(pixel * size.features + o), at(x * size.in + i),
+                         at((tap * size.in + i) * size.features + o));
+                });
+            });
+        });
+    });
+}
+
+}  // namespace
 
 TEST_CASE("a 3x3 convolution keeps every promise") {
     daf_test::conform<Conv2d<Shape<5, 7, 3>, 4>>();
@@ -23,4 +53,25 @@ TEST_CASE("kernel sizes, strides and a bias keep every promise") {
     daf_test::conform<Conv2d<Shape<6, 7, 2>, 1, 7, 1, Bias::per_channel>>();
     daf_test::conform<Conv2d<Shape<8, 6, 3>, 17, 3, 2, Bias::per_channel>>();
     daf_test::conform<Conv2d<Shape<7, 9, 2>, 4, 5, 2>>();
+}
+
+TEST_CASE("a map that passes by in several strips gives the sums of the definition") {
+    for (const daf::Index stride : {1, 2}) {
+        const daf::cpu::ConvolutionSize size{70, 45, 2, 48, 3, stride};
+        const daf::Index count = 9;
+        REQUIRE(daf::cpu::direct_strip_rows<double>(size) < size.out_height());
+        const daf_test::Operands of(size, count);
+        std::vector<double> y(of.dy.size()), dx(of.x.size()), dweight(of.weight.size());
+        for_each_term(size, count, [&](std::size_t at_y, std::size_t at_x, std::size_t at_weight) {
+            y[at_y] += of.x[at_x] * of.weight[at_weight];
+            dx[at_x] += of.dy[at_y] * of.weight[at_weight];
+            dweight[at_weight] += of.x[at_x] * of.dy[at_y];
+        });
+        const daf_test::Passes<double> passes(of, size, count, {daf::Convolution::direct});
+        CHECK(daf_test::error(passes.y, y) <= 1e-13);
+        CHECK(daf_test::error(passes.dx, dx) <= 1e-13);
+        CHECK(daf_test::error(passes.dweight, dweight) <= 1e-13);
+        daf_test::check_same_bits(size, count, {daf::Convolution::direct});
+        daf_test::check_ways_of_dx(size, count, {daf::Convolution::direct});
+    }
 }
