@@ -6,6 +6,7 @@
 #include <cmath>
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/context.hpp>
+#include <type_traits>
 
 namespace daf::cpu {
 
@@ -73,7 +74,7 @@ struct AffineStrip {
 template <class P, int I, class T>
 [[gnu::always_inline]] inline void ask_ahead(const T* at, std::integral_constant<int, I>) {
     constexpr Index line = 64 / sizeof(T), ahead = 4096 / sizeof(T);
-    if constexpr (packet_size < P >> 1 && I * packet_size<P> % line == 0) __builtin_prefetch(at + ahead);
+    if constexpr (!std::is_same_v<P, T> && I * packet_size<P> % line == 0) __builtin_prefetch(at + ahead);
 }
 
 /// body(pixels, elements before the run's first) for runs of so many pixels that stay in the nearest cache
