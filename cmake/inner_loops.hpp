@@ -13,10 +13,8 @@ namespace daf::cpu {
     DAF_OUTPUT_LOOPS(PREFIX, T, WAY, overwrite)                                                            \
     DAF_OUTPUT_LOOPS(PREFIX, T, WAY, accumulate)                                                           \
     DAF_OUTPUT_LOOPS(PREFIX, T, WAY, bias_relu)                                                            \
-    PREFIX template void winograd::window<WAY, T>(const T*, Index, Index, T*, Index,                       \
-                                                  const winograd::Panels&);                                \
-    PREFIX template void winograd::patch<WAY, T>(const T*, Index, Index, T*, Index,                        \
-                                                 const winograd::Panels&);                                 \
+    PREFIX template void winograd::window<WAY, T>(const winograd::Square<const T>&, Index, T*, Index);     \
+    PREFIX template void winograd::patch<WAY, T>(const winograd::Square<const T>&, Index, T*, Index);      \
     PREFIX template void winograd::weights<WAY, T>(const T*, Index, Index, Index, Index, Range, T*, Index, \
                                                    winograd::Panels);                                      \
     PREFIX template void winograd::weight_gradients<WAY, T>(const T*, Index, Index, Index, Index, Index,   \

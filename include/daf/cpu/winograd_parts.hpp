@@ -56,19 +56,20 @@ class WinogradGrid {
         }
     }
 
-    /// body.operator()<Way>(pixels, tile) for every tile of a block's strip s, whose pixels (with the border)
-    /// begin at `pixels` of the grid.
+    /// body.operator()<Way>(pixels, tile) for every tile of a block's strip s, whose first pixel (with the
+    /// border) is the first of `pixels`.
     template <class Body>
     void for_each_tile(const T* grid, Index s, const Body& body) const {
         with_tile(tiling_.tile, [&]<class Way> {
             tiling_.for_each_tile(s, [&](Index row, Index column, Index tile) {
-                const T* pixels = grid + Way::outputs * (row * this->row() + column * channels_);
-                body.template operator()<Way>(pixels, tile);
+                const T* first = grid + Way::outputs * (row * this->row() + column * channels_);
+                body.template operator()<Way>(Pixels{first, this->row(), channels_}, tile);
             });
         });
     }
 
   private:
+    using Pixels = winograd::Square<const T>;
     Index height() const { return tiling_.strip_rows * tiling_.tile.outputs + 2 * border_; }
 
     WinogradTiling tiling_;
@@ -112,16 +113,14 @@ class WinogradTiles {
 
     /// The windows of the block's strip s, out of a grid with a border.
     void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
-        layout.for_each_tile(grid, s, [&]<class Way>(const T* pixels, Index tile) {
-            winograd::window<Way>(pixels, layout.row(), channels_, tiles + tile * row_, stride_,
-                                  all_channels());
+        for_each_run(layout, grid, s, tiles, [&]<class Way>(const Pixels& pixels, Index channels, T* to) {
+            winograd::window<Way>(pixels, channels, to, stride_);
         });
     }
     /// The patches of the strip, which share no pixels, out of a grid without a border.
     void patches(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
-        layout.for_each_tile(grid, s, [&]<class Way>(const T* pixels, Index tile) {
-            winograd::patch<Way>(pixels, layout.row(), channels_, tiles + tile * row_, stride_,
-                                 all_channels());
+        for_each_run(layout, grid, s, tiles, [&]<class Way>(const Pixels& pixels, Index channels, T* to) {
+            winograd::patch<Way>(pixels, channels, to, stride_);
         });
     }
 
@@ -162,8 +161,21 @@ class WinogradTiles {
     }
 
   private:
+    using Pixels = winograd::Square<const T>;
     Index map_row() const { return tiling_.width * channels_; }
-    winograd::Panels all_channels() const { return {channels_, 0, 0}; }
+
+    /// body.operator()<Way>(pixels, channels, to) for every tile of the strip, a run of its channels after
+    /// the other.
+    template <class Body>
+    void for_each_run(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles,
+                      const Body& body) const {
+        layout.for_each_tile(grid, s, [&]<class Way>(const Pixels& pixels, Index tile) {
+            winograd::Panels{channels_, 0, 0}.for_each_run<T>(
+                channels_, [&](Index first, Index count, Index at) {
+                    body.template operator()<Way>(pixels.from(first), count, tiles + tile * row_ + at);
+                });
+        });
+    }
 
     WinogradTiling tiling_;
     Index channels_;
@@ -187,11 +199,15 @@ class WinogradPackedTiles {
     Index panels() const { return (channels_ + width_ - 1) / width_; }
     Index width() const { return width_; }
 
-    /// The windows of the block's strip s, out of a grid with a border.
+    /// The windows of the block's strip s, out of a grid with a border. A run of channels of all its tiles
+    /// comes before the next run: so what is stored, and what stores ask for ahead, lies side by side.
     void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* packed) const {
-        layout.for_each_tile(grid, s, [&]<class Way>(const T* pixels, Index tile) {
-            winograd::window<Way>(pixels, layout.row(), channels_, packed, stride_,
-                                  winograd::Panels{width_, panel_, tile});
+        winograd::Panels{width_, panel_, 0}.for_each_run<T>(channels_, [&](Index first, Index count,
+                                                                           Index at) {
+            layout.for_each_tile(
+                grid, s, [&]<class Way>(const winograd::Square<const T>& pixels, Index tile) {
+                    winograd::window<Way>(pixels.from(first), count, packed + at + tile * width_, stride_);
+                });
         });
     }
 

@@ -14,6 +14,8 @@ template <class T>
 struct Square {
     T* data;
     Index rows, columns;
+
+    Square from(Index offset) const { return {data + offset, rows, columns}; }
 };
 
 /// Elements `step` apart. Three share a pointer: one index register times 0, 1 or 2 reaches them all. The
@@ -172,41 +174,37 @@ constexpr Square<T> square_of_points(T* data, Index stride) {
     return {data, Way::points * stride, stride};
 }
 
-/// Mat pixels Mat^T for each channel. pixels: of a grid whose rows are `grid_row` elements long. A part of
-/// the points has all channels of a run before the next part: processors follow that many streams of stores,
-/// and not one for each point.
+/// Mat pixels Mat^T for each of a run's channels. A part of the points has all of them before the next part:
+/// processors follow that many streams of stores, and not one for each point.
 template <class Way, class Mat, class T>
-inline void to_points(const T* pixels, Index grid_row, Index channels, T* to, Index stride,
-                      const Panels& panels) {
-    panels.for_each_run<T>(channels, [&](Index first, Index count, Index at) {
-        cpu::detail::unroll<parts<Mat>>([&](auto part) {
-            for_each_packet<T>(count, [&]<class P>(Index c) {
-                transform<Mat, P, part, T>(
-                    {pixels + first + c, grid_row, channels}, square_of_points<Way>(to + at + c, stride),
-                    [](const T* from) { return packet::ploadu<P>(from); },
-                    [](T* point, const P& value) {
-                        // A store that misses the caches waits for its line: ask for a later packet's now.
-                        __builtin_prefetch(point + 4 * lanes<T>, 1);
-                        packet::pstoreu(point, value);
-                    });
-            });
+inline void to_points(const Square<const T>& pixels, Index channels, T* to, Index stride) {
+    cpu::detail::unroll<parts<Mat>>([&](auto part) {
+        for_each_packet<T>(channels, [&]<class P>(Index c) {
+            transform<Mat, P, part, T>(
+                pixels.from(c), square_of_points<Way>(to + c, stride),
+                [](const T* from) { return packet::ploadu<P>(from); },
+                [](T* point, const P& value) {
+                    // A store that misses the caches waits for its line: ask for a later packet's now.
+                    __builtin_prefetch(point + 4 * lanes<T>, 1);
+                    packet::pstoreu(point, value);
+                });
         });
     });
 }
 
 /// v = B^T x B of a window of pixels: what a tile of outputs is a convolution of.
 template <class Way, class T>
-[[gnu::noinline, gnu::flatten]] void window(const T* pixels, Index grid_row, Index channels, T* v,
-                                            Index stride, const Panels& panels) {
-    to_points<Way, typename Way::Input>(pixels, grid_row, channels, v, stride, panels);
+[[gnu::noinline, gnu::flatten]] void window(const Square<const T>& pixels, Index channels, T* v,
+                                            Index stride) {
+    to_points<Way, typename Way::Input>(pixels, channels, v, stride);
 }
 
 /// w = A x A^T of a patch of pixels, as many as the outputs: times a window's v, point by point, the weights'
 /// gradient.
 template <class Way, class T>
-[[gnu::noinline, gnu::flatten]] void patch(const T* pixels, Index grid_row, Index channels, T* w,
-                                           Index stride, const Panels& panels) {
-    to_points<Way, matrix::Transposed<typename Way::Output>>(pixels, grid_row, channels, w, stride, panels);
+[[gnu::noinline, gnu::flatten]] void patch(const Square<const T>& pixels, Index channels, T* w,
+                                           Index stride) {
+    to_points<Way, matrix::Transposed<typename Way::Output>>(pixels, channels, w, stride);
 }
 
 /// Where the tile's outputs go: rows x columns of them, the rest lies outside the map.
