@@ -12,7 +12,7 @@
 namespace daf::cpu {
 
 /// Bytes from which on a tensor is taken to leave the caches before the next pass reads it.
-inline constexpr Index far_map_bytes = Index{16} << 20;
+inline constexpr Index far_map_bytes = Index{4} << 20;
 
 template <class T>
 constexpr bool leaves_caches(Index elements) {

@@ -42,21 +42,26 @@ void lay_out_weights(Cpu& ctx, const T* weight, Index in, Index out, const TapPl
 /// packets, or `in`.
 template <class T>
 void turn_weights(Cpu& ctx, const T* weight, Index in, Index features, const TapPlaces& places, T* to) {
-    // Two threads do not write the same cache line.
-    constexpr Index side = lanes<T>, run = std::max(side, 64 / static_cast<Index>(sizeof(T)));
-    ctx.parallel((in + run - 1) / run, [&](Index piece) {
-        const Index first = piece * run, last = std::min(first + run, in);
-        const Index square_features = features / side * side;
-        for (Index tap = 0; tap < 9; ++tap) {
-            const T* from = weight + tap * in * features;
+    constexpr Index side = lanes<T>, taps = 9;
+    const Index slices = (in + places.width - 1) / places.width;
+    ctx.parallel(slices * taps, [&](Index piece) {
+        const Index tap = piece % taps, slice = piece / taps;
+        const Index first = slice * places.width, last = std::min(first + places.width, in);
+        const T* from = weight + tap * in * features;
+        for (Index o = 0; o < features; o += side) {
+            const Index count = std::min(side, features - o);
             for (Index i = first; i < last; i += side) {
-                T* turned = to + places.at(8 - tap, 0, i);
-                const bool squares = i + side <= last;
-                for (Index o = 0; squares && o < square_features; o += side)
-                    transpose_square(from + i * features + o, features, turned + o * places.row, places.row);
-                for (Index o = squares ? square_features : 0; o < features; ++o) {
+                T* turned = to + places.at(8 - tap, o, i);
+                // A store that misses the caches waits for its line: ask for the next rows' now.
+                for (Index r = count; r < std::min(count + side, features - o); ++r)
+                    __builtin_prefetch(turned + r * places.row, 1);
+                if (count == side && i + side <= last) {
+                    transpose_square(from + i * features + o, features, turned, places.row);
+                    continue;
+                }
+                for (Index r = 0; r < count; ++r) {
                     for (Index c = i; c < std::min(i + side, last); ++c)
-                        turned[o * places.row + c - i] = from[c * features + o];
+                        turned[r * places.row + c - i] = from[c * features + o + r];
                 }
             }
         }
