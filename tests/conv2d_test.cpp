@@ -60,6 +60,7 @@ TEST_CASE("a map that passes by in several strips gives the sums of the definiti
         const daf::cpu::ConvolutionSize size{70, 45, 2, 48, 3, stride};
         const daf::Index count = 9;
         REQUIRE(daf::cpu::direct_strip_rows<double>(size) < size.out_height());
+        REQUIRE(daf::cpu::leaves_caches<double>(count * size.y_size()) == (stride == 1));
         const daf_test::Operands of(size, count);
         std::vector<double> y(of.dy.size()), dx(of.x.size()), dweight(of.weight.size());
         for_each_term(size, count, [&](std::size_t at_y, std::size_t at_x, std::size_t at_weight) {

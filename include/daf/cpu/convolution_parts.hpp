@@ -1,5 +1,6 @@
 #pragma once
 // What the convolution's algorithms share: shapes, and how a pass meets the maps that it reads and writes.
+#include <daf/cpu/far_store.hpp>
 #include <daf/cpu/map_rows.hpp>
 
 namespace daf::cpu {
@@ -59,6 +60,33 @@ struct OutputFinish {
 /// come one after another, in an order that the shapes fix.
 template <class T>
 using AfterPixels = FunctionRef<void(T* pixels, Index count, Index slot)>;
+
+/// Where a pass makes its output, strip by strip. One that leaves the caches before it is read goes past them
+/// (far_store.hpp): each thread makes a strip in memory of its own, AfterPixels has it there, and then it is
+/// copied to its place. Any other is made in its place.
+template <class T>
+class OutputStrips {
+  public:
+    /// Elements that a thread takes: `strip` of an output of so many elements and channels, or none.
+    static Index size(Index elements, Index channels, Index strip) {
+        const bool far = has_far_stores<T> && channels % lanes<T> == 0 && leaves_caches<T>(elements);
+        return far ? strip : 0;
+    }
+    /// size: the above.
+    OutputStrips(ScratchFrame& frame, int threads, Index size, const T* y, Finish finish)
+        : far_(size > 0 && takes_far_stores(y) && finish != Finish::accumulate),
+          aside_(frame, far_ ? threads : 0, size) {}
+
+    /// Where a thread makes the strip that goes to `place`, and what it does when that is done.
+    T* begin(int thread, T* place) const { return far_ ? aside_.of(thread) : place; }
+    void finish(const T* made, Index elements, T* place) const {
+        if (far_) copy_far(made, elements, place);
+    }
+
+  private:
+    bool far_;
+    PerThread<T> aside_;
+};
 
 /// pass.run on weights as they stand, all of which are transformed before it begins.
 template <class T, class Pass>

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <daf/cpu/channel_packets.hpp>
 #include <daf/cpu/convolution_parts.hpp>
-#include <daf/cpu/far_store.hpp>
 
 namespace daf::cpu {
 
@@ -226,7 +225,7 @@ class DirectForward {
     Index slots() const { return shared() ? chunks_for(grid_.rows()) : chunks_for(count_); }
 
     Index scratch(int threads) const {
-        return threads * (scratch_size<T>(grid_.grid_size()) + scratch_size<T>(near_outputs()));
+        return threads * (scratch_size<T>(grid_.grid_size()) + scratch_size<T>(strip_size()));
     }
 
     Index whole_scratch(int threads) const { return scratch_size<T>(transformed()) + scratch(threads); }
@@ -244,23 +243,20 @@ class DirectForward {
                 share_image(ctx, transformed, x, grids.of(0), y, n, finish, after);
             return;
         }
-        // An output that leaves the caches before it is read goes straight to memory.
-        const bool accumulate = finish.kind == Finish::accumulate;
-        const bool far = near_outputs() > 0 && takes_far_stores(y) && !accumulate;
-        PerThread<T> near(frame, far ? ctx.threads() : 0, near_outputs());
+        const OutputStrips<T> strips(frame, ctx.threads(), strip_size(), y, finish.kind);
         ctx.parallel(slots(), [&](Index slot, int worker) {
             const auto [first, last] = part_of(count_, slots(), slot);
             for (Index n = first; n < last; ++n) {
                 grid_.place(x, n, {0, grid_.source_rows()}, grids.of(worker));
                 for_each_direct_strip<T>(size_, [&](Range rows) {
                     T* place = y + n * size_.y_size() + rows.first * size_.out_width() * size_.features;
-                    T* made = far ? near.of(worker) : place;
+                    T* made = strips.begin(worker, place);
                     const Index pixels = rows.size() * size_.out_width();
                     grid_.multiply(transformed, grids.of(worker), rows, {0, grid_.panels()}, made,
-                                   accumulate);
+                                   finish.kind == Finish::accumulate);
                     finish_pixels(made, pixels, finish);
                     after(made, pixels, slot);
-                    if (far) copy_far(made, pixels * size_.features, place);
+                    strips.finish(made, pixels * size_.features, place);
                 });
             }
         });
@@ -303,11 +299,11 @@ class DirectForward {
         }
     }
 
-    /// Elements of y that a thread makes before they go past the caches to their place.
-    Index near_outputs() const {
-        const bool far = has_far_stores<T> && size_.features % lanes<T> == 0 && !shared() &&
-                         leaves_caches<T>(count_ * size_.y_size());
-        return far ? direct_strip_rows<T>(size_) * size_.out_width() * size_.features : 0;
+    /// Of y, where it is made aside.
+    Index strip_size() const {
+        if (shared()) return 0;
+        return OutputStrips<T>::size(count_ * size_.y_size(), size_.features,
+                                     direct_strip_rows<T>(size_) * size_.out_width() * size_.features);
     }
 
     ConvolutionSize size_;

@@ -36,7 +36,8 @@ class WinogradForward {
     /// Without the transformed weights.
     Index scratch(int threads, Index pool = 1) const {
         return owners(threads) * scratch_size<T>(block_size()) +
-               threads * (scratch_size<T>(grids_.size()) + scratch_size<T>(near_outputs(pool)));
+               threads * (scratch_size<T>(grids_.size()) +
+                          scratch_size<T>(pool > 1 ? tile_row_size() : strip_size()));
     }
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
@@ -82,13 +83,10 @@ class WinogradForward {
         PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
         PerThread<T> grids(frame, ctx.threads(), grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
-        // An output that leaves the caches before it is read goes straight to memory, once `after` has had
-        // it.
         const bool pooled = finish.pool > 1;
-        const bool far =
-            !pooled && near_outputs() > 0 && takes_far_stores(y) && finish.kind != Finish::accumulate;
         const OutputFinish<T> as_made{finish.kind, finish.bias};
-        PerThread<T> near(frame, far || pooled ? ctx.threads() : 0, near_outputs(finish.pool));
+        const PerThread<T> tile_rows(frame, pooled ? ctx.threads() : 0, tile_row_size());
+        const OutputStrips<T> outputs(frame, ctx.threads(), pooled ? 0 : strip_size(), y, finish.kind);
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* v = blocks.of(owner);
             T* m = v + v_.size();
@@ -107,15 +105,15 @@ class WinogradForward {
                     for (Index s = from; s < to; ++s) {
                         const WinogradStrip strip(tiling_, strips.first + s);
                         if (pooled) {
-                            store_largest(m, s, strip, as_made, finish.pool, near.of(worker), y);
+                            store_largest(m, s, strip, as_made, finish.pool, tile_rows.of(worker), y);
                             continue;
                         }
                         const Index pixels = strip.pixel_rows * size_.width;
                         T* place = y + strip.first_pixel(tiling_) * size_.features;
-                        T* made = far ? near.of(worker) : place;
+                        T* made = outputs.begin(worker, place);
                         m_.output(m, s, strip, as_made, made);
                         after(made, pixels, tiling_.chunks > 1 ? chunk : group);
-                        if (far) copy_far(made, pixels * size_.features, place);
+                        outputs.finish(made, pixels * size_.features, place);
                     }
                 });
             }
@@ -138,13 +136,13 @@ class WinogradForward {
         }
     }
 
-    /// Elements that a thread makes of y before they go to their place: of a row of tiles where it pools; of
-    /// a strip where y goes past the caches, with what its last tile asks for ahead.
-    Index near_outputs(Index pool = 1) const {
-        if (pool > 1) return tiling_.tile.outputs * size_.width * size_.features;
-        const bool far = has_far_stores<T> && size_.features % lanes<T> == 0 &&
-                         leaves_caches<T>(tiling_.count * size_.y_size());
-        return far ? (tiling_.strip_rows * size_.width + 4) * tiling_.tile.outputs * size_.features : 0;
+    /// Elements of y that a thread makes aside: of a row of tiles, which it then pools, and of a strip, with
+    /// what its last tile asks for ahead.
+    Index tile_row_size() const { return tiling_.tile.outputs * size_.width * size_.features; }
+    Index strip_size() const {
+        return OutputStrips<T>::size(
+            tiling_.count * size_.y_size(), size_.features,
+            (tiling_.strip_rows * size_.width + 4) * tiling_.tile.outputs * size_.features);
     }
 
     int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
