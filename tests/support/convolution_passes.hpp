@@ -1,6 +1,7 @@
 #pragma once
 // The three passes of a convolution by one algorithm or another, and what every algorithm has to keep.
 #include <daf/cpu/conv2d.hpp>
+#include <limits>
 #include <vector>
 
 #include "conformance.hpp"
@@ -40,20 +41,31 @@ struct Passes {
         const auto as_t = [](const std::vector<double>& v) { return std::vector<T>(v.begin(), v.end()); };
         const auto x = as_t(operands.x), dy = as_t(operands.dy), weight = as_t(operands.weight);
         daf::Cpu cpu(daf::Threads{threads});
-        y.resize(dy.size());
-        dx.resize(x.size());
+        const auto y_memory = poisoned(dy.size()), dx_memory = poisoned(x.size());
         dweight.resize(weight.size());
         const daf::cpu::ConvolutionForward<T> forward(choice, size, count);
         daf::cpu::ConvolutionBackward<T> backward(choice, size, count);
         cpu.reserve(std::max(forward.whole_scratch(threads), backward.scratch(threads)));
         {
             auto frame = cpu.scratch();
-            forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), y.data(),
-                                      [](T*, daf::Index, daf::Index) {});
+            forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()),
+                                      y_memory.template as<T>(), [](T*, daf::Index, daf::Index) {});
         }
-        auto frame = cpu.scratch();
-        backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx.data(),
-                     false, dweight.data());
+        {
+            auto frame = cpu.scratch();
+            backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()),
+                         dx_memory.template as<T>(), false, dweight.data());
+        }
+        y.assign(y_memory.template as<T>(), y_memory.template as<T>() + dy.size());
+        dx.assign(dx_memory.template as<T>(), dx_memory.template as<T>() + x.size());
+    }
+
+  private:
+    /// NaNs, and aligned as a network's maps are: a vector's would not let stores go past the caches.
+    static daf::HostMemory poisoned(std::size_t elements) {
+        daf::HostMemory memory(static_cast<daf::Index>(elements * sizeof(T)));
+        std::fill_n(memory.as<T>(), elements, std::numeric_limits<T>::quiet_NaN());
+        return memory;
     }
 };
 
