@@ -58,9 +58,9 @@ TEST_CASE("kernel sizes, strides and a bias keep every promise") {
 TEST_CASE("a map that passes by in several strips gives the sums of the definition") {
     for (const daf::Index stride : {1, 2}) {
         const daf::cpu::ConvolutionSize size{70, 45, 2, 48, 3, stride};
-        const daf::Index count = 9;
+        const daf::Index count = 14;
         REQUIRE(daf::cpu::direct_strip_rows<double>(size) < size.out_height());
-        REQUIRE(daf::cpu::leaves_caches<double>(count * size.y_size()) == (stride == 1));
+        REQUIRE(daf::cpu::goes_past_caches<double>(count * size.y_size(), size.features) == (stride == 1));
         const daf_test::Operands of(size, count);
         std::vector<double> y(of.dy.size()), dx(of.x.size()), dweight(of.weight.size());
         for_each_term(size, count, [&](std::size_t at_y, std::size_t at_x, std::size_t at_weight) {

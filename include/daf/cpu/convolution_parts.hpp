@@ -61,15 +61,16 @@ struct OutputFinish {
 template <class T>
 using AfterPixels = FunctionRef<void(T* pixels, Index count, Index slot)>;
 
-/// Where a pass makes its output, strip by strip. One that leaves the caches before it is read goes past them
-/// (far_store.hpp): each thread makes a strip in memory of its own, AfterPixels has it there, and then it is
-/// copied to its place. Any other is made in its place.
+/// Where a pass makes its output, strip by strip. Of one that goes past the caches (far_store.hpp) each
+/// thread makes a strip in memory of its own, AfterPixels has it there, and then it is copied to its place.
+/// Any other is made in its place.
 template <class T>
 class OutputStrips {
   public:
     /// Elements that a thread takes: `strip` of an output of so many elements and channels, or none.
     static Index size(Index elements, Index channels, Index strip) {
-        const bool far = has_far_stores<T> && channels % lanes<T> == 0 && leaves_caches<T>(elements);
+        const bool far =
+            has_far_stores<T> && channels % lanes<T> == 0 && goes_past_caches<T>(elements, channels);
         return far ? strip : 0;
     }
     /// size: the above.

@@ -11,12 +11,16 @@
 
 namespace daf::cpu {
 
-/// Bytes from which on a tensor is taken to leave the caches before the next pass reads it.
-inline constexpr Index far_map_bytes = Index{4} << 20;
+/// Bytes from which on maps are taken to leave the caches before the next pass reads them. A quarter is
+/// enough where pixels lie so far apart that a tile's fall on the same few lines of a core's nearest cache,
+/// for which its stores wait.
+inline constexpr Index far_map_bytes = Index{16} << 20, wide_pixel_bytes = 2048;
 
+/// Whether a batch's maps, so many elements in all, go past the caches.
 template <class T>
-constexpr bool leaves_caches(Index elements) {
-    return elements * static_cast<Index>(sizeof(T)) > far_map_bytes;
+constexpr bool goes_past_caches(Index elements, Index channels) {
+    constexpr Index element = sizeof(T);
+    return elements * element > (channels * element < wide_pixel_bytes ? far_map_bytes : far_map_bytes / 4);
 }
 
 /// Whether there are packets that store_far helps with.

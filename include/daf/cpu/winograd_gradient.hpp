@@ -53,7 +53,7 @@ class WinogradBackward {
             turn_weights(ctx, weight, size_.in, size_.features, weights_.by_slices(), turned);
             if (!tiling_.by_slices) weights_.transform(ctx, turned, weights_.by_slices(), transformed);
         }
-        const bool past_caches = !accumulate && leaves_caches<T>(size_.x_size() * tiling_.count);
+        const bool past_caches = !accumulate && goes_past_caches<T>(size_.x_size() * tiling_.count, size_.in);
         const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr,
                                      past_caches};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
