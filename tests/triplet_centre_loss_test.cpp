@@ -5,6 +5,7 @@
 #include "support/losses.hpp"
 
 using daf::CentreUpdate;
+using daf::Index;
 using daf::Shape;
 using daf::TripletCentreLoss;
 using daf_test::LossCase;
@@ -209,6 +210,30 @@ TEST_CASE("where all samples are inactive there is no gradient and the centres s
             CHECK(loss.centres() == Numbers(plane_centres));
         }
     });
+}
+
+TEST_CASE("a distance has the same bits in whatever company it is taken") {
+    const auto check = [](auto zero) {
+        using T = decltype(zero);
+        constexpr Index size = 70 * daf::cpu::lanes<T> + 3;  // blocks of sums, and single columns
+        daf::RandomSequence random(daf::Stream{daf::Seed{6}});
+        std::vector<T> a(4 * size), b(4 * size);
+        for (T& v : a) v = static_cast<T>(random.normal());
+        for (T& v : b) v = static_cast<T>(random.normal());
+        double four_by_four[4][4], two_by_three[2][3];
+        daf::cpu::half_squared_distances(a.data(), b.data(), size, four_by_four);
+        daf::cpu::half_squared_distances(a.data(), b.data(), size, two_by_three);
+        for (Index i = 0; i < 4; ++i) {
+            for (Index j = 0; j < 4; ++j) {
+                const double alone =
+                    daf::cpu::half_squared_distance(a.data() + i * size, b.data() + j * size, size);
+                CHECK(four_by_four[i][j] == alone);
+                if (i < 2 && j < 3) CHECK(two_by_three[i][j] == alone);
+            }
+        }
+    };
+    check(0.0f);
+    check(0.0);
 }
 
 TEST_CASE("embeddings far from the origin keep their digits in float") {

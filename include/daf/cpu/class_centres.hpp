@@ -12,16 +12,39 @@ constexpr Index vectorised(Index operations) {
     return operations / 4;
 }
 
-/// out[s][c][lane] = the sum of (a - b)^2 over every lanes-th column from `columns.first + lane` on, for Rows
-/// rows of a and Columns rows of b, each of `size` elements. Registers hold as many sums as there are pairs.
-/// A function of its own: g++ 12 keeps the sums on the stack where it is inlined.
+namespace detail {
+
+/// to[i] = the sum of the lanes of row i, added up as sum_of_lanes does. Two rows share a packet once half of
+/// their lanes have joined the others.
+template <int Bit, class P, int Rows, class T>
+inline void sums_of_lanes(const P (&rows)[Rows], T* to) {
+    if constexpr (Bit == 0) {
+        static_assert(Rows == 1);
+        packet::pstoreu(to, rows[0]);
+    } else {
+        P joined[Rows / 2];
+        unroll<Rows / 2>([&](auto i) {
+            P lower = rows[i], upper = rows[i + Rows / 2];
+            exchange_corners<Bit>(lower, upper,
+                                  std::make_integer_sequence<int, static_cast<int>(packet_size<P>)>{});
+            joined[i] = packet::padd(lower, upper);
+        });
+        sums_of_lanes<Bit / 2>(joined, to);
+    }
+}
+
+}  // namespace detail
+
+/// to[r * Columns + c] = the sum of (a - b)^2 over some columns, whole packets of them, for Rows rows of a
+/// and Columns rows of b, each of `size` elements. Registers hold as many sums of lanes as there are pairs. A
+/// function of its own: g++ 12 keeps the sums on the stack where it is inlined.
 template <int Rows, int Columns, class T>
 [[gnu::noinline, gnu::flatten]] void squared_distances(const T* a, const T* b, Index size, Range columns,
-                                                       T (&out)[Rows][Columns][lanes<T>]) {
+                                                       T (&to)[Rows * Columns]) {
     using P = Packet<T>;
-    P sum[Rows][Columns];
-    detail::unroll<Rows>(
-        [&](auto r) { detail::unroll<Columns>([&](auto c) { sum[r][c] = packet::pset1<P>(T(0)); }); });
+    constexpr int pairs = Rows * Columns;
+    P sum[pairs];
+    detail::unroll<pairs>([&](auto i) { sum[i] = packet::pset1<P>(T(0)); });
     for (Index d = columns.first; d < columns.last; d += lanes<T>) {
         P right[Columns];
         detail::unroll<Columns>([&](auto c) { right[c] = in_register(packet::ploadu<P>(b + c * size + d)); });
@@ -29,29 +52,37 @@ template <int Rows, int Columns, class T>
             const P left = packet::ploadu<P>(a + r * size + d);
             detail::unroll<Columns>([&](auto c) {
                 const P difference = packet::psub(left, right[c]);
-                sum[r][c] = packet::pmadd(difference, difference, sum[r][c]);
+                sum[r * Columns + c] = packet::pmadd(difference, difference, sum[r * Columns + c]);
             });
         });
     }
-    detail::unroll<Rows>(
-        [&](auto r) { detail::unroll<Columns>([&](auto c) { packet::pstoreu(out[r][c], sum[r][c]); }); });
+    constexpr int together = pairs % lanes<T> == 0 ? static_cast<int>(lanes<T>) : 1;
+    detail::unroll<pairs / together>([&](auto group) {
+        if constexpr (together > 1) {
+            P some[together];
+            detail::unroll<together>([&](auto i) { some[i] = sum[group * together + i]; });
+            detail::sums_of_lanes<together / 2>(some, to + group * together);
+        } else {
+            T lane[lanes<T>];
+            packet::pstoreu(lane, sum[group]);
+            to[group] = sum_of_lanes(lane);
+        }
+    });
 }
 
-/// out[s][c] = |row s of a - row c of b|^2 / 2 for Rows rows of a and Columns rows of b, each of `size`
+/// to[r][c] = |row r of a - row c of b|^2 / 2 for Rows rows of a and Columns rows of b, each of `size`
 /// elements, each row read once. Sums run in T over at most 16 terms a lane, then in double; a pair's order
 /// is the same in whatever company it is compared.
 template <int Rows, int Columns, class T>
-void half_squared_distances(const T* a, const T* b, Index size, double (&out)[Rows][Columns]) {
+void half_squared_distances(const T* a, const T* b, Index size, double (&to)[Rows][Columns]) {
     constexpr Index block = 16 * lanes<T>;
-    const Index whole = size / lanes<T> * lanes<T>;
+    const Index whole = whole_packets<T>(size);
     double sum[Rows][Columns] = {};
-    alignas(64) T part[Rows][Columns][lanes<T>];
+    T part[Rows * Columns];
     for (Index first = 0; first < whole; first += block) {
-        squared_distances(a, b, size, {first, std::min(first + block, whole)}, part);
+        squared_distances<Rows, Columns>(a, b, size, {first, std::min(first + block, whole)}, part);
         for (Index r = 0; r < Rows; ++r) {
-            for (Index c = 0; c < Columns; ++c) {
-                sum[r][c] += static_cast<double>(sum_of_lanes(part[r][c]));
-            }
+            for (Index c = 0; c < Columns; ++c) sum[r][c] += static_cast<double>(part[r * Columns + c]);
         }
     }
     for (Index r = 0; r < Rows; ++r) {
@@ -61,7 +92,7 @@ void half_squared_distances(const T* a, const T* b, Index size, double (&out)[Ro
                     static_cast<double>(a[r * size + d]) - static_cast<double>(b[c * size + d]);
                 sum[r][c] += difference * difference;
             }
-            out[r][c] = sum[r][c] / 2;
+            to[r][c] = sum[r][c] / 2;
         }
     }
 }
