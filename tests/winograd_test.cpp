@@ -86,6 +86,20 @@ TEST_CASE("the passes by any tile keep every shape") {
     }
 }
 
+TEST_CASE("however many channels remain that fill no packet, the passes are those of the definition") {
+    constexpr Index lanes = daf::cpu::lanes<double>;
+    for (Index rest = 1; rest < lanes; ++rest) {
+        const daf::cpu::ConvolutionSize size{7, 9, lanes + rest, 2 * lanes - rest, 3, 1};
+        const Index count = rest == 1 ? 200 : 2;  // one of them as chunks, whose gradients are added up
+        CAPTURE(rest);
+        const Passes<double> want(size, count, {Convolution::direct});
+        const Passes<double> got(size, count, {Convolution::winograd, 6});
+        CHECK(daf_test::error(got.y, want.y) <= 1e-12);
+        CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
+        CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+    }
+}
+
 TEST_CASE("the passes by whole maps are those by their pixels") {
     for (const daf::cpu::ConvolutionSize& size :
          {daf::cpu::ConvolutionSize{3, 3, 1, 2, 3, 1}, {3, 3, 20, 33, 3, 1}, {3, 3, 210, 220, 3, 1}}) {

@@ -18,7 +18,7 @@ using Image = Shape<13, 11, 2>;  // whose last tiles reach over the map
 /// Layers that go direct and by Winograd, with a bias and without, two of one type, a pool that the one
 /// before takes along, and operators that a kernel prepares nothing for.
 using Net =
-    daf::Sequence<Image, layer::ConvBnRelu<32>, layer::ConvBnRelu<32>, layer::ConvBnRelu<32>,
+    daf::Sequence<Image, layer::ConvBnRelu<32>, layer::ConvBnRelu<29>, layer::ConvBnRelu<32>,
                   layer::MaxPool<2>, layer::Conv2d<24, 3, 1, daf::Bias::per_channel>, layer::Conv2d<20, 5, 2>,
                   layer::DualAttention<4, 3>, layer::Dropout, layer::Linear<37>, layer::Relu>;
 

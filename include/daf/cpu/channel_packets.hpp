@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <daf/cpu/gemm.hpp>
 
 namespace daf::cpu {
@@ -10,13 +11,36 @@ namespace daf::cpu {
 template <class P>
 inline constexpr Index packet_size = packet::unpacket_traits<P>::size;
 
-/// body<P>(c) for every whole packet of channels from c on, then, with P = T, for every single one that
-/// remains.
-template <class T, class Body>
-inline void for_each_packet(Index channels, const Body& body) {
-    const Index whole = channels / lanes<T> * lanes<T>;
-    for (Index c = 0; c < whole; c += lanes<T>) body.template operator()<Packet<T>>(c);
-    for (Index c = whole; c < channels; ++c) body.template operator()<T>(c);
+/// As many of the channels as fill packets.
+template <class T>
+constexpr Index whole_packets(Index channels) {
+    return channels / lanes<T> * lanes<T>;
+}
+
+/// Copies fewer elements than a packet holds, by halves of it: a call of memcpy takes longer.
+template <class T, Index Half = lanes<T> / 2>
+inline void copy_part_of_packet(const T* from, Index count, T* to) {
+    if constexpr (Half > 0) {
+        if ((count & Half) != 0) {
+            std::memcpy(to, from, Half * sizeof(T));
+            from += Half;
+            to += Half;
+        }
+        copy_part_of_packet<T, Half / 2>(from, count, to);
+    }
+}
+
+/// body<P>(c) for every whole packet of channels from c on, then for what remains: halves of a packet, halves
+/// of those, and at last, with P = T, single ones.
+template <class T, Index Lanes = lanes<T>, class Body>
+inline void for_each_packet(Index channels, const Body& body, Index c = 0) {
+    if constexpr (packet_size<typename packet::find_best_packet<T, Lanes>::type> == Lanes) {
+        using P = typename packet::find_best_packet<T, Lanes>::type;
+        for (; c + Lanes <= channels; c += Lanes) body.template operator()<P>(c);
+        for_each_packet<T, Lanes / 2>(channels, body, c);
+    } else {
+        for (; c < channels; ++c) body.template operator()<T>(c);
+    }
 }
 
 /// max(0, value); a NaN stays visible.
@@ -84,15 +108,15 @@ T sum_of_lanes(T* lane) {
 /// Packets of a strip of channels: as many as keep their sums in registers.
 inline constexpr int strip_packets = accumulators >= 24 ? 4 : 2;
 
-/// body<P, Count>(first) for strips of Count packets: several at once, then one, then single elements (P =
-/// T).
+/// body<P, Count>(first) for strips of Count packets: several at once, then what remains as for_each_packet
+/// does.
 template <class T, class Body>
 inline void for_each_strip(Index channels, const Body& body) {
     constexpr Index strip = strip_packets * lanes<T>;
-    const Index in_strips = channels / strip * strip, whole = channels / lanes<T> * lanes<T>;
+    const Index in_strips = channels / strip * strip;
     for (Index c = 0; c < in_strips; c += strip) body.template operator()<Packet<T>, strip_packets>(c);
-    for (Index c = in_strips; c < whole; c += lanes<T>) body.template operator()<Packet<T>, 1>(c);
-    for (Index c = whole; c < channels; ++c) body.template operator()<T, 1>(c);
+    for_each_packet<T>(
+        channels, [&]<class P>(Index c) { body.template operator()<P, 1>(c); }, in_strips);
 }
 
 /// body(first, width) for blocks of channels whose running values lie on the stack, in the nearest cache.

@@ -2,7 +2,7 @@
 // The maps of Winograd's convolution: transformed tiles, and the grid that they are cut from.
 #include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/winograd_tiling.hpp>
-#include <daf/cpu/winograd_transform.hpp>
+#include <daf/cpu/winograd_weight_transform.hpp>
 
 namespace daf::cpu {
 

@@ -16,6 +16,7 @@ struct Square {
     Index rows, columns;
 
     Square from(Index offset) const { return {data + offset, rows, columns}; }
+    operator Square<const T>() const requires(!std::is_const_v<T>) { return {data, rows, columns}; }
 };
 
 /// Elements `step` apart. Three share a pointer: one index register times 0, 1 or 2 reaches them all. The
@@ -47,7 +48,8 @@ namespace detail {
 
 /// First the rows of `in`, then the columns of what comes of them.
 template <class Mat, class P, class T, class Load, class Store>
-inline void transform_in_two_steps(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
+[[gnu::always_inline]] inline void transform_in_two_steps(Square<const T> in, Square<T> out, const Load& load,
+                                                          const Store& store) {
     using cpu::detail::unroll;
     P middle[Mat::columns][Mat::rows];
     Line<Mat::columns, const T> from(in.data, in.columns);
@@ -75,7 +77,8 @@ inline constexpr bool by_pairs = !columns_mirror_each_other<Mat> && Mat::rows * 
 
 /// The same for the columns of one pair, to the same bits.
 template <class Mat, class P, int Pair, class T, class Load, class Store>
-inline void transform_pair(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
+[[gnu::always_inline]] inline void transform_pair(Square<const T> in, Square<T> out, const Load& load,
+                                                  const Store& store) {
     using cpu::detail::unroll;
     constexpr int columns[] = {RowPairs<Mat>::pairs[Pair].first, RowPairs<Mat>::pairs[Pair].second};
     P middle[2][Mat::columns];
@@ -97,27 +100,28 @@ inline void transform_pair(Square<const T> in, Square<T> out, const Load& load, 
     });
 }
 
-/// The same of one channel, for those that fill no packet: loops, which compilers have less work with.
-template <class Mat, class T, class Load, class Store>
-inline void transform_channel(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
-    const auto add_product = [](T& sum, Index row, Index column, T value) {
-        const T factor = coefficient<Mat, T>(row, column);
-        if (factor != 0) sum += factor * value;
-    };
-    T middle[Mat::columns][Mat::rows] = {};
-    for (Index row = 0; row < Mat::columns; ++row) {
-        for (Index column = 0; column < Mat::columns; ++column) {
-            const T value = load(in.data + row * in.rows + column * in.columns);
-            for (Index r = 0; r < Mat::rows; ++r) add_product(middle[row][r], r, column, value);
-        }
+/// Copies a square of `side` x `side` pixels of fewer channels than a packet holds.
+template <class T>
+[[gnu::noinline]] void copy_square(Index side, const Square<const T>& from, Index channels,
+                                   const Square<T>& to) {
+    for (Index row = 0; row < side; ++row) {
+        for (Index column = 0; column < side; ++column)
+            copy_part_of_packet(from.data + row * from.rows + column * from.columns, channels,
+                                to.data + row * to.rows + column * to.columns);
     }
-    for (Index column = 0; column < Mat::rows; ++column) {
-        for (Index r = 0; r < Mat::rows; ++r) {
-            T sum = 0;
-            for (Index row = 0; row < Mat::columns; ++row) add_product(sum, r, row, middle[row][column]);
-            store(out.data + r * out.rows + column * out.columns, sum);
-        }
-    }
+}
+
+/// body(in, out) for channels that fill no packet, as for one that does: copied aside, with zeros beside
+/// them, and what becomes of them copied to its place.
+template <int In, int Out, class T, class Body>
+inline void in_whole_packet(const Square<const T>& in, const Square<T>& out, Index channels,
+                            const Body& body) {
+    constexpr Index width = lanes<T>;
+    alignas(64) T copy[In * In * width] = {}, made[Out * Out * width];
+    const Square<T> copied{copy, In * width, width}, result{made, Out * width, width};
+    copy_square<T>(In, in, channels, copied);
+    body(copied, result);
+    copy_square<T>(Out, result, channels, out);
 }
 
 }  // namespace detail
@@ -126,17 +130,15 @@ inline void transform_channel(Square<const T> in, Square<T> out, const Load& loa
 template <class Mat>
 inline constexpr int parts = detail::by_pairs<Mat> ? RowPairs<Mat>::count : 1;
 
-/// A part of Mat in Mat^T of one packet of channels, or one channel, whose first part is all. load(pointer)
-/// gives a packet of `in`; store(pointer, packet) takes one of `out`. Both are lambdas: g++ does not inline
-/// functions here.
-template <class Mat, class P, int Part, class T, class Load, class Store>
-inline void transform(Square<const T> in, Square<T> out, const Load& load, const Store& store) {
-    if constexpr (std::is_same_v<P, T>) {
-        if constexpr (Part == 0) detail::transform_channel<Mat>(in, out, load, store);
-    } else if constexpr (detail::by_pairs<Mat>) {
-        detail::transform_pair<Mat, P, Part>(in, out, load, store);
+/// A part of Mat in Mat^T of one packet of channels. load(pointer) gives a packet of `in`; store(pointer,
+/// packet) takes one of `out`. Both are lambdas: g++ does not inline functions here.
+template <class Mat, int Part, class T, class Load, class Store>
+[[gnu::always_inline]] inline void transform(Square<const T> in, Square<T> out, const Load& load,
+                                             const Store& store) {
+    if constexpr (detail::by_pairs<Mat>) {
+        detail::transform_pair<Mat, Packet<T>, Part>(in, out, load, store);
     } else {
-        detail::transform_in_two_steps<Mat, P>(in, out, load, store);
+        detail::transform_in_two_steps<Mat, Packet<T>>(in, out, load, store);
     }
 }
 
@@ -158,14 +160,6 @@ struct Panels {
             for (Index c = panel; c < last; c += most) body(c, std::min(most, last - c), start + c - panel);
         }
     }
-    /// body<P>(c, at) for every packet of channels: channel c goes to `at`.
-    template <class T, class Body>
-    void for_each_packet(Index channels, const Body& body) const {
-        for_each_run<T>(channels, [&](Index first, Index count, Index at) {
-            cpu::for_each_packet<T>(
-                count, [&]<class P>(Index c) { body.template operator()<P>(first + c, at + c); });
-        });
-    }
 };
 
 /// The points of a transformed tile.
@@ -174,13 +168,17 @@ constexpr Square<T> square_of_points(T* data, Index stride) {
     return {data, Way::points * stride, stride};
 }
 
-/// Mat pixels Mat^T for each of a run's channels. A part of the points has all of them before the next part:
-/// processors follow that many streams of stores, and not one for each point.
+namespace detail {
+
+/// Mat pixels Mat^T for each of a run's channels, whole packets of them. A part of the points has all of them
+/// before the next part: processors follow that many streams of stores, and not one for each point.
 template <class Way, class Mat, class T>
-inline void to_points(const Square<const T>& pixels, Index channels, T* to, Index stride) {
+[[gnu::noinline, gnu::flatten]] void packets_to_points(const Square<const T>& pixels, Index channels, T* to,
+                                                       Index stride) {
+    using P = Packet<T>;
     cpu::detail::unroll<parts<Mat>>([&](auto part) {
-        for_each_packet<T>(channels, [&]<class P>(Index c) {
-            transform<Mat, P, part, T>(
+        for (Index c = 0; c < channels; c += lanes<T>) {
+            transform<Mat, part, T>(
                 pixels.from(c), square_of_points<Way>(to + c, stride),
                 [](const T* from) { return packet::ploadu<P>(from); },
                 [](T* point, const P& value) {
@@ -188,23 +186,36 @@ inline void to_points(const Square<const T>& pixels, Index channels, T* to, Inde
                     __builtin_prefetch(point + 4 * lanes<T>, 1);
                     packet::pstoreu(point, value);
                 });
-        });
+        }
     });
 }
 
+/// The same of any channels.
+template <class Way, class Mat, class T>
+void to_points(const Square<const T>& pixels, Index channels, T* to, Index stride) {
+    const Index whole = whole_packets<T>(channels);
+    packets_to_points<Way, Mat>(pixels, whole, to, stride);
+    if (whole == channels) return;
+    in_whole_packet<Mat::columns, Way::points>(
+        pixels.from(whole), square_of_points<Way>(to + whole, stride), channels - whole,
+        [](const Square<const T>& copy, const Square<T>& made) {
+            packets_to_points<Way, Mat>(copy, lanes<T>, made.data, made.columns);
+        });
+}
+
+}  // namespace detail
+
 /// v = B^T x B of a window of pixels: what a tile of outputs is a convolution of.
 template <class Way, class T>
-[[gnu::noinline, gnu::flatten]] void window(const Square<const T>& pixels, Index channels, T* v,
-                                            Index stride) {
-    to_points<Way, typename Way::Input>(pixels, channels, v, stride);
+void window(const Square<const T>& pixels, Index channels, T* v, Index stride) {
+    detail::to_points<Way, typename Way::Input>(pixels, channels, v, stride);
 }
 
 /// w = A x A^T of a patch of pixels, as many as the outputs: times a window's v, point by point, the weights'
 /// gradient.
 template <class Way, class T>
-[[gnu::noinline, gnu::flatten]] void patch(const Square<const T>& pixels, Index channels, T* w,
-                                           Index stride) {
-    to_points<Way, matrix::Transposed<typename Way::Output>>(pixels, channels, w, stride);
+void patch(const Square<const T>& pixels, Index channels, T* w, Index stride) {
+    detail::to_points<Way, matrix::Transposed<typename Way::Output>>(pixels, channels, w, stride);
 }
 
 /// Where the tile's outputs go: rows x columns of them, the rest lies outside the map.
@@ -219,27 +230,44 @@ struct OutputTile {
 
 namespace detail {
 
-/// Of a tile that lies inside the map.
+/// Of whole packets of a tile that lies inside the map.
 template <class Way, Finish F, class T>
-[[gnu::noinline, gnu::flatten]] void whole_output(const T* m, Index stride, Index channels,
-                                                  const OutputTile<T>& tile) {
+[[gnu::noinline, gnu::flatten]] void output_packets(const T* m, Index stride, Index channels,
+                                                    const Square<T>& y, const T* biases, bool past_caches) {
     static_assert(parts<typename Way::Output> == 1);
-    for_each_packet<T>(channels, [&]<class P>(Index c) {
+    using P = Packet<T>;
+    for (Index c = 0; c < channels; c += lanes<T>) {
         P bias = packet::pset1<P>(T(0));
-        if constexpr (F == Finish::bias_relu) bias = packet::ploadu<P>(tile.bias + c);
-        transform<typename Way::Output, P, 0, T>(
-            square_of_points<Way>(m + c, stride), {tile.y + c, tile.row, channels},
+        if constexpr (F == Finish::bias_relu) bias = packet::ploadu<P>(biases + c);
+        transform<typename Way::Output, 0, T>(
+            square_of_points<Way>(m + c, stride), y.from(c),
             [](const T* at) { return packet::ploadu<P>(at); },
             [&](T* at, P value) {
-                if constexpr (F == Finish::overwrite && packet_size<P> == lanes<T>) {
-                    if (tile.past_caches) return store_far(at, value);
+                if constexpr (F == Finish::overwrite) {
+                    if (past_caches) return store_far(at, value);
                 }
                 // A store that misses the caches waits for its line: ask for a later tile's now.
-                __builtin_prefetch(at + 4 * Way::outputs * channels, 1);
+                __builtin_prefetch(at + 4 * Way::outputs * y.columns, 1);
                 if constexpr (F == Finish::bias_relu) value = rectified(packet::padd(value, bias));
                 packet::pstoreu(at, value);
             });
-    });
+    }
+}
+
+/// Of a tile that lies inside the map.
+template <class Way, Finish F, class T>
+void whole_output(const T* m, Index stride, Index channels, const OutputTile<T>& tile) {
+    const Index whole = whole_packets<T>(channels), rest = channels - whole;
+    const Square<T> y{tile.y, tile.row, channels};
+    output_packets<Way, F>(m, stride, whole, y, tile.bias, tile.past_caches);
+    if (rest == 0) return;
+    T bias[lanes<T>] = {};
+    if constexpr (F == Finish::bias_relu) copy_part_of_packet(tile.bias + whole, rest, bias);
+    in_whole_packet<Way::points, Way::outputs>(square_of_points<Way>(m + whole, stride), y.from(whole), rest,
+                                               [&](const Square<const T>& copy, const Square<T>& made) {
+                                                   output_packets<Way, F>(copy.data, copy.columns, lanes<T>,
+                                                                          made, bias, false);
+                                               });
 }
 
 /// The pixels of a tile that lie in the map, out of one that was made aside.
@@ -285,79 +313,6 @@ void output(const T* m, Index stride, Index channels, const OutputTile<T>& tile)
             return detail::whole_output<Way, F>(m, stride, channels, tile);
     }
     detail::part_output<Way>(m, stride, channels, F, tile);
-}
-
-/// Some rows of the points of u = G w G^T for `inputs` channels of x, `in_row` elements apart in w; the first
-/// such row's first point goes to `u`. w: 3 x 3 taps, tap by tap `tap` elements apart. panels.row: the first
-/// input's row.
-template <class Way, class T>
-[[gnu::noinline, gnu::flatten]] void weights(const T* w, Index tap, Index in_row, Index inputs,
-                                             Index channels, Range rows, T* u, Index stride, Panels panels) {
-    using cpu::detail::unroll;
-    using G = typename Way::Weight;
-    constexpr Index ahead = 4, line = 64 / static_cast<Index>(sizeof(T));
-    for (Index i = 0; i < inputs; ++i, w += in_row, ++panels.row) {
-        if (channels < in_row) {  // an input's channels end where nobody would ask for the next one's ahead
-            const T* later = w + std::min(ahead, inputs - 1 - i) * in_row;
-            for (Index t = 0; t < 9; ++t, later += tap) {
-                for (Index c = 0; c < channels; c += line) __builtin_prefetch(later + c);
-            }
-        }
-        panels.for_each_packet<T>(channels, [&]<class P>(Index c, Index at) {
-            P taps[3][3];
-            const Line<9, const T> from(w + c, tap);
-            unroll<9>([&](auto t) { taps[t / 3][t % 3] = packet::ploadu<P>(from[t]); });
-            Line<Way::points, T> to(u + at, stride);
-            for (Index row = rows.first; row < rows.last; ++row) {
-                P across[3], results[Way::points];
-                unroll<3>([&](auto column) {
-                    across[column] =
-                        packet::pmul(packet::pset1<P>(coefficient<G, T>(row, 0)), taps[0][column]);
-                    unroll<2>([&](auto r) {
-                        across[column] = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, r + 1)),
-                                                       taps[r + 1][column], across[column]);
-                    });
-                });
-                apply<G>(across, results);
-                unroll<Way::points>([&](auto k) { packet::pstoreu(to[k], results[k]); });
-                to.advance(Way::points * stride);
-            }
-        });
-    }
-}
-
-/// dw += what some rows of the points of du give to G^T du G, for `inputs` channels of x. du, from its first
-/// such row on, is summed over `copies`, `copy` elements apart, in their order; from an input to the next du
-/// and dw go on by du_row and dw_row.
-template <class Way, class T>
-[[gnu::noinline, gnu::flatten]] void weight_gradients(const T* du, Index stride, Index du_row, Index copies,
-                                                      Index copy, Index inputs, Index channels, Range rows,
-                                                      T* dw, Index tap, Index dw_row) {
-    using cpu::detail::unroll;
-    using G = typename Way::Weight;
-    for (Index i = 0; i < inputs; ++i, du += du_row, dw += dw_row) {
-        for_each_packet<T>(channels, [&]<class P>(Index c) {
-            P taps[3][3];
-            const Line<9, T> sums(dw + c, tap);
-            unroll<9>([&](auto t) { taps[t / 3][t % 3] = packet::ploadu<P>(sums[t]); });
-            Line<Way::points, const T> from(du + c, stride);
-            for (Index row = rows.first; row < rows.last; ++row) {
-                P values[Way::points], across[3];
-                unroll<Way::points>([&](auto k) {
-                    values[k] = packet::ploadu<P>(from[k]);
-                    for (Index n = 1; n < copies; ++n)
-                        values[k] = packet::padd(values[k], packet::ploadu<P>(from[k] + n * copy));
-                });
-                apply<matrix::Transposed<G>>(values, across);
-                unroll<9>([&](auto t) {
-                    P& sum = taps[t / 3][t % 3];
-                    sum = packet::pmadd(packet::pset1<P>(coefficient<G, T>(row, t / 3)), across[t % 3], sum);
-                });
-                from.advance(Way::points * stride);
-            }
-            unroll<9>([&](auto t) { packet::pstoreu(sums[t], taps[t / 3][t % 3]); });
-        });
-    }
 }
 
 }  // namespace daf::cpu::winograd
