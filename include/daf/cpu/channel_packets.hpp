@@ -33,13 +33,14 @@ inline void copy_part_of_packet(const T* from, Index count, T* to) {
 /// body<P>(c) for every whole packet of channels from c on, then for what remains: halves of a packet, halves
 /// of those, and at last, with P = T, single ones.
 template <class T, Index Lanes = lanes<T>, class Body>
-inline void for_each_packet(Index channels, const Body& body, Index c = 0) {
+inline void for_each_packet(Index channels, const Body& body, Index first = 0) {
     if constexpr (packet_size<typename packet::find_best_packet<T, Lanes>::type> == Lanes) {
         using P = typename packet::find_best_packet<T, Lanes>::type;
-        for (; c + Lanes <= channels; c += Lanes) body.template operator()<P>(c);
-        for_each_packet<T, Lanes / 2>(channels, body, c);
+        const Index last = first + (channels - first) / Lanes * Lanes;
+        for (Index c = first; c < last; c += Lanes) body.template operator()<P>(c);
+        for_each_packet<T, Lanes / 2>(channels, body, last);
     } else {
-        for (; c < channels; ++c) body.template operator()<T>(c);
+        for (Index c = first; c < channels; ++c) body.template operator()<T>(c);
     }
 }
 
