@@ -35,6 +35,23 @@ void for_each_term(const daf::cpu::ConvolutionSize& size, daf::Index count, cons
     });
 }
 
+/// The direct convolution's passes, by the definition.
+void check_by_definition(const daf::cpu::ConvolutionSize& size, daf::Index count) {
+    const daf_test::Operands of(size, count);
+    std::vector<double> y(of.dy.size()), dx(of.x.size()), dweight(of.weight.size());
+    for_each_term(size, count, [&](std::size_t at_y, std::size_t at_x, std::size_t at_weight) {
+        y[at_y] += of.x[at_x] * of.weight[at_weight];
+        dx[at_x] += of.dy[at_y] * of.weight[at_weight];
+        dweight[at_weight] += of.x[at_x] * of.dy[at_y];
+    });
+    const daf_test::Passes<double> passes(of, size, count, {daf::Convolution::direct});
+    CHECK(daf_test::error(passes.y, y) <= 1e-13);
+    CHECK(daf_test::error(passes.dx, dx) <= 1e-13);
+    CHECK(daf_test::error(passes.dweight, dweight) <= 1e-13);
+    daf_test::check_same_bits(size, count, {daf::Convolution::direct});
+    daf_test::check_ways_of_dx(size, count, {daf::Convolution::direct});
+}
+
 }  // namespace
 
 TEST_CASE("a 3x3 convolution keeps every promise") {
@@ -61,18 +78,17 @@ TEST_CASE("a map that passes by in several strips gives the sums of the definiti
         const daf::Index count = 14;
         REQUIRE(daf::cpu::direct_strip_rows<double>(size) < size.out_height());
         REQUIRE(daf::cpu::goes_past_caches<double>(count * size.y_size(), size.features) == (stride == 1));
-        const daf_test::Operands of(size, count);
-        std::vector<double> y(of.dy.size()), dx(of.x.size()), dweight(of.weight.size());
-        for_each_term(size, count, [&](std::size_t at_y, std::size_t at_x, std::size_t at_weight) {
-            y[at_y] += of.x[at_x] * of.weight[at_weight];
-            dx[at_x] += of.dy[at_y] * of.weight[at_weight];
-            dweight[at_weight] += of.x[at_x] * of.dy[at_y];
-        });
-        const daf_test::Passes<double> passes(of, size, count, {daf::Convolution::direct});
-        CHECK(daf_test::error(passes.y, y) <= 1e-13);
-        CHECK(daf_test::error(passes.dx, dx) <= 1e-13);
-        CHECK(daf_test::error(passes.dweight, dweight) <= 1e-13);
-        daf_test::check_same_bits(size, count, {daf::Convolution::direct});
-        daf_test::check_ways_of_dx(size, count, {daf::Convolution::direct});
+        check_by_definition(size, count);
+    }
+}
+
+TEST_CASE("a map so small that all its pixels are multiplied at once gives the sums of the definition") {
+    // The last passes by in strips nevertheless. Few images are shared by the threads, many are dealt out.
+    for (const daf::cpu::ConvolutionSize& size : {daf::cpu::ConvolutionSize{3, 3, 20, 33, 3, 1},
+                                                  {2, 6, 3, 5, 5, 1},
+                                                  {5, 6, 3, 7, 3, 2},
+                                                  {3, 3, 1, 20000, 1, 1}}) {
+        REQUIRE(size.out_area() <= daf::cpu::joined_pixels);
+        for (const daf::Index count : {2, 9}) check_by_definition(size, count);
     }
 }

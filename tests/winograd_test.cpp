@@ -160,6 +160,28 @@ TEST_CASE("blocks of tiles that are spread over the threads give the same bits a
     daf_test::check_ways_of_dx({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
 }
 
+TEST_CASE("strips of an image or two that threads take whole give what the definition says") {
+    const daf::cpu::ConvolutionSize size{24, 22, 16, 20, 3, 1};
+    for (const Index count : {1, 2}) {
+        const daf::cpu::WinogradTraffic traffic{size.in + size.features, size.in, 1, sizeof(double)};
+        const auto tiling = daf::cpu::WinogradTiling::of(size, count, 6, traffic);
+        CHECK(tiling.strips() == 4);
+        CHECK(tiling.chunks == 4);
+        const Passes<double> want(size, count, {Convolution::direct});
+        const Passes<double> got(size, count, {Convolution::winograd, 6});
+        CHECK(daf_test::error(got.y, want.y) <= 1e-12);
+        CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
+        CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+        daf_test::check_same_bits(size, count, {Convolution::winograd, 6});
+    }
+    // Weights that two threads had better not both read, and images enough.
+    const auto chunks = [](const daf::cpu::ConvolutionSize& s, Index count) {
+        return daf::cpu::WinogradTiling::of(s, count, 6, {s.in + s.features, s.in, 1, sizeof(float)}).chunks;
+    };
+    CHECK(chunks({24, 24, 128, 128, 3, 1}, 1) == 1);
+    CHECK(chunks({24, 24, 16, 20, 3, 1}, 4) == 1);
+}
+
 TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") {
     const daf::cpu::ConvolutionSize size{6, 6, 24, 40, 3, 1};
     const daf_test::Operands operands(size, 2);

@@ -30,7 +30,7 @@ struct ConvolutionCost {
     // A weight that a product reads from memory.
     static constexpr double for_far_weight = 4.0 * sizeof(T);
     // From a cache, behind other layers' weights; cores with 64-byte registers have larger caches.
-    static constexpr double for_near_weight = (lanes<T> * sizeof(T) < 64 ? 3.0 : 1.25) * sizeof(T);
+    static constexpr double for_near_weight = (lanes<T> * sizeof(T) < 64 ? 3.0 : 2.5) * sizeof(T);
     // To transform it first.
     static constexpr double for_transform = 3.0 * sizeof(T);
     static constexpr double most_near = 4 << 20;  // bytes of weights that stay in a cache
@@ -40,7 +40,8 @@ struct ConvolutionCost {
     Weights weights;
 
     constexpr double direct() const {
-        const double short_rows = 1 + 3.0 / static_cast<double>(size.width);
+        const bool joined = size.out_height() > 1 && size.out_area() <= joined_pixels;
+        const double short_rows = joined ? 1 : 1 + 3.0 / static_cast<double>(size.width);
         return 9 * (static_cast<double>(count * size.out_area()) * short_rows + for_weight(9));
     }
     /// One of `tensor` weights for each pair of channels.

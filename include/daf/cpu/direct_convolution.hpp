@@ -1,11 +1,10 @@
 #pragma once
 // The direct convolution, for every kernel and stride: channels-last, sizes at run time so that one piece of
 // code serves every layer. All three passes are the register-blocked product of gemm.hpp over rows of a
-// zero-padded copy of one image; patches are never copied. y and dy pass by in strips of rows that stay in a
-// core's cache.
+// zero-padded copy of one image. y and dy pass by in strips of rows that stay in a core's cache.
 #include <algorithm>
 #include <daf/cpu/channel_packets.hpp>
-#include <daf/cpu/convolution_parts.hpp>
+#include <daf/cpu/grid_convolution.hpp>
 
 namespace daf::cpu {
 
@@ -24,114 +23,6 @@ void for_each_direct_strip(const ConvolutionSize& size, const Body& body) {
     for (Index first = 0; first < size.out_height(); first += rows)
         body(Range{first, std::min(first + rows, size.out_height())});
 }
-
-/// Writes rows of an image into the middle of a zeroed grid of (height + K - 1) x (width + K - 1) pixels,
-/// every pixel `step` from the next; `before` zero pixels stand above and to the left.
-template <class T>
-void place_in_grid(const MapRows<T>& maps, Index image, Range rows, Index columns, Index channels, Index step,
-                   Index before, Index grid_width, T* grid) {
-    for (Index r = rows.first; r < rows.last; ++r) {
-        T* to = grid + ((before + r * step) * grid_width + before) * channels;
-        maps(image, r, to);
-        if (step == 1) continue;
-        for (Index c = columns - 1; c > 0;
-             --c) {  // a pixel's new place has been left by then, or was never taken
-            std::copy_n(to + c * channels, channels, to + c * step * channels);
-            std::fill_n(to + c * channels, channels, T(0));
-        }
-    }
-}
-
-/// A convolution of images with packed weights: y of x, or dx of dy.
-template <class T>
-class GridConvolution {
-  public:
-    /// x -> y
-    static GridConvolution forward(const ConvolutionSize& size) {
-        return {size,        Map{size.height, size.width, size.in},
-                1,           Map{size.out_height(), size.out_width(), size.features},
-                size.stride, false};
-    }
-    /// dy -> dx: the weights are turned round, and a stride spreads dy over the grid.
-    static GridConvolution data_gradient(const ConvolutionSize& size) {
-        return {size,        Map{size.out_height(), size.out_width(), size.features},
-                size.stride, Map{size.height, size.width, size.in},
-                1,           true};
-    }
-
-    /// Elements of the packed weights, and of the grid of one image.
-    Index packed_size() const { return panels() * panel_size(); }
-    Index grid_size() const { return grid_height_ * grid_width_ * from_.channels; }
-    /// Panels of output channels, and rows, into which an image's work may be cut.
-    Index panels() const { return (to_.channels + panel_width() - 1) / panel_width(); }
-    Index rows() const { return to_.rows; }
-
-    /// weight (K,K,in,features): its features run over the target's channels, or turned round over the
-    /// source's.
-    void pack(Cpu& ctx, const T* weight, T* packed) const {
-        ctx.parallel(panels(), [&](Index panel) {
-            const Index first = panel * panel_width(), m = std::min(panel_width(), to_.channels - first);
-            const Index row = turned_ ? from_.channels : 1;
-            pack_panels<T>(packed + panel * panel_size(), m, sum_size(), packets_, row, [&](Index t) {
-                if (!turned_) return weight + t * to_.channels + first;
-                const Index tap = kernel_ * kernel_ - 1 - t / from_.channels;
-                return weight + (tap * to_.channels + first) * from_.channels + t % from_.channels;
-            });
-        });
-    }
-
-    /// Places rows of an image in a grid that is zero elsewhere.
-    void place(const MapRows<T>& maps, Index image, Range rows, T* grid) const {
-        place_in_grid(maps, image, rows, from_.columns, from_.channels, spread_, kernel_ / 2, grid_width_,
-                      grid);
-    }
-    Index source_rows() const { return from_.rows; }
-
-    /// Rows and panels of the target, whose first of these rows is at `target`.
-    void multiply(const T* packed, const T* grid, Range rows, Range panels, T* target,
-                  bool accumulate) const {
-        const Index grid_row = grid_width_ * from_.channels;
-        const Sum sum{kernel_, kernel_ * from_.channels};
-        for (Index panel = panels.first; panel < panels.last; ++panel) {
-            const Index first = panel * panel_width();
-            for (Index r = rows.first; r < rows.last; ++r) {
-                const Columns<T> pixels{grid + r * stride_ * grid_row, stride_ * from_.channels, grid_row, 1};
-                multiply_panel(packets_, sum, packed + panel * panel_size(), pixels, to_.columns,
-                               target + (r - rows.first) * to_.columns * to_.channels + first, to_.channels,
-                               to_.channels - first, accumulate);
-            }
-        }
-    }
-
-  private:
-    struct Map {
-        Index rows, columns, channels;
-    };
-
-    GridConvolution(const ConvolutionSize& size, Map from, Index spread, Map to, Index stride, bool turned)
-        : kernel_(size.kernel),
-          from_(from),
-          spread_(spread),
-          to_(to),
-          stride_(stride),
-          turned_(turned),
-          grid_width_(size.width + size.border()),
-          grid_height_(size.height + size.border()),
-          packets_(panel_packets<T>(to.channels, to.columns)) {}
-
-    Index sum_size() const { return kernel_ * kernel_ * from_.channels; }
-    Index panel_width() const { return packets_ * lanes<T>; }
-    Index panel_size() const { return panel_width() * sum_size(); }
-
-    Index kernel_;
-    Map from_;
-    Index spread_;
-    Map to_;
-    Index stride_;
-    bool turned_;
-    Index grid_width_, grid_height_;
-    Index packets_;
-};
 
 /// dweight: every chunk of images sums into its own copy, the copies are added in their order.
 template <class T>
@@ -222,7 +113,9 @@ class DirectForward {
     void transform(Cpu& ctx, const T* weight, T* transformed) const { grid_.pack(ctx, weight, transformed); }
 
     /// Parts of the output that AfterPixels may be called for at the same time.
-    Index slots() const { return shared() ? chunks_for(grid_.rows()) : chunks_for(count_); }
+    Index slots() const {
+        return shared() ? chunks_for(grid_.rows(), size_.out_width() * size_.features) : chunks_for(count_);
+    }
 
     Index scratch(int threads) const {
         return threads * (scratch_size<T>(grid_.grid_size()) + scratch_size<T>(strip_size()));
@@ -237,7 +130,7 @@ class DirectForward {
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
         PerThread<T> grids(frame, ctx.threads(), grid_.grid_size());
-        for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), grid_.grid_size(), T(0));
+        for (int i = 0; i < (shared() ? 1 : ctx.threads()); ++i) grid_.clear(grids.of(i));
         if (shared()) {
             for (Index n = 0; n < count_; ++n)
                 share_image(ctx, transformed, x, grids.of(0), y, n, finish, after);
@@ -248,6 +141,7 @@ class DirectForward {
             const auto [first, last] = part_of(count_, slots(), slot);
             for (Index n = first; n < last; ++n) {
                 grid_.place(x, n, {0, grid_.source_rows()}, grids.of(worker));
+                grid_.join(grids.of(worker));
                 for_each_direct_strip<T>(size_, [&](Range rows) {
                     T* place = y + n * size_.y_size() + rows.first * size_.out_width() * size_.features;
                     T* made = strips.begin(worker, place);
@@ -268,11 +162,13 @@ class DirectForward {
 
     void share_image(Cpu& ctx, const T* transformed, const MapRows<T>& x, T* grid, T* y, Index n,
                      const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
-        const Index groups = slots(), copies = chunks_for(grid_.source_rows());
+        const Index groups = slots(), copies = chunks_for(grid_.source_rows(), size_.width * size_.in);
         ctx.parallel(
             copies, [&](Index part) { grid_.place(x, n, part_of(grid_.source_rows(), copies, part), grid); });
+        grid_.join(grid);
         // Each panel's weights are read by one thread, unless there are too few panels.
-        const Index panels = grid_.panels(), cuts = panels < 8 ? groups : 1;
+        const Index panels = grid_.panels(),
+                    cuts = panels < 8 && !grid_.joined() ? chunks_for(grid_.rows()) : 1;
         ctx.parallel(panels * cuts, [&](Index piece) {
             const Index panel = piece / cuts;
             const Range rows = part_of(grid_.rows(), cuts, piece % cuts);
@@ -335,7 +231,7 @@ class DirectBackward {
         to_weight_.take(frame, ctx.threads());
         if (dx != nullptr) {
             to_x_.pack(ctx, weight, packed);
-            for (int i = 0; i < ctx.threads(); ++i) std::fill_n(grids.of(i), to_x_.grid_size(), T(0));
+            for (int i = 0; i < ctx.threads(); ++i) to_x_.clear(grids.of(i));
         }
         ctx.parallel(to_weight_.chunks(), [&](Index chunk, int worker) {
             const auto [first, last] = part_of(count_, to_weight_.chunks(), chunk);
@@ -355,9 +251,10 @@ class DirectBackward {
                     };
                     to_x_.place(made, n, rows, grids.of(worker));
                 });
-                if (dx != nullptr)
-                    to_x_.multiply(packed, grids.of(worker), {0, to_x_.rows()}, {0, to_x_.panels()},
-                                   dx + n * size_.x_size(), accumulate);
+                if (dx == nullptr) continue;
+                to_x_.join(grids.of(worker));
+                to_x_.multiply(packed, grids.of(worker), {0, to_x_.rows()}, {0, to_x_.panels()},
+                               dx + n * size_.x_size(), accumulate);
             }
         });
         to_weight_.finish(ctx, dweight);

@@ -332,6 +332,7 @@ void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_co
             if (n >= count) run(count);
         }
     };
+    run_if_fits(std::integral_constant<int, 9>{});  // a map of 3 x 3
     run_if_fits(std::integral_constant<int, 8>{});
     run_if_fits(std::integral_constant<int, 6>{});
     run_if_fits(std::integral_constant<int, 4>{});
