@@ -132,26 +132,27 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     const Index weight_bytes = t.points() * size.in * size.features * traffic.element;
     const Index tile_bytes = t.points() * traffic.tile_channels * traffic.element;
     const Index most_tiles = std::max<Index>(std::clamp(2 * weight_bytes, smallest, largest) / tile_bytes, 1);
-    const auto strip_rows = [&](Index fewest_strips) {
+    // Rows of tiles in the tallest strip of which there are at least so many.
+    const auto tallest = [&](Index fewest_strips) {
         Index most = 1;
-        for (Index rows = 2; rows <= t.rows; ++rows) {
+        for (Index tall = 2; tall <= t.rows; ++tall) {
             const Index border = 2 * tile.border;
             const Index grid =
-                (rows * side + border) * (t.columns * side + border) * traffic.map_channels * traffic.element;
-            if (t.rows % rows == 0 && rows * t.columns <= most_tiles && grid <= grid_bytes &&
-                count * t.rows / rows >= fewest_strips)
-                most = rows;
+                (tall * side + border) * (t.columns * side + border) * traffic.map_channels * traffic.element;
+            if (t.rows % tall == 0 && tall * t.columns <= most_tiles && grid <= grid_bytes &&
+                count * t.rows / tall >= fewest_strips)
+                most = tall;
         }
         return most;
     };
-    t.strip_rows = strip_rows(1);
+    t.strip_rows = tallest(1);
     // An image or two make few strips, and threads that share a strip's products wait for one of them to
     // transform it. Small weights they can each read: then each takes strips of its own, from the windows to
     // the outputs.
     constexpr Index shares = 4, fewest_tiles = 4;  // of a strip
     const bool few = t.strips() < shares && traffic.weight_tensors * weight_bytes <= smallest &&
                      count * t.rows * t.columns >= shares * fewest_tiles;
-    if (few) t.strip_rows = strip_rows(shares);
+    if (few) t.strip_rows = tallest(shares);
     const Index strips = few ? 1 : std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
     const Index blocks = (t.strips() + strips - 1) / strips;
     t.block_strips = (t.strips() + blocks - 1) / blocks;  // nearly equal blocks
