@@ -87,8 +87,11 @@ TEST_CASE("a map so small that all its pixels are multiplied at once gives the s
     for (const daf::cpu::ConvolutionSize& size : {daf::cpu::ConvolutionSize{3, 3, 20, 33, 3, 1},
                                                   {2, 6, 3, 5, 5, 1},
                                                   {5, 6, 3, 7, 3, 2},
+                                                  {3, 4, 3, 7, 3, 2},
+                                                  {3, 3, 2, 5, 7, 1},
                                                   {3, 3, 1, 20000, 1, 1}}) {
-        REQUIRE(size.out_area() <= daf::cpu::joined_pixels);
+        REQUIRE(daf::cpu::joins_pixels(size.out_height(), size.out_width()));
+        if (size.kernel == 1) REQUIRE(daf::cpu::direct_strip_rows<double>(size) < size.out_height());
         for (const daf::Index count : {2, 9}) check_by_definition(size, count);
     }
 }

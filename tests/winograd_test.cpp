@@ -90,8 +90,12 @@ TEST_CASE("however many channels remain that fill no packet, the passes are thos
     constexpr Index lanes = daf::cpu::lanes<double>;
     for (Index rest = 1; rest < lanes; ++rest) {
         const daf::cpu::ConvolutionSize size{7, 9, lanes + rest, 2 * lanes - rest, 3, 1};
-        const Index count = rest == 1 ? 200 : 2;  // one of them as chunks, whose gradients are added up
+        const Index count = rest == 1 ? 400 : 2;
         CAPTURE(rest);
+        // The first one's gradients are sums of chunks.
+        const auto tiling = daf::cpu::WinogradTiling::of(
+            size, count, 6, {size.in + size.features, std::max(size.in, size.features), 2, sizeof(double)});
+        if (rest == 1) REQUIRE(tiling.chunks > 1);
         const Passes<double> want(size, count, {Convolution::direct});
         const Passes<double> got(size, count, {Convolution::winograd, 6});
         CHECK(daf_test::error(got.y, want.y) <= 1e-12);
@@ -162,11 +166,11 @@ TEST_CASE("blocks of tiles that are spread over the threads give the same bits a
 
 TEST_CASE("strips of an image or two that threads take whole give what the definition says") {
     const daf::cpu::ConvolutionSize size{24, 22, 16, 20, 3, 1};
-    for (const Index count : {1, 2}) {
+    for (const Index count : {1, 2, 3}) {
         const daf::cpu::WinogradTraffic traffic{size.in + size.features, size.in, 1, sizeof(double)};
         const auto tiling = daf::cpu::WinogradTiling::of(size, count, 6, traffic);
-        CHECK(tiling.strips() == 4);
-        CHECK(tiling.chunks == 4);
+        CHECK(tiling.strips() == (count == 3 ? 6 : 4));
+        CHECK(tiling.chunks == tiling.strips());
         const Passes<double> want(size, count, {Convolution::direct});
         const Passes<double> got(size, count, {Convolution::winograd, 6});
         CHECK(daf_test::error(got.y, want.y) <= 1e-12);
@@ -180,6 +184,8 @@ TEST_CASE("strips of an image or two that threads take whole give what the defin
     };
     CHECK(chunks({24, 24, 128, 128, 3, 1}, 1) == 1);
     CHECK(chunks({24, 24, 16, 20, 3, 1}, 4) == 1);
+    CHECK(chunks({102, 6, 4, 4, 3, 1}, 1) ==
+          1);  // 17 rows of one tile: strips of that would each read the weights
 }
 
 TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") {

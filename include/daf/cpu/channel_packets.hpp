@@ -30,8 +30,8 @@ inline void copy_part_of_packet(const T* from, Index count, T* to) {
     }
 }
 
-/// body<P>(c) for every whole packet of channels from c on, then for what remains: halves of a packet, halves
-/// of those, and at last, with P = T, single ones.
+/// body<P>(c) for every whole packet of the channels from `first` on, that from c on, then for what remains:
+/// halves of a packet, halves of those, and at last, with P = T, single ones.
 template <class T, Index Lanes = lanes<T>, class Body>
 inline void for_each_packet(Index channels, const Body& body, Index first = 0) {
     if constexpr (packet_size<typename packet::find_best_packet<T, Lanes>::type> == Lanes) {

@@ -23,14 +23,16 @@ struct ConvolutionChoice {
 /// what it does beside them in multiplications that would take as long. The transforms cost some for each
 /// transformed value; the weights cost their way through memory, which for a single image of many channels is
 /// more than the product. The direct product works on rows of pixels, and the shorter they are the fewer of
-/// its accumulators are in use.
+/// its accumulators are in use; of a small map it takes all pixels, and then reads the weights for each
+/// image.
 template <class T>
 struct ConvolutionCost {
     static constexpr double for_value = 8;  // a value of a transformed tile, written and read again
     // A weight that a product reads from memory.
     static constexpr double for_far_weight = 4.0 * sizeof(T);
     // From a cache, behind other layers' weights. Cores with 64-byte registers have larger caches, but
-    // Intel's multiply twice as fast as AMD's (which have SSE4a), and read no faster.
+    // Intel's multiply twice as fast as AMD's (which have SSE4a) and read no faster: measured on one with
+    // VNNI.
 #if defined(__AVX512VNNI__) && !defined(__SSE4A__)
     static constexpr double for_near_weight = 2.5 * sizeof(T);
 #else
@@ -45,11 +47,14 @@ struct ConvolutionCost {
     Weights weights;
 
     constexpr double direct() const {
-        const bool joined = size.out_height() > 1 && size.out_area() <= joined_pixels;
-        const double short_rows = !joined              ? 1 + 3.0 / static_cast<double>(size.width)
-                                  : accumulators >= 24 ? 1.0
-                                                       : 4.0 / 3;
-        return 9 * (static_cast<double>(count * size.out_area()) * short_rows + for_weight(9));
+        const auto pixels = static_cast<double>(size.out_area()), images = static_cast<double>(count);
+        if (joins_pixels(size.out_height(), size.out_width())) {
+            const double blocks =
+                accumulators >= 24 ? 1.0 : 4.0 / 3;  // of 9 pixels: of 12 columns, or two of 6
+            return 9 * images * (pixels * blocks + for_weight(9));
+        }
+        const double short_rows = 1 + 3.0 / static_cast<double>(size.width);
+        return 9 * (images * pixels * short_rows + for_weight(9));
     }
     /// One of `tensor` weights for each pair of channels.
     constexpr double for_weight(double tensor) const {

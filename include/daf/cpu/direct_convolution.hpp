@@ -4,6 +4,7 @@
 // zero-padded copy of one image. y and dy pass by in strips of rows that stay in a core's cache.
 #include <algorithm>
 #include <daf/cpu/channel_packets.hpp>
+#include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/grid_convolution.hpp>
 
 namespace daf::cpu {

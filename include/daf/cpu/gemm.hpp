@@ -6,8 +6,8 @@
 //
 // i is contiguous in C and in A, and is what the SIMD lanes run over (channels-last: the output channels). A
 // is packed into panels. B is read where it lies, through strides, so that a convolution needs no copies of
-// its patches: t walks a kernel row in the outer and its contiguous pixels x channels in the inner loop. The
-// sum's order is fixed by the shapes.
+// its patches (but for small maps): t walks a kernel row in the outer and its contiguous pixels x channels in
+// the inner loop. The sum's order is fixed by the shapes.
 #include <Eigen/Core>
 #include <cstring>
 #include <daf/core/scratch.hpp>

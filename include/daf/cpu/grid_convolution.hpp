@@ -23,11 +23,15 @@ void place_in_grid(const MapRows<T>& maps, Index image, Range rows, Index column
     }
 }
 
-/// The largest map whose pixels are one register block, so that each weight is read once for all of them.
+/// Pixels that are multiplied at once, where that is not a row: a whole map of so few that (of 32 registers)
+/// they are one register block, and each weight is read once for all of them.
 inline constexpr Index joined_pixels = 12;
+constexpr bool joins_pixels(Index rows, Index columns) {
+    return rows > 1 && rows * columns <= joined_pixels;
+}
 
 /// A convolution of images with packed weights: y of x, or dx of dy. The product reads patches where they lie
-/// in the grid, a row of the target at a time; those of a small map (joined_pixels) are copied side by side
+/// in the grid, a row of the target at a time; those of a small map (joins_pixels) are copied side by side
 /// first.
 template <class T>
 class GridConvolution {
@@ -128,7 +132,7 @@ class GridConvolution {
           turned_(turned),
           grid_width_(size.width + size.border()),
           grid_height_(size.height + size.border()),
-          joined_(to.rows > 1 && to.rows * to.columns <= joined_pixels),
+          joined_(joins_pixels(to.rows, to.columns)),
           packets_(panel_packets<T>(to.channels, joined_ ? joined_pixels : to.columns)) {}
 
     Index pixels_size() const { return grid_height_ * grid_width_ * from_.channels; }

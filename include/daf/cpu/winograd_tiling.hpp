@@ -146,12 +146,12 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
         return most;
     };
     t.strip_rows = tallest(1);
-    // An image or two make few strips, and threads that share a strip's products wait for one of them to
-    // transform it. Small weights they can each read: then each takes strips of its own, from the windows to
-    // the outputs.
+    // An image, or two or three, make few strips, and threads that share a strip's products wait for one of
+    // them to transform it. Small weights they can each read: then each takes strips of its own, from the
+    // windows to the outputs.
     constexpr Index shares = 4, fewest_tiles = 4;  // of a strip
     const bool few = t.strips() < shares && traffic.weight_tensors * weight_bytes <= smallest &&
-                     count * t.rows * t.columns >= shares * fewest_tiles;
+                     tallest(shares) * t.columns >= fewest_tiles;
     if (few) t.strip_rows = tallest(shares);
     const Index strips = few ? 1 : std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
     const Index blocks = (t.strips() + strips - 1) / strips;

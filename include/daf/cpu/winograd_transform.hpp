@@ -6,6 +6,7 @@
 #include <daf/cpu/convolution_parts.hpp>
 #include <daf/cpu/far_store.hpp>
 #include <daf/cpu/winograd_matrices.hpp>
+#include <type_traits>
 
 namespace daf::cpu::winograd {
 
