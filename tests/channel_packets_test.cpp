@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+
 #include <algorithm>
 #include <daf/cpu/channel_packets.hpp>
 #include <numeric>

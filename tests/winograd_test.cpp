@@ -32,6 +32,14 @@ double product(int i, int t, int j) {
     return sum;
 }
 
+/// All three passes, in double, beside the direct convolution's.
+void check_as_direct(const daf::cpu::ConvolutionSize& size, Index count, daf::cpu::ConvolutionChoice choice) {
+    const Passes<double> want(size, count, {Convolution::direct}), got(size, count, choice);
+    CHECK(daf_test::error(got.y, want.y) <= 1e-12);
+    CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
+    CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+}
+
 }  // namespace
 
 TEST_CASE("a tile's row is the plain sum over three taps") {
@@ -77,16 +85,12 @@ TEST_CASE("the passes by any tile keep every shape") {
         CAPTURE(tile);
         for (const daf::cpu::ConvolutionSize& size :
              {daf::cpu::ConvolutionSize{5, 7, 3, 4, 3, 1}, {1, 2, 5, 19, 3, 1}, {13, 12, 20, 33, 3, 1}}) {
-            const Passes<double> want(size, 3, {Convolution::direct});
-            const Passes<double> got(size, 3, {Convolution::winograd, tile});
-            CHECK(daf_test::error(got.y, want.y) <= 1e-12);
-            CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
-            CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+            check_as_direct(size, 3, {Convolution::winograd, tile});
         }
     }
 }
 
-TEST_CASE("however many channels remain that fill no packet, the passes are those of the definition") {
+TEST_CASE("however many channels remain that fill no packet, the passes are the direct ones") {
     constexpr Index lanes = daf::cpu::lanes<double>;
     for (Index rest = 1; rest < lanes; ++rest) {
         const daf::cpu::ConvolutionSize size{7, 9, lanes + rest, 2 * lanes - rest, 3, 1};
@@ -96,22 +100,14 @@ TEST_CASE("however many channels remain that fill no packet, the passes are thos
         const auto tiling = daf::cpu::WinogradTiling::of(
             size, count, 6, {size.in + size.features, std::max(size.in, size.features), 2, sizeof(double)});
         if (rest == 1) REQUIRE(tiling.chunks > 1);
-        const Passes<double> want(size, count, {Convolution::direct});
-        const Passes<double> got(size, count, {Convolution::winograd, 6});
-        CHECK(daf_test::error(got.y, want.y) <= 1e-12);
-        CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
-        CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+        check_as_direct(size, count, {Convolution::winograd, 6});
     }
 }
 
 TEST_CASE("the passes by whole maps are those by their pixels") {
     for (const daf::cpu::ConvolutionSize& size :
          {daf::cpu::ConvolutionSize{3, 3, 1, 2, 3, 1}, {3, 3, 20, 33, 3, 1}, {3, 3, 210, 220, 3, 1}}) {
-        const Passes<double> want(size, 70, {Convolution::direct});
-        const Passes<double> got(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
-        CHECK(daf_test::error(got.y, want.y) <= 1e-12);
-        CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
-        CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+        check_as_direct(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
         daf_test::check_same_bits(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
     }
     // The last were by slices; these are many blocks, which threads take whole.
@@ -125,11 +121,7 @@ TEST_CASE("weights that are transformed a slice of channels at a time give what 
     const daf::cpu::WinogradTraffic traffic{large.in + large.features, large.in, 1, sizeof(double)};
     const auto tiling = daf::cpu::WinogradTiling::of(large, 5, 6, traffic);
     CHECK(tiling.by_slices);
-    const Passes<double> want(large, 5, {Convolution::direct});
-    const Passes<double> got(large, 5, {Convolution::winograd, 6});
-    CHECK(daf_test::error(got.y, want.y) <= 1e-12);
-    CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
-    CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+    check_as_direct(large, 5, {Convolution::winograd, 6});
     daf_test::check_same_bits(large, 5, {Convolution::winograd, 6});
     daf_test::check_ways_of_dx(large, 5, {Convolution::winograd, 6});
 }
@@ -142,11 +134,7 @@ TEST_CASE(
     const auto tiling = daf::cpu::WinogradTiling::of(wide, count, 6, traffic);
     CHECK(tiling.by_slices);
     CHECK(tiling.blocks() > 1);
-    const Passes<double> want(wide, count, {Convolution::direct});
-    const Passes<double> got(wide, count, {Convolution::winograd, 6});
-    CHECK(daf_test::error(got.y, want.y) <= 1e-12);
-    CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
-    CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+    check_as_direct(wide, count, {Convolution::winograd, 6});
     daf_test::check_ways_of_dx(wide, count, {Convolution::winograd, 6});
     // The same of floats, of which more fit.
     const daf::cpu::ConvolutionSize wider{4, 5, 300, 300, 3, 1};
@@ -164,18 +152,14 @@ TEST_CASE("blocks of tiles that are spread over the threads give the same bits a
     daf_test::check_ways_of_dx({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
 }
 
-TEST_CASE("strips of an image or two that threads take whole give what the definition says") {
+TEST_CASE("strips of a few images that threads take whole give what the direct convolution gives") {
     const daf::cpu::ConvolutionSize size{24, 22, 16, 20, 3, 1};
     for (const Index count : {1, 2, 3}) {
         const daf::cpu::WinogradTraffic traffic{size.in + size.features, size.in, 1, sizeof(double)};
         const auto tiling = daf::cpu::WinogradTiling::of(size, count, 6, traffic);
         CHECK(tiling.strips() == (count == 3 ? 6 : 4));
         CHECK(tiling.chunks == tiling.strips());
-        const Passes<double> want(size, count, {Convolution::direct});
-        const Passes<double> got(size, count, {Convolution::winograd, 6});
-        CHECK(daf_test::error(got.y, want.y) <= 1e-12);
-        CHECK(daf_test::error(got.dx, want.dx) <= 1e-12);
-        CHECK(daf_test::error(got.dweight, want.dweight) <= 1e-12);
+        check_as_direct(size, count, {Convolution::winograd, 6});
         daf_test::check_same_bits(size, count, {Convolution::winograd, 6});
     }
     // Weights that two threads had better not both read, and images enough.
@@ -184,8 +168,8 @@ TEST_CASE("strips of an image or two that threads take whole give what the defin
     };
     CHECK(chunks({24, 24, 128, 128, 3, 1}, 1) == 1);
     CHECK(chunks({24, 24, 16, 20, 3, 1}, 4) == 1);
-    CHECK(chunks({102, 6, 4, 4, 3, 1}, 1) ==
-          1);  // 17 rows of one tile: strips of that would each read the weights
+    // Rows of one tile, 17 of them: as strips each would read the weights.
+    CHECK(chunks({102, 6, 4, 4, 3, 1}, 1) == 1);
 }
 
 TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") {
