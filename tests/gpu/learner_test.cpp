@@ -26,6 +26,7 @@
 #include <daf/reference/softmax_cross_entropy.hpp>
 #include <daf/reference/triplet_centre_loss.hpp>
 
+#include "../support/own_loss.hpp"
 #include "../support/refused_steps.hpp"
 #include "../support/tiny_network.hpp"
 #include "../support/workbench.hpp"
@@ -107,4 +108,10 @@ TEST_CASE(
     "loss") {
     HostGpu gpu;
     daf_test::check_refused_steps(gpu);
+}
+
+TEST_CASE("a descent moves a model as a learner moves the same network, to the same bits") {
+    HostGpu gpu;
+    daf_test::check_descent_beside_learner(gpu, daf::Adam{.weight_decay = 0.01});
+    daf_test::check_descent_beside_learner(gpu, daf::Sgd{});
 }

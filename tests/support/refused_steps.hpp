@@ -15,7 +15,7 @@ namespace daf_test {
 template <class L>
 std::vector<float> moved_by_optimizer(L& learner) {
     constexpr auto trained = static_cast<std::size_t>(daf::parameter_segments<typename L::Network>.trained());
-    const daf::Index moments = daf::moments(learner.optimizer());
+    const daf::Index moments = daf::moment_count(learner.optimizer());
     std::vector<float> values(trained * static_cast<std::size_t>(1 + moments));
     const auto copy = [&](std::size_t at, const auto& slab) {
         learner.context().copy_out(values.data() + at, slab.data(), static_cast<daf::Index>(trained));

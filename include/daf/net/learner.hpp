@@ -2,6 +2,7 @@
 // A Network that learns: forward, joint objective (Eq 13), backward, optimizer, centres (Eq 12), in one step.
 #include <daf/core/step_queue.hpp>
 #include <daf/net/initialise.hpp>
+#include <daf/net/moments.hpp>
 #include <daf/net/network.hpp>
 #include <daf/net/not_finite.hpp>
 #include <daf/net/objective.hpp>
@@ -46,7 +47,7 @@ class Learner {
           seed_(seed),
           parameters_(ctx.allocate(parameter_count<Net> * element)),
           gradients_(ctx.allocate(gradient_count<Net> * element)),
-          moments_(ctx.allocate(daf::moments(optimizer) * moment_stride * element)),
+          moments_(ctx, optimizer, trained),
           plan_(largest.count),
           memory_(ctx.allocate(plan_.bytes)),
           activations_(ctx.allocate(activation_bytes(largest.count))),
@@ -63,7 +64,6 @@ class Learner {
         }
         detail::reserve_up_to(ctx, largest.count, [&](Index count) { return scratch_of(ctx, count); });
         initialise<Net>(ctx, parameters_.template as<Number>(), seed);
-        ctx.zero(moments_.template as<Number>(), daf::moments(optimizer) * moment_stride);
         ctx.zero(previous_sum(), 1);
         bound_ = bind_all_parameters<Net, Number, Space>(parameters_.template as<Number>());
         bound_gradients_ = bind_all_gradients<Net, Number, Space>(gradients_.template as<Number>());
@@ -151,8 +151,8 @@ class Learner {
     }
     /// The optimizer's first (0) or second (1) moment of all trained parameters, in their order. Throws
     /// ArgumentError for one that the optimizer does not have.
-    Slab<Number, Space> moment(Index which) { return {moment_at(which), trained}; }
-    Slab<const Number, Space> moment(Index which) const { return {moment_at(which), trained}; }
+    Slab<Number, Space> moment(Index which) { return moments_.at(which, "Learner"); }
+    Slab<const Number, Space> moment(Index which) const { return moments_.at(which, "Learner"); }
     /// Steps that have updated the moments (or were refused, their loss not finite), and steps that random
     /// numbers have been drawn for: a reload of an earlier model takes the first back with the moments, never
     /// the second.
@@ -183,9 +183,9 @@ class Learner {
 
     /// Bytes that a Learner for batches up to `largest` allocates, its context's scratch left out.
     static Index bytes(Index largest, const Optimizer& optimizer) {
-        return (parameter_count<Net> + gradient_count<Net> + daf::moments(optimizer) * moment_stride) *
-                   element +
-               Plan(largest).bytes + activation_bytes(largest) + Steps::bytes(largest);
+        return (parameter_count<Net> + gradient_count<Net>)*element +
+               Moments<Number, Backend>::bytes(optimizer, trained) + Plan(largest).bytes +
+               activation_bytes(largest) + Steps::bytes(largest);
     }
     /// What it takes of ctx's scratch for them; on a GPU for the largest, though a smaller one may take more.
     static Index scratch_bytes(const Backend& ctx, Index largest) {
@@ -202,8 +202,6 @@ class Learner {
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
     static constexpr Index element = sizeof(Number);
     static constexpr Index trained = parameter_segments<Net>.trained();
-    /// From one slab of moments to the next: each begins where wide accesses may.
-    static constexpr Index moment_stride = align_up(trained * element) / element;
     static constexpr auto metric_place = static_cast<Index>(Net::metric_at);
 
     /// A step and an evaluation never run at the same time, and neither needs what the other leaves.
@@ -231,13 +229,6 @@ class Learner {
         Index count = 0;
     };
 
-    Number* moment_at(Index which) const {
-        if (which < 0 || which >= daf::moments(optimizer_)) {
-            throw ArgumentError("Learner: moment " + std::to_string(which) + ": the optimizer has " +
-                                std::to_string(daf::moments(optimizer_)));
-        }
-        return moments_.template as<Number>() + which * moment_stride;
-    }
     auto trunk_parameters() const { return part_of_tuple<0, Net::Trunk::length>(bound_); }
     auto head_parameters() const { return part_of_tuple<Net::head_begin, Net::Head::length>(bound_); }
 
@@ -357,17 +348,16 @@ class Learner {
     PerSample weights_of(Index count) const { return {memory_.template as<Number>(plan_.weights), count}; }
 
     UpdateCall<Number> update_call(const StepNumbers* numbers, const StepFigures* figures) const {
-        auto* moments = moments_.template as<Number>();
-        return {.parameters = parameters_.template as<Number>(),
-                .gradients = gradients_.template as<const Number>(),
-                .first_moment = moments,
-                .second_moment = daf::moments(optimizer_) > 1 ? moments + moment_stride : nullptr,
-                .decayed = parameter_segments<Net>.decayed,
-                .undecayed = parameter_segments<Net>.undecayed,
-                .scale = &numbers->scale,
-                .loss = &figures->sum,
-                .previous_loss = previous_sum(),
-                .check_previous = &numbers->check_previous};
+        UpdateCall<Number> call{.parameters = parameters_.template as<Number>(),
+                                .gradients = gradients_.template as<const Number>(),
+                                .decayed = parameter_segments<Net>.decayed,
+                                .undecayed = parameter_segments<Net>.undecayed,
+                                .scale = &numbers->scale,
+                                .loss = &figures->sum,
+                                .previous_loss = previous_sum(),
+                                .check_previous = &numbers->check_previous};
+        moments_.bind(call);
+        return call;
     }
 
     Net net_;
@@ -380,7 +370,8 @@ class Learner {
     std::array<Queued, 2> queued_{};
     std::size_t steps_queued_ = 0, unfinished_ = 0;
     Queued finished_{};  // the last one
-    typename Backend::Memory parameters_, gradients_, moments_;
+    typename Backend::Memory parameters_, gradients_;
+    Moments<Number, Backend> moments_;
     Plan plan_;
     typename Backend::Memory memory_;
     typename Backend::Memory activations_;

@@ -8,10 +8,10 @@
 namespace daf {
 
 /// A Sequence with its parameters, gradients and workspaces on one backend. Activations are of T, parameters
-/// and gradients of Wide<T>. Its loss and what moves its parameters are the caller's: a Learner has both.
-/// A view that it returns lives until the next call. The context must outlive the model.
-/// Every pass throws ArgumentError for a batch that is empty or beyond the largest, and then has changed
-/// nothing. The bits do not depend on the number of threads.
+/// and gradients of Wide<T>. The loss is the caller's, and a Descent moves the parameters; a Learner has
+/// both. A view that it returns lives until the next call. The context must outlive the model. Every pass
+/// throws ArgumentError for a batch that is empty or beyond the largest, and then has changed nothing. The
+/// bits do not depend on the number of threads.
 template <class Seq, class Backend, Activation T = float>
 class Model {
   public:
@@ -47,7 +47,7 @@ class Model {
     Output forward_train(ConstInput x) {
         auto& training = workspace(training_);
         training.check(x.count());
-        ++step_;
+        ++draws_;
         return training.forward(*ctx_, net_, bound_parameters_, x, draw());
     }
 
@@ -87,6 +87,10 @@ class Model {
         return get<I>(bound_gradients_);
     }
 
+    /// Calls of forward_train, which dropout draws by.
+    std::uint32_t& draws() { return draws_; }
+    std::uint32_t draws() const { return draws_; }
+    Seed seed() const { return seed_; }
     const Seq& net() const { return net_; }
     Backend& context() const { return *ctx_; }
 
@@ -94,7 +98,7 @@ class Model {
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
     static constexpr Index element = sizeof(Number);
 
-    Draw draw() const { return {seed_, &step_, 0, 0}; }
+    Draw draw() const { return {seed_, &draws_, 0, 0}; }
     /// Made on first use, and with it scratch: a model that is only evaluated never pays for training's
     /// activations.
     template <class W>
@@ -109,7 +113,7 @@ class Model {
     Seq net_;
     Backend* ctx_;
     Seed seed_;
-    std::uint32_t step_ = 0;
+    std::uint32_t draws_ = 0;
     Index largest_;
     typename Backend::Memory parameters_, gradients_;
     ParameterTuple<Seq, Number, Space> bound_parameters_;

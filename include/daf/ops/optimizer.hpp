@@ -71,8 +71,8 @@ inline void set_learning_rate(Optimizer& optimizer, double rate) {
 inline void check_figures(const Optimizer& optimizer) {
     std::visit([](const auto& o) { o.check(); }, optimizer);
 }
-/// Slabs of moments that it keeps.
-inline Index moments(const Optimizer& optimizer) {
+/// How many slabs of moments it keeps.
+inline Index moment_count(const Optimizer& optimizer) {
     return std::visit([](const auto& o) { return o.moments; }, optimizer);
 }
 

@@ -1,13 +1,14 @@
 #pragma once
-// Checkpoints: one safetensors file with all that training changes, so that a learner made with the same
-// seed, network, objective and optimizer goes on to the same bits. Seed and kind of optimizer are checked
-// then, and the rate is restored; the figures of the network (a margin), of the objective (lambda) and of the
-// optimizer (momentum) are not in it: give the same. Or the parameters alone, of a Network or a Sequence, for
-// those who have no learner. PyTorch's names and layouts, so that Python reads it too. Written whole or not
-// at all; a load that fails changes nothing.
+// Checkpoints: one safetensors file with all that training changes, so that a learner (a Learner, or a
+// Descent with its Model) made with the same seed, network, objective and optimizer goes on to the same bits.
+// Seed and kind of optimizer are checked then, and the rate is restored; the figures of the network (a
+// margin), of the objective (lambda) and of the optimizer (momentum) are not in it: give the same. Or the
+// parameters alone, of a Network or a Sequence, for those who have no learner. PyTorch's names and layouts,
+// so that Python reads it too. Written whole or not at all; a load that fails changes nothing.
 #include <cmath>
 #include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
+#include <daf/net/descent.hpp>
 #include <daf/net/learner.hpp>
 #include <daf/train/plateau.hpp>
 #include <deque>
@@ -93,7 +94,7 @@ std::vector<HostSlab<L>> slabs_of(L& learner, Restore what) {
     std::vector<HostSlab<L>> slabs;
     slabs.emplace_back(learner, learner.parameters());
     if constexpr (requires { learner.optimizer(); }) {
-        const Index kept = what == Restore::parameters ? 0 : moments(learner.optimizer());
+        const Index kept = what == Restore::parameters ? 0 : moment_count(learner.optimizer());
         for (Index which = 0; which < kept; ++which) slabs.emplace_back(learner, learner.moment(which));
     }
     return slabs;
@@ -183,8 +184,8 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
 
 }  // namespace checkpoint_detail
 
-/// Writes a checkpoint; returns the checksum that it holds. Throws FileError, or ArgumentError where two
-/// layers have one name, and leaves an older file as write_atomically does.
+/// Writes a checkpoint of a Learner or a Descent; returns the checksum that it holds. Throws FileError, or
+/// ArgumentError where two layers have one name, and leaves an older file as write_atomically does.
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, const L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
@@ -268,9 +269,9 @@ void read_parameters(const Safetensors& file, Range&& parameters) {
     checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(slab.data()));
 }
 
-/// Puts an open checkpoint into a learner: the parameters, or with Restore::everything the learning rate,
-/// moments and counters too. Throws MismatchError for another architecture, and for everything also for
-/// another optimizer or seed; then, as for any error, the learner is as it was.
+/// Puts an open checkpoint into a Learner or a Descent: the parameters, or with Restore::everything the
+/// learning rate, moments and counters too. Throws MismatchError for another architecture, and for everything
+/// also for another optimizer or seed; then, as for any error, the learner is as it was.
 template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
                                   Restore what = Restore::everything) {

@@ -131,7 +131,7 @@ TEST_CASE("the same code on Reference and on Gpu gives the same training step, a
     CHECK(runtime_figures().streams == 0);
 }
 
-TEST_CASE("a Model on a Gpu starts from the same parameters and gives the same maps") {
+TEST_CASE("a Model on a Gpu starts from the same parameters, gives the same maps and moves the same way") {
     using Net = daf::Sequence<Map, daf::layer::DualAttention<4, 3>, daf::layer::Relu>;
     const std::vector<float> maps = numbers(images * Map::size, 1), slopes = numbers(images * Map::size, 2);
     const auto run = [&](auto& ctx) {
@@ -143,15 +143,22 @@ TEST_CASE("a Model on a Gpu starts from the same parameters and gives the same m
         model.forward_train(x);
         model.backward(x, dy);
         constexpr Index size = daf::parameter_count<Net>;
-        const daf::Batch<Shape<size>, float, typename Backend::Space> slab(model.gradients().data(), 1);
-        const auto gradients = ctx.download(slab);
+        const auto values_of = [&](const auto& slab) {
+            const daf::Batch<Shape<size>, float, typename Backend::Space> batch(slab.data(), 1);
+            const auto on_host = ctx.download(batch);
+            return std::vector<float>(on_host.data(), on_host.data() + size);
+        };
+        const auto gradients = values_of(model.gradients());
         const daf::Inference<Net, Backend> snapshot(ctx, model.parameters());
         auto workspace = snapshot.workspace(ctx, daf::max_batch(images));
         const auto again = ctx.download(snapshot(ctx, workspace, x));
         CHECK(std::vector<float>(again.data(), again.data() + again.size()) ==
               std::vector<float>(y.data(), y.data() + y.size()));
+        daf::Descent descent(model, daf::Sgd{.learning_rate = 0.1});
+        descent.step();
         std::vector<float> all(y.data(), y.data() + y.size());
-        all.insert(all.end(), gradients.data(), gradients.data() + size);
+        for (const auto& more : {gradients, values_of(model.parameters()), values_of(model.gradients())})
+            all.insert(all.end(), more.begin(), more.end());
         return all;
     };
     daf::Reference reference;
