@@ -336,7 +336,7 @@ TEST_CASE("report: bad use and damaged runs are refused in one line that says wh
     with_metrics("\n" + metrics, "metrics.jsonl:1: expected one JSON object");
     with_metrics(first + "{\"epoch\":2,\"loss\":\"low\"}\n",
                  "metrics.jsonl:2: expected a number 'loss', found");
-    with_metrics(second, "metrics.jsonl:1: expected epoch 1, found 2");
+    with_metrics(first + first, "metrics.jsonl:2: expected epoch 2, found 1");
     folder.file("run/metrics.jsonl", metrics);
 
     refused(2, "last.safetensors' exists and is no report",
@@ -358,6 +358,14 @@ TEST_CASE("report: bad use and damaged runs are refused in one line that says wh
     const std::string page = reported(run);
     check_page(page);
     CHECK(contains(page, "training recorded 0.0123"));
+    // One that was lost and begun anew when the run went on.
+    folder.file("run/metrics.jsonl", second);
+    const std::string later = reported(run);
+    check_page(later);
+    CHECK(contains(later, "metrics.jsonl begins with epoch 2"));
+    CHECK(contains(later, "training, epoch 2: "));
+    CHECK_FALSE(contains(later, "training, epoch 1: "));
+    CHECK(contains(later, "of 2 epochs"));
     fs::remove(run / "metrics.jsonl");
     const std::string without = reported(run);
     check_page(without);

@@ -50,7 +50,7 @@ class Canvas {
         return chart_.logarithmic ? std::log10(std::max(value, 1e-300)) : value;
     }
     double x(double epoch) const {
-        const double share = epochs_.count > 1 ? (epoch - 1) / (epochs_.count - 1) : 0.5;
+        const double share = epochs_.count > 1 ? (epoch - epochs_.first) / (epochs_.count - 1) : 0.5;
         return left + share * (width - left - right);
     }
     double y(double value) const {
@@ -75,8 +75,8 @@ class Canvas {
                 "<path class=\"grid\" d=\"M%g %.1fH%g\"/><text x=\"%g\" y=\"%.1f\" class=\"end\">%.4g</text>",
                 left, y(tick), width - right, left - 6, y(tick) + 4, tick);
         }
-        for (const double tick : round_ticks(1, epochs_.count, 5)) {
-            if (tick < 1 || tick > epochs_.count || tick != std::floor(tick)) continue;
+        for (const double tick : round_ticks(epochs_.first, epochs_.last(), 5)) {
+            if (tick < epochs_.first || tick > epochs_.last() || tick != std::floor(tick)) continue;
             svg += formatted("<text x=\"%.1f\" y=\"%g\" class=\"mid\">%.0f</text>", x(tick),
                              height - bottom + 16, tick);
         }
@@ -85,8 +85,10 @@ class Canvas {
     }
 
     std::string events() const {
-        std::string svg =
-            formatted("<path class=\"best\" d=\"M%.1f %gV%g\"/>", x(epochs_.best), top, height - bottom);
+        std::string svg;
+        if (epochs_.best >= epochs_.first)
+            svg =
+                formatted("<path class=\"best\" d=\"M%.1f %gV%g\"/>", x(epochs_.best), top, height - bottom);
         for (const EpochEvent& event : epochs_.events) {
             const double at = x(event.epoch);
             svg += formatted("<g class=\"event\"><title>after epoch %d:%s%s</title><path d=\"M%.1f %gV%g\"/>",
@@ -103,15 +105,16 @@ class Canvas {
     std::string line(const Series& series) const {
         std::string path, dots;
         for (std::size_t i = 0; i < series.values.size(); ++i) {
-            const double epoch = static_cast<double>(i + 1), value = series.values[i];
+            const int epoch = epochs_.first + static_cast<int>(i);
+            const double value = series.values[i];
             if (chart_.logarithmic && i > 0)
                 path += formatted("V%.1f", y(value));  // at the epoch's beginning
             path += formatted("%s%.1f %.1f", i == 0 ? "M" : "L", x(epoch), y(value));
             if (epochs_.count <= most_dots) {
                 dots += formatted("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%g\"><title>", x(epoch), y(value),
-                                  static_cast<int>(i) + 1 == epochs_.best ? 4.0 : 2.5) +
+                                  epoch == epochs_.best ? 4.0 : 2.5) +
                         html::escaped(series.name) +
-                        formatted(", epoch %.0f: %.4g</title></circle>", epoch, value);
+                        formatted(", epoch %d: %.4g</title></circle>", epoch, value);
             }
         }
         return "<g class=\"line " + series.colour + "\"><path d=\"" + path + "\"/>" + dots + "</g>";

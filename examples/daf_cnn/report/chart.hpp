@@ -27,9 +27,12 @@ struct Chart {
 };
 
 struct Epochs {
+    int first = 1;
     int count = 0;
     int best = 0;
     std::vector<EpochEvent> events;
+
+    int last() const { return first + count - 1; }
 };
 
 /// A <figure> with the chart, its title and, where there are several series, their names.

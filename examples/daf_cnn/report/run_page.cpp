@@ -40,7 +40,7 @@ std::string tiles(const RunReport& report) {
     html += tile("validation accuracy", html::fixed(report.confusion.accuracy(), 4),
                  "mean recall " + html::fixed(report.confusion.balanced_accuracy(), 4), true);
     html += tile("best epoch", std::to_string(report.best_epoch),
-                 "of " + html::counted(static_cast<long long>(report.epochs.size()), "epoch"));
+                 "of " + html::counted(report.epochs.empty() ? 0 : report.epochs.back().epoch, "epoch"));
     html += tile("images", html::count(static_cast<long long>(report.train_images)),
                  "to train on, " + html::count(report.confusion.total()) + " to validate");
     html += tile("parameters", html::count(report.parameters),
@@ -77,6 +77,11 @@ std::string summary(const RunReport& report) {
                 html::counted(static_cast<long long>(report.skipped_images), "bad image") +
                 " left out of the data.</p>\n";
     }
+    if (!report.epochs.empty() && report.epochs.front().epoch > 1) {
+        text += "<p><b>Note:</b> metrics.jsonl begins with epoch " +
+                std::to_string(report.epochs.front().epoch) +
+                ": what was recorded before is lost, and so are its seconds.</p>\n";
+    }
     const EpochRecord* record = report.best_record();
     if (record == nullptr) {
         text += "<p><b>Note:</b> metrics.jsonl has no line for the best epoch.</p>\n";
@@ -94,7 +99,8 @@ std::string curves(const RunReport& report) {
                        "metrics.jsonl holds no epoch, so there are no curves to draw.");
     }
     const std::vector<EpochEvent> events = events_of(report.epochs);
-    const Epochs epochs{static_cast<int>(report.epochs.size()), report.best_epoch, events};
+    const Epochs epochs{report.epochs.front().epoch, static_cast<int>(report.epochs.size()),
+                        report.best_epoch, events};
     const auto values = [&](double EpochRecord::*figure) {
         std::vector<double> all;
         for (const EpochRecord& epoch : report.epochs) all.push_back(epoch.*figure);

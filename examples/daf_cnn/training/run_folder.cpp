@@ -136,13 +136,15 @@ std::vector<EpochRecord> RunFolder::epochs() const {
     for (int number = 1; !rest.empty(); ++number) {
         const std::string_view line = rest.substr(0, rest.find('\n'));
         rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-        const int expected = records.empty() ? 1 : records.back().epoch + 1;
         try {
-            records.push_back(EpochRecord::read(line));
-            if (records.back().epoch != expected) {
+            const EpochRecord record = EpochRecord::read(line);
+            // Of a file that was lost once, the first is not epoch 1.
+            const int expected = records.empty() ? std::max(record.epoch, 1) : records.back().epoch + 1;
+            if (record.epoch != expected) {
                 throw daf::FormatError("expected epoch " + std::to_string(expected) + ", found " +
-                                       std::to_string(records.back().epoch));
+                                       std::to_string(record.epoch));
             }
+            records.push_back(record);
         } catch (const daf::FormatError& error) {
             throw daf::FormatError(
                 metrics().string() + ":" + std::to_string(number) + ": " + error.what() +
