@@ -47,17 +47,20 @@ int main() {
     std::vector<float> slopes(batch * Place::size);
     // [training]
     daf::Cpu cpu;
-    daf::Model<Net, daf::Cpu> model(cpu, daf::max_batch(picture_count), daf::Seed{1});
+    daf::Model<Net, daf::Cpu> model(cpu, daf::max_batch(batch), daf::Seed{1});
     daf::Descent descent(model, daf::Adam{.learning_rate = 3e-3});
     for (daf::Index step = 0; step < 400; ++step) {
         const daf::Index first = step * batch % picture_count;
         const auto pictures = training.pictures().slice(first, batch);
         const auto wanted = training.wanted().slice(first, batch);
         const auto places = model.forward_train(pictures);
-        for (daf::Index i = 0; i < places.size(); ++i)  // half the squared distance, its mean over the batch
-            slopes[static_cast<std::size_t>(i)] = (places.data()[i] - wanted.data()[i]) / batch;
+        double loss = 0;  // half the squared distance, its mean over the batch
+        for (std::size_t i = 0; i < slopes.size(); ++i) {
+            slopes[i] = (places.data()[i] - wanted.data()[i]) / batch;
+            loss += 0.5 * batch * static_cast<double>(slopes[i] * slopes[i]);
+        }
         model.backward(pictures, daf::batch_of<Place>(slopes));
-        descent.step();
+        descent.step(loss);
     }
     daf::save_checkpoint(file, descent, {.architecture = "spots"});
     // [/training]

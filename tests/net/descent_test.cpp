@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <daf/daf.hpp>
+#include <limits>
 
 #include "support/allocations.hpp"
 #include "support/own_loss.hpp"
@@ -10,12 +11,14 @@ namespace {
 
 namespace layer = daf::layer;
 using daf_test::TinyData;
-using Dropping = daf::Sequence<daf::Shape<8, 8, 1>, layer::Dropout, layer::Linear<3>>;
+using daf_test::own_loss::Both;
+using Dropping = daf::Sequence<daf::Shape<8, 8, 1>, layer::ConvBnRelu<2>, layer::Dropout, layer::Linear<3>>;
 using Model = daf::Model<Dropping, daf::Cpu>;
+using Descent = daf::Descent<Dropping, daf::Cpu>;
+static_assert(!std::is_move_constructible_v<Descent>);
 
 /// Three steps, each with a mask of its own.
-template <class M>
-void train(M& model, daf::Descent<M>& descent, std::uint64_t data_seed) {
+void train(Model& model, Descent& descent, std::uint64_t data_seed) {
     const TinyData<float> data(6, data_seed);
     for (int i = 0; i < 3; ++i) {
         daf_test::add_softmax_gradients(model, data);
@@ -28,6 +31,21 @@ auto copy(Span span) {
     return std::vector<float>(span.begin(), span.end());
 }
 
+/// All that a checkpoint holds.
+struct Everything {
+    explicit Everything(Descent& of)
+        : parameters(copy(of.parameters())),
+          first(copy(of.moment(0))),
+          updates(of.updates()),
+          draws(of.draws()),
+          rate(daf::learning_rate(of.optimizer())) {}
+    bool operator==(const Everything&) const = default;
+
+    std::vector<float> parameters, first;
+    std::uint32_t updates, draws;
+    double rate;
+};
+
 }  // namespace
 
 TEST_CASE("a descent moves a model as a learner moves the same network, to the same bits") {
@@ -38,15 +56,19 @@ TEST_CASE("a descent moves a model as a learner moves the same network, to the s
 
 TEST_CASE("gradients of several backward passes are one step, and a step leaves none") {
     daf::Cpu cpu(daf::Threads{1});
-    Model model(cpu, daf::max_batch(6), daf::Seed{5});
+    daf::Model<Both, daf::Cpu> model(cpu, daf::max_batch(6), daf::Seed{5});
     daf::Descent descent(model, daf::Sgd{.learning_rate = 0.5, .momentum = 0});
     const TinyData<float> data(6);
     daf_test::add_softmax_gradients(model, data);
+    const auto once = copy(model.gradients());
     daf_test::add_softmax_gradients(model, data);
-    const auto gradients = copy(model.gradients()), before = copy(model.parameters());
-    descent.step();
+    const auto twice = copy(model.gradients()), before = copy(model.parameters());
+    for (std::size_t i = 0; i < once.size(); ++i)
+        CHECK(twice[i] == doctest::Approx(2 * once[i]).epsilon(1e-4));
+    constexpr auto trained = static_cast<std::size_t>(daf::parameter_segments<Both>.trained());
     auto want = before;
-    for (std::size_t i = 0; i < gradients.size(); ++i) want[i] -= 0.5f * gradients[i];
+    for (std::size_t i = 0; i < trained; ++i) want[i] -= 0.5f * twice[i];
+    descent.step();
     CHECK(copy(model.parameters()) == want);
     descent.step();
     CHECK(copy(model.parameters()) == want);
@@ -58,31 +80,96 @@ TEST_CASE("a descent goes on from a checkpoint to the same bits as undisturbed, 
     const auto file = folder / "a.safetensors";
     daf::Cpu cpu(daf::Threads{2});
     Model undisturbed(cpu, daf::max_batch(6), daf::Seed{5});
-    daf::Descent descent(undisturbed);
+    Descent descent(undisturbed);
     train(undisturbed, descent, 1);
     descent.set_learning_rate(5e-4);
     daf::save_checkpoint(file, std::as_const(descent), {"dropping", 7});
     train(undisturbed, descent, 2);
 
     Model model(cpu, daf::max_batch(6), daf::Seed{5});
-    daf::Descent resumed(model);
+    Descent resumed(model);
     train(model, resumed, 9);  // whatever it held before
     train(model, resumed, 9);
+    daf_test::add_softmax_gradients(model, TinyData<float>(6, 9));
+    model.forward_train(TinyData<float>(6, 9).images());
     CHECK(daf::load_checkpoint(file, resumed, "dropping").epoch == 7);
     CHECK(daf::learning_rate(resumed.optimizer()) == 5e-4);
     train(model, resumed, 2);
-    CHECK(copy(model.parameters()) == copy(undisturbed.parameters()));
-    CHECK(copy(resumed.moment(0)) == copy(descent.moment(0)));
+    CHECK(Everything(resumed) == Everything(descent));
     CHECK(copy(resumed.moment(1)) == copy(descent.moment(1)));
+}
 
-    // The same file gives a model alone its parameters, and no other kind of optimizer its moments.
-    Model alone(cpu, daf::max_batch(6), daf::Seed{6});
+TEST_CASE("a checkpoint that does not fit leaves the descent as it was; its parameters fit a model alone") {
+    const daf_test::ScratchFolder folder;
+    const auto file = folder / "a.safetensors";
+    daf::Cpu cpu(daf::Threads{1});
+    Model from(cpu, daf::max_batch(6), daf::Seed{5}), model(cpu, daf::max_batch(6), daf::Seed{6}),
+        alone(cpu, daf::max_batch(6), daf::Seed{7});
+    Descent saved(from), adam(model), sgd(model, daf::Sgd{});
+    train(from, saved, 1);
+    daf::save_checkpoint(file, saved, {"dropping"});
+    train(model, adam, 2);
+    for (Descent* other : {&adam, &sgd}) {  // another seed, another optimizer
+        const Everything before(*other);
+        CHECK_THROWS_AS(daf::load_checkpoint(file, *other, "dropping"), daf::MismatchError);
+        CHECK_THROWS_AS(daf::load_checkpoint(file, *other, "something else"), daf::MismatchError);
+        CHECK(Everything(*other) == before);
+    }
+    const auto moment = copy(adam.moment(0));
+    daf::load_checkpoint(file, adam, "dropping", daf::Restore::parameters);
+    CHECK(copy(model.parameters()) == copy(from.parameters()));
+    CHECK(copy(adam.moment(0)) == moment);
     daf::load_parameters(file, alone, "dropping");
-    CHECK(copy(alone.parameters()) != copy(model.parameters()));  // those of three steps before
-    daf::Descent other(model, daf::Sgd{});
-    const auto before = copy(model.parameters());
-    CHECK_THROWS_AS(daf::load_checkpoint(file, other, "dropping"), daf::MismatchError);
-    CHECK(copy(model.parameters()) == before);
+    CHECK(copy(alone.parameters()) == copy(from.parameters()));
+}
+
+TEST_CASE("a loss that is not finite moves nothing, and its gradients are gone") {
+    daf::Cpu cpu(daf::Threads{1});
+    Model model(cpu, daf::max_batch(6), daf::Seed{5});
+    Descent descent(model);
+    train(model, descent, 1);
+    const auto before = copy(model.parameters()), moment = copy(descent.moment(0));
+    constexpr auto trained = static_cast<std::ptrdiff_t>(daf::parameter_segments<Dropping>.trained());
+    TinyData<float> bad(6);
+    bad.pixels[70] = std::numeric_limits<float>::quiet_NaN();
+    daf_test::add_softmax_gradients(model, bad);
+    CHECK_FALSE(descent.step(std::numeric_limits<double>::infinity()));
+    CHECK(std::equal(before.begin(), before.begin() + trained, model.parameters().begin()));
+    CHECK(copy(descent.moment(0)) == moment);
+    CHECK(descent.updates() == 3);
+    daf_test::add_softmax_gradients(model, TinyData<float>(6));
+    CHECK(descent.step(0.5));
+    CHECK(descent.updates() == 4);
+    CHECK(std::all_of(model.parameters().begin(), model.parameters().begin() + trained,
+                      [](float value) { return std::isfinite(value); }));
+}
+
+TEST_CASE("a pass that was begun with other parameters is not gone back") {
+    daf::Cpu cpu(daf::Threads{1});
+    Model model(cpu, daf::max_batch(6), daf::Seed{5});
+    Descent descent(model);
+    const TinyData<float> data(6);
+    const std::vector<float> dy(6 * 3, 1.0f);
+    model.forward_train(data.images());
+    descent.step();
+    CHECK_THROWS_WITH_AS(model.backward(data.images(), daf::batch_of<daf::Shape<3>>(dy)),
+                         "Workspace: backward of 6 images, but the last training forward kept 0",
+                         daf::ArgumentError);
+}
+
+TEST_CASE("the file counts the batches that running figures have seen, as PyTorch does") {
+    const daf_test::ScratchFolder folder;
+    const auto file = folder / "a.safetensors";
+    daf::Cpu cpu(daf::Threads{1});
+    Model model(cpu, daf::max_batch(6), daf::Seed{5});
+    Descent descent(model);
+    const TinyData<float> data(6);
+    daf_test::add_softmax_gradients(model, data);
+    daf_test::add_softmax_gradients(model, data);
+    descent.step();
+    daf::save_checkpoint(file, descent, {"dropping"});
+    const auto count = daf::open_checkpoint(file).values<std::int64_t>("1.num_batches_tracked", {});
+    CHECK(count[0] == 2);
 }
 
 TEST_CASE("a descent names what cannot be, and a step allocates nothing") {
@@ -96,4 +183,8 @@ TEST_CASE("a descent names what cannot be, and a step allocates nothing") {
     const long before = daf_test::allocations();
     descent.step();
     CHECK(daf_test::allocations() == before);
+
+    const Model elsewhere(std::move(model));
+    CHECK_THROWS_AS(descent.step(), daf::ArgumentError);
+    CHECK(descent.updates() == 2);
 }

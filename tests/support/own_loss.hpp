@@ -56,7 +56,7 @@ void check_descent_beside_learner(Backend& ctx, const daf::Optimizer& optimizer)
         }
         learner.step(data.images(), data.classes());
         add_softmax_gradients(model, data);
-        descent.step();
+        descent.step(0.1);
         CHECK(std::ranges::equal(model.parameters(), learner.parameters()));
         CHECK(std::ranges::all_of(model.gradients(), [](float g) { return g == 0; }));
     }

@@ -160,6 +160,8 @@ class Learner {
     std::uint32_t& draws() { return draws_; }
     std::uint32_t updates() const { return updates_; }
     std::uint32_t draws() const { return draws_; }
+    /// Batches that have moved running figures, which go back with a reload.
+    std::uint32_t batches_seen() const { return updates_; }
     const Optimizer& optimizer() const { return optimizer_; }
     /// Throws ArgumentError for a rate that cannot be.
     void set_learning_rate(double rate) { daf::set_learning_rate(optimizer_, rate); }

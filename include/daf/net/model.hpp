@@ -63,6 +63,12 @@ class Model {
     }
 
     void zero_gradients() { ctx_->zero(gradients_.template as<Number>(), gradient_count<Seq>); }
+    /// Gradients are zero, and a pass that forward_train has begun can no longer be gone back: what follows
+    /// once the parameters have changed.
+    void begin_anew() {
+        zero_gradients();
+        if (training_ != nullptr) training_->forget();
+    }
 
     /// All parameters: [decayed | undecayed | state]. In the backend's memory.
     Slab<Number, Space> parameters() { return {parameters_.template as<Number>(), parameter_count<Seq>}; }
@@ -87,7 +93,8 @@ class Model {
         return get<I>(bound_gradients_);
     }
 
-    /// Calls of forward_train, which dropout draws by.
+    /// Where dropout's random numbers stand: the calls of forward_train. Not to be changed between one and
+    /// its backward.
     std::uint32_t& draws() { return draws_; }
     std::uint32_t draws() const { return draws_; }
     Seed seed() const { return seed_; }

@@ -164,6 +164,9 @@ class Workspace {
         });
     }
 
+    /// What the last training forward kept is of no use any more.
+    void forget() { kept_ = 0; }
+
     /// After forward in training with the same x, parameters and draw, once: dx (overwrite, accumulate or
     /// skip) from dy, the gradients of the parameters added to `gradients`. observe(i, op) is called for
     /// every operator once its backward has run, from the last to the first; deferred gradients have none.

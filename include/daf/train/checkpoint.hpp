@@ -54,8 +54,8 @@ inline const char* name_of(const Optimizer& optimizer) {
     return std::holds_alternative<Adam>(optimizer) ? "adam" : "sgd";
 }
 
-/// A slab of a Learner's or a Model's in host memory: itself where that is where it lies, else a copy. Of a
-/// const one it is read-only.
+/// A slab of a Learner's, a Descent's or a Model's in host memory: itself where that is where it lies, else a
+/// copy. Of a const one it is read-only.
 template <class L>
 class HostSlab {
   public:
@@ -172,6 +172,13 @@ std::string write_tensors(const std::filesystem::path& path, const std::vector<S
     return write_safetensors(path, std::move(tensors), std::move(metadata));
 }
 
+/// A Model's gradients, and the pass that it has begun, were those of other parameters. A Learner has neither
+/// between its steps.
+template <class Owner>
+void begin_anew(Owner& owner) {
+    if constexpr (requires { owner.begin_anew(); }) owner.begin_anew();
+}
+
 /// Whatever is wrong is found before anything changes.
 template <class T>
 void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors) {
@@ -189,6 +196,10 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, const L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
+    static_assert(
+        requires { learner.updates(); },
+        "daf: save_checkpoint: a Model alone has nothing to train on with: give it the Descent, or "
+        "use save_parameters");
     Metadata training;
     training["updates"] = metadata_text(learner.updates());
     training["draws"] = metadata_text(learner.draws());
@@ -196,11 +207,11 @@ std::string save_checkpoint(const std::filesystem::path& path, const L& learner,
     training["optimizer"] = name_of(learner.optimizer());
     training["optimizer.learning_rate"] = metadata_text(learning_rate(learner.optimizer()));
     const auto slabs = slabs_of(learner, Restore::everything);
-    return write_tensors(path, tensors_in(slabs), learner.updates(), info, std::move(training));
+    return write_tensors(path, tensors_in(slabs), learner.batches_seen(), info, std::move(training));
 }
 
-/// Writes the parameters and statistics of a Learner or a Model alone: a checkpoint that load_parameters and
-/// Restore::parameters read. Throws as save_checkpoint does.
+/// Writes the parameters and statistics of a Learner, a Descent or a Model alone: a checkpoint that
+/// load_parameters and Restore::parameters read. Throws as save_checkpoint does.
 template <class Owner>
 std::string save_parameters(const std::filesystem::path& path, const Owner& owner,
                             const CheckpointInfo& info) {
@@ -281,6 +292,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     const auto finish = [&] {
         read_tensors(file, tensors_in(slabs));
         for (const auto& slab : slabs) slab.write_back();
+        begin_anew(learner);
     };
     if (what == Restore::parameters) {
         finish();
@@ -322,9 +334,9 @@ CheckpointInfo load_checkpoint(const std::filesystem::path& path, L& learner, co
     return restore_checkpoint(open_checkpoint(path), learner, architecture, what);
 }
 
-/// Puts a checkpoint's parameters and statistics into a Model, or a Learner, whose moments and counters stay
-/// as they are. Throws MismatchError for another architecture; then, as for any error, the owner is as it
-/// was.
+/// Puts a checkpoint's parameters and statistics into a Model, or into a Learner or a Descent, whose moments
+/// and counters stay as they are. A Model begins anew. Throws MismatchError for another architecture; then,
+/// as for any error, the owner is as it was.
 template <class Owner>
 CheckpointInfo load_parameters(const std::filesystem::path& path, Owner& owner,
                                const std::string& architecture) {
@@ -334,6 +346,7 @@ CheckpointInfo load_parameters(const std::filesystem::path& path, Owner& owner,
     const auto slabs = slabs_of(owner, Restore::parameters);
     read_tensors(file, tensors_in(slabs));
     slabs[0].write_back();
+    begin_anew(owner);
     return info;
 }
 /// The same into the slab of a Network or a Sequence in host memory; ArgumentError unless it is

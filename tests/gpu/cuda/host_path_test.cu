@@ -154,8 +154,22 @@ TEST_CASE("a Model on a Gpu starts from the same parameters, gives the same maps
         const auto again = ctx.download(snapshot(ctx, workspace, x));
         CHECK(std::vector<float>(again.data(), again.data() + again.size()) ==
               std::vector<float>(y.data(), y.data() + y.size()));
+        const auto before = values_of(model.parameters());
         daf::Descent descent(model, daf::Sgd{.learning_rate = 0.1});
         descent.step();
+        CHECK(values_of(model.parameters()) != before);
+        // Through a file into another one.
+        const daf_test::ScratchFolder folder;
+        const auto file = folder / "a.safetensors";
+        daf::save_checkpoint(file, descent, {"net"});
+        daf::Model<Net, Backend> other(ctx, daf::max_batch(images), daf::Seed{7});
+        daf::Descent restored(other, daf::Sgd{});
+        other.forward_train(x);
+        other.backward(x, dy);
+        daf::load_checkpoint(file, restored, "net");
+        CHECK(values_of(other.parameters()) == values_of(model.parameters()));
+        CHECK(values_of(restored.moment(0)) == values_of(descent.moment(0)));
+        CHECK(values_of(other.gradients()) == std::vector<float>(size));
         std::vector<float> all(y.data(), y.data() + y.size());
         for (const auto& more : {gradients, values_of(model.parameters()), values_of(model.gradients())})
             all.insert(all.end(), more.begin(), more.end());
