@@ -201,3 +201,14 @@ TEST_CASE("safetensors: a failed write leaves the old file") {
                     daf::ArgumentError);
     CHECK(text_of(folder / "small") == file);
 }
+
+namespace {
+
+template <class File>
+concept HandsOutValues = requires(File&& file) {
+    std::forward<File>(file).template values<float>("a");
+};
+static_assert(HandsOutValues<const daf::Safetensors&>);
+static_assert(!HandsOutValues<daf::Safetensors>);  // its values would be gone
+
+}  // namespace

@@ -168,8 +168,8 @@ TEST_CASE("the file counts the batches that running figures have seen, as PyTorc
     daf_test::add_softmax_gradients(model, data);
     descent.step();
     daf::save_checkpoint(file, descent, {"dropping"});
-    const auto count = daf::open_checkpoint(file).values<std::int64_t>("1.num_batches_tracked", {});
-    CHECK(count[0] == 2);
+    const auto saved = daf::open_checkpoint(file);
+    CHECK(saved.values<std::int64_t>("1.num_batches_tracked", {})[0] == 2);
 }
 
 TEST_CASE("a descent names what cannot be, and a step allocates nothing") {

@@ -57,9 +57,9 @@ class Safetensors {
     }
 
     /// A tensor's elements, aligned for T whatever their place in the file; MismatchError if it holds another
-    /// type.
+    /// type. They lie in this object, so a temporary has none to give.
     template <TensorElement T>
-    std::span<const T> values(std::string_view name) const {
+    std::span<const T> values(std::string_view name) const& {
         const NamedTensor& found = tensor(name);
         if (found.dtype != dtype_of<T>()) {
             mismatch(std::string("tensor ") + json::shown(name), std::string(name_of(dtype_of<T>())),
@@ -70,7 +70,7 @@ class Safetensors {
 
     /// The same, and the shape must be this one too.
     template <TensorElement T>
-    std::span<const T> values(std::string_view name, const TensorShape& shape) const {
+    std::span<const T> values(std::string_view name, const TensorShape& shape) const& {
         const NamedTensor& found = tensor(name);
         if (found.dtype != dtype_of<T>() || found.shape != shape) {
             mismatch(std::string("tensor ") + json::shown(name), describe(dtype_of<T>(), shape),
@@ -78,6 +78,10 @@ class Safetensors {
         }
         return values<T>(name);
     }
+    template <TensorElement T>
+    std::span<const T> values(std::string_view name) const&& = delete;
+    template <TensorElement T>
+    std::span<const T> values(std::string_view name, const TensorShape& shape) const&& = delete;
 
     const Metadata& metadata() const { return metadata_; }
 
