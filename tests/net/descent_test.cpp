@@ -15,7 +15,7 @@ using daf_test::own_loss::Both;
 using Dropping = daf::Sequence<daf::Shape<8, 8, 1>, layer::ConvBnRelu<2>, layer::Dropout, layer::Linear<3>>;
 using Model = daf::Model<Dropping, daf::Cpu>;
 using Descent = daf::Descent<Dropping, daf::Cpu>;
-static_assert(!std::is_move_constructible_v<Descent>);
+static_assert(!std::is_move_constructible_v<Descent> && !std::is_move_constructible_v<Model>);
 
 /// Three steps, each with a mask of its own.
 void train(Model& model, Descent& descent, std::uint64_t data_seed) {
@@ -183,8 +183,4 @@ TEST_CASE("a descent names what cannot be, and a step allocates nothing") {
     const long before = daf_test::allocations();
     descent.step();
     CHECK(daf_test::allocations() == before);
-
-    const Model elsewhere(std::move(model));
-    CHECK_THROWS_AS(descent.step(), daf::ArgumentError);
-    CHECK(descent.updates() == 2);
 }

@@ -14,8 +14,8 @@ namespace daf {
 ///   descent.step(loss);
 ///
 /// It is saved and restored as a Learner is, the model's parameters with it (save_checkpoint,
-/// load_checkpoint), between steps: gradients are not in the file. The model must outlive it and stay where
-/// it is. The bits do not depend on the number of threads.
+/// load_checkpoint), between steps: gradients are not in the file. The model must outlive it. The bits do not
+/// depend on the number of threads.
 template <class Seq, class Backend, Activation T = float>
 class Descent {
   public:
@@ -33,8 +33,7 @@ class Descent {
     Descent& operator=(const Descent&) = delete;
 
     /// Moves the parameters by the gradients that backward has added up since the last step; then the model
-    /// begins anew. Throws ArgumentError where the model has been moved from, and has changed nothing.
-    /// Gradients that are not finite spoil the parameters.
+    /// begins anew. Gradients that are not finite spoil the parameters, whatever the loss is.
     void step() {
         UpdateCall<Number> call{.parameters = model_->parameters().data(),
                                 .gradients = model_->gradients().data(),

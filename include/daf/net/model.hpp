@@ -23,6 +23,13 @@ class Model {
     using ConstInput = Batch<typename Seq::Input, const T, Space>;
     using Output = Batch<typename Seq::Output, T, Space>;
     using ConstOutput = Batch<typename Seq::Output, const T, Space>;
+    /// A batch, but not one of that kind.
+    template <class X, class Wanted>
+    static constexpr bool misfits = requires {
+        typename X::Shape;
+        typename X::MemorySpace;
+    }
+    &&!std::is_convertible_v<const X&, Wanted>;
 
     /// Allocates parameters and gradients, and draws the first parameters from the seed. A workspace is made
     /// when it is first needed. Throws ArgumentError for an operator of `net` with a figure that cannot be.
@@ -39,6 +46,9 @@ class Model {
         bound_gradients_ = bind_all_gradients<Seq, Number, Space>(gradients_.template as<Number>());
         zero_gradients();
     }
+    /// It stays where it is: others point at it. Another one of the same parameters: copy parameters().
+    Model(const Model&) = delete;
+    Model& operator=(const Model&) = delete;
 
     /// net(x) as it is used: running statistics, no dropout. Nothing is kept for backward.
     Output forward(ConstInput x) { return workspace(evaluating_).forward(*ctx_, net_, bound_parameters_, x); }
@@ -60,6 +70,24 @@ class Model {
     /// The same, and writes the gradient by x.
     void backward(ConstInput x, ConstOutput dy, GradientInto<Input> dx) {
         workspace(training_).backward(*ctx_, net_, bound_parameters_, bound_gradients_, x, dy, dx, draw());
+    }
+
+    // What does not fit, named once: g++ shows no shapes where a conversion fails.
+    template <class X>
+    Output forward(const X&) requires(misfits<X, ConstInput>) {
+        return misfit<X>();
+    }
+    template <class X>
+    Output forward_train(const X&) requires(misfits<X, ConstInput>) {
+        return misfit<X>();
+    }
+    template <class X, class DY>
+    void backward(const X&, const DY&) requires(misfits<X, ConstInput> || misfits<DY, ConstOutput>) {
+        if constexpr (misfits<X, ConstInput>) {
+            misfit<X>();
+        } else {
+            detail::check_argument<arg::dy, typename Seq::Output, T, Space, DY>();
+        }
     }
 
     void zero_gradients() { ctx_->zero(gradients_.template as<Number>(), gradient_count<Seq>); }
@@ -103,6 +131,11 @@ class Model {
 
   private:
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
+    template <class X>
+    static Output misfit() {
+        detail::check_argument<arg::x, typename Seq::Input, T, Space, X>();
+        return {nullptr, 0};
+    }
     static constexpr Index element = sizeof(Number);
 
     Draw draw() const { return {seed_, &draws_, 0, 0}; }

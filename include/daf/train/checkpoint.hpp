@@ -287,6 +287,10 @@ template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
                                   Restore what = Restore::everything) {
     using namespace checkpoint_detail;
+    static_assert(
+        requires { learner.updates(); },
+        "daf: load_checkpoint: a Model alone has nothing to train on with: give it the Descent, or "
+        "use load_parameters");
     CheckpointInfo info = checkpoint_info(file, architecture);
     const auto slabs = slabs_of(learner, what);
     const auto finish = [&] {
