@@ -49,20 +49,24 @@ int main() {
     daf::Cpu cpu;
     daf::Model<Net, daf::Cpu> model(cpu, daf::max_batch(batch), daf::Seed{1});
     daf::Descent descent(model, daf::Adam{.learning_rate = 3e-3});
-    for (daf::Index step = 0; step < 400; ++step) {
-        const daf::Index first = step * batch % picture_count;
-        const auto pictures = training.pictures().slice(first, batch);
-        const auto wanted = training.wanted().slice(first, batch);
-        const auto places = model.forward_train(pictures);
-        double loss = 0;  // half the squared distance, its mean over the batch
-        for (std::size_t i = 0; i < slopes.size(); ++i) {
-            slopes[i] = (places.data()[i] - wanted.data()[i]) / batch;
-            loss += 0.5 * batch * static_cast<double>(slopes[i] * slopes[i]);
+    daf::CheckpointInfo info{.architecture = "spots"};
+    if (std::filesystem::exists(file)) info = daf::load_checkpoint(file, descent, "spots");  // go on
+    while (++info.epoch <= 40) {
+        for (daf::Index first = 0; first < picture_count; first += batch) {
+            const auto pictures = training.pictures().slice(first, batch);
+            const auto wanted = training.wanted().slice(first, batch);
+            const auto places = model.forward_train(pictures);
+            double loss = 0;  // half the squared distance, its mean over the batch
+            for (std::size_t i = 0; i < slopes.size(); ++i) {
+                slopes[i] = (places.data()[i] - wanted.data()[i]) / batch;
+                loss += 0.5 * batch * static_cast<double>(slopes[i] * slopes[i]);
+            }
+            model.backward(pictures, daf::batch_of<Place>(slopes));
+            descent.step(loss);
         }
-        model.backward(pictures, daf::batch_of<Place>(slopes));
-        descent.step(loss);
+        if (info.epoch == 20) descent.set_learning_rate(1e-3);
+        daf::save_checkpoint(file, descent, info);
     }
-    daf::save_checkpoint(file, descent, {.architecture = "spots"});
     // [/training]
     daf::Model<Net, daf::Cpu> again(cpu, daf::max_batch(picture_count), daf::Seed{1});
     daf::load_parameters(file, again, "spots");
