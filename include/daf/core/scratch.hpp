@@ -21,9 +21,9 @@ class BasicScratchArena {
     void reserve(Index bytes) {
         if (used_ + bytes <= memory_.size()) return;
         if (used_ > 0) {
-            throw Error(std::string("scratch: an operator asked for ") + std::to_string(bytes) +
-                        " bytes inside another one whose scratch_bytes did not count them; or two threads use one "
-                        "context: give each its own");
+            throw Error("scratch: an operator asked for " + std::to_string(bytes) +
+                        " bytes inside another one whose scratch_bytes did not count them; or two threads "
+                        "use one context: give each its own");
         }
         memory_ = {};  // before the new one: never both at once
         memory_ = Memory(bytes);
