@@ -21,7 +21,7 @@ class BasicScratchArena {
     void reserve(Index bytes) {
         if (used_ + bytes <= memory_.size()) return;
         if (used_ > 0) {
-            throw Error("scratch: an operator asked for " + std::to_string(bytes) +
+            throw Error(std::string("scratch: an operator asked for ") + std::to_string(bytes) +
                         " bytes inside another one whose scratch_bytes did not count them; or two threads "
                         "use one context: give each its own");
         }
