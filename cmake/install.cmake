@@ -17,3 +17,6 @@ install(FILES cmake/daf-config.cmake cmake/daf-cuda.cmake cmake/FindCUDNN.cmake
 
 configure_file(cmake/daf.pc.in daf.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/daf.pc DESTINATION share/pkgconfig)
+
+# The licence asks to go with every copy.
+install(FILES LICENSE DESTINATION share/doc/daf)
