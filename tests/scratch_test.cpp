@@ -37,7 +37,7 @@ TEST_CASE("scratch is aligned, given back with its frame, and grows between fram
         CHECK_THROWS_WITH_AS(
             arena.reserve(5000),
             "scratch: an operator asked for 5000 bytes inside another one whose scratch_bytes did not "
-            "count them",
+            "count them; or two threads use one context: give each its own",
             daf::Error);
         CHECK_THROWS_WITH_AS(outer.take<char>(5000),
                              "scratch: a kernel took more than its scratch_bytes said", daf::Error);
