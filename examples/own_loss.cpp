@@ -6,13 +6,11 @@
 #include <filesystem>
 #include <vector>
 
-// [network]
 namespace layer = daf::layer;
 using Picture = daf::Shape<16, 16, 1>;
 using Place = daf::Shape<2>;  // x and y in the picture, from -1 to 1
 using Net = daf::Sequence<Picture, layer::ConvBnRelu<8>, layer::MaxPool<2>, layer::ConvBnRelu<8>,
                           layer::Linear<32>, layer::Relu, layer::Linear<2>>;
-// [/network]
 constexpr daf::Index picture_count = 1000, batch = 100, pixels_a_side = 16;
 
 struct Spots {
