@@ -143,7 +143,8 @@ TEST_CASE("safetensors: a file that Python wrote") {
     CHECK(file.metadata("note") == "quotes \" and \\, a\ttab, an é and a 😀");
     CHECK(contains(
         message_of<daf::FormatError>([&] { daf::read_safetensors(path, daf::ChecksumPolicy::required); }),
-        "safetensors_from_python.safetensors: metadata 'daf.checksum': expected a checksum, found none"));
+        "safetensors_from_python.safetensors: metadata 'daf.checksum': expected a checksum, as daf writes "
+        "it, found none"));
 }
 
 TEST_CASE("safetensors: elements are aligned in memory even where they are not in the file") {

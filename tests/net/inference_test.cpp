@@ -135,7 +135,8 @@ TEST_CASE("inference refuses parameters of another network and batches beyond it
     const Snapshot net(cpu, trained.model.parameters());
     auto workspace = net.workspace(cpu, daf::max_batch(2));
     CHECK_THROWS_WITH_AS(net(cpu, workspace, trained.images(3)),
-                         "Workspace: made for batches of 1 to 2 images, but given 3", daf::ArgumentError);
+                         "batch: expected 1 to 2 images, which the owner or workspace was made for, got 3",
+                         daf::ArgumentError);
 }
 
 TEST_CASE("inference refuses a figure that an operator cannot have before it runs") {

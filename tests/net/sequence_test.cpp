@@ -173,7 +173,8 @@ TEST_CASE("a model refuses a batch beyond its largest, and allocates nothing onc
     daf::Model<Small, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{3});
     const std::vector<float> x = daf_test::noise<float>(5 * 72, 1), dy(4 * 3, 1.0f);
     const auto images = daf::batch_of<Shape<6, 6, 2>>(x);
-    CHECK_THROWS_WITH_AS(model.forward(images), "Workspace: made for batches of 1 to 4 images, but given 5",
+    CHECK_THROWS_WITH_AS(model.forward(images),
+                         "batch: expected 1 to 4 images, which the owner or workspace was made for, got 5",
                          daf::ArgumentError);
     CHECK_THROWS_WITH_AS(model.backward(images.slice(0, 4), daf::batch_of<Shape<3>>(dy)),
                          "Workspace: backward of 4 images, but the last training forward kept 0",

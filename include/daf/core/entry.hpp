@@ -91,6 +91,15 @@ struct include_kernel {
 
 namespace detail {
 
+/// A batch, but none of these kinds. Overloads for it name both shapes by check_argument: g++ shows none
+/// where a conversion fails.
+template <class X, class... Kinds>
+concept Misfit = requires {
+    typename X::Shape;
+    typename X::MemorySpace;
+}
+&&(!std::is_convertible_v<const X&, Kinds> && ...);
+
 template <class Op, class Backend>
 inline constexpr bool has_kernel = requires {
     sizeof(Kernel<Op, Backend>);

@@ -161,6 +161,17 @@ inline Checksum sum_front(std::uint64_t header_bytes, std::string header, std::s
     return sum;
 }
 
+/// What a file begins with in the place of a header's length.
+inline std::string beginning(std::uint64_t header_bytes) {
+    std::string text(prefix_bytes, ' ');
+    std::memcpy(text.data(), &header_bytes, prefix_bytes);
+    if (text.starts_with("PK")) return "a zip archive, as torch.save writes it";
+    const bool readable = std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= ' ' && c <= '~') || c == '\t' || c == '\r' || c == '\n';
+    });
+    return readable ? std::string("the text ") + json::shown(text) : std::to_string(header_bytes);
+}
+
 /// The header's text, after checks of its length against the file's.
 template <class Source>
 std::string read_header(Source& source, const std::string& origin) {
@@ -171,8 +182,9 @@ std::string read_header(Source& source, const std::string& origin) {
     source.read(std::as_writable_bytes(std::span(&header_bytes, 1)));
     const std::uint64_t most = std::min(largest_header, size - prefix_bytes);
     if (header_bytes > most) {
-        refuse(origin, "byte 0", std::string("a header of at most ") + std::to_string(most) + " bytes",
-               std::to_string(header_bytes));
+        refuse(origin, "byte 0",
+               std::string("the length of a safetensors header, at most ") + std::to_string(most) + " bytes",
+               beginning(header_bytes));
     }
     std::string text(static_cast<std::size_t>(header_bytes), ' ');
     source.read(std::as_writable_bytes(std::span(text)));
@@ -195,7 +207,9 @@ Safetensors load_safetensors(Source&& source, std::string origin, ChecksumPolicy
                std::to_string(data_bytes));
     }
     if (policy == ChecksumPolicy::required && !header.checksum_at) {
-        refuse(origin, std::string("metadata '") + std::string(checksum_key) + "'", "a checksum", "none");
+        throw FormatError(origin + ": metadata '" + std::string(checksum_key) +
+                          "': expected a checksum, as daf writes it, found none. Take another copy; the "
+                          "tensors of another program's file are for read_safetensors and read_parameters.");
     }
 
     Safetensors file;

@@ -16,7 +16,7 @@ namespace daf {
 /// It is saved and restored as a Learner is, the model's parameters with it (save_checkpoint,
 /// load_checkpoint), between steps: gradients are not in the file. The model must outlive it. The bits do not
 /// depend on the number of threads.
-template <class Seq, class Backend, Activation T = float>
+template <AnySequence Seq, class Backend, Activation T = float>
 class Descent {
   public:
     using Network = Seq;

@@ -134,6 +134,12 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
                                                      Batch<In, const T, Space> x) const {
         return workspace.forward(ctx, steps_, x);
     }
+    // What does not fit is named.
+    template <detail::Misfit<Batch<In, const T, Space>> X>
+    Batch<typename Seq::Output, T, Space> operator()(Backend&, InferenceWorkspace&, const X&) const {
+        detail::check_argument<arg::x, In, T, Space, X>();
+        return {};
+    }
 
   private:
     using Steps = detail::InferenceSteps<Seq, T, Backend>;
@@ -190,6 +196,12 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
                        Batch<typename Net::Input, const T, Space> x) const {
         const auto e = trunk_(ctx, workspace.trunk, x);
         return {e, head_(ctx, workspace.head, e)};
+    }
+    // What does not fit is named.
+    template <detail::Misfit<Batch<typename Net::Input, const T, Space>> X>
+    Outputs operator()(Backend&, InferenceWorkspace&, const X&) const {
+        detail::check_argument<arg::x, typename Net::Input, T, Space, X>();
+        return {};
     }
 
   private:

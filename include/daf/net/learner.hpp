@@ -19,7 +19,7 @@ namespace daf {
 ///   learner.queue_step(x, labels); learner.queue_step(...); learner.finish_step();      those of the oldest
 /// Images and labels may lie in host memory or in the backend's. Those in host memory may be reused when the
 /// call returns, those in the backend's when the step is finished.
-template <class Net, class Backend, Activation T = float>
+template <AnyNetwork Net, class Backend, Activation T = float>
 class Learner {
   public:
     using Network = Net;
@@ -108,6 +108,22 @@ class Learner {
         const double loss = objective_.lambda * metric + objective_.softmax_weight * softmax;
         return {loss, softmax, metric, figures.active, figures.correct, step.count};
     }
+    // What does not fit is named.
+    template <detail::Misfit<Images, HostImages> X, class... Rest>
+    StepResult step(const X&, const Rest&...) {
+        misfit<X>();
+        return {};
+    }
+    template <detail::Misfit<Images, HostImages> X, class... Rest>
+    void queue_step(const X&, const Rest&...) {
+        misfit<X>();
+    }
+    template <detail::Misfit<Images> X, class... Rest>
+    Outputs evaluate(const X&, const Rest&...) {
+        misfit<X>();
+        return {};
+    }
+
     /// Steps that are queued and not finished: 0, 1 or 2.
     Index unfinished_steps() const { return static_cast<Index>(unfinished_); }
 
@@ -202,6 +218,10 @@ class Learner {
     using EvalTrunk = Workspace<typename Net::Trunk, T, Backend, Mode::eval>;
     using EvalHead = Workspace<typename Net::Head, T, Backend, Mode::eval>;
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
+    template <class X>
+    static void misfit() {
+        detail::check_argument<arg::x, typename Net::Input, T, Space, X>();
+    }
     static constexpr Index element = sizeof(Number);
     static constexpr Index trained = parameter_segments<Net>.trained();
     static constexpr auto metric_place = static_cast<Index>(Net::metric_at);

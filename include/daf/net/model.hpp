@@ -8,11 +8,11 @@
 namespace daf {
 
 /// A Sequence with its parameters, gradients and workspaces on one backend. Activations are of T, parameters
-/// and gradients of Wide<T>. The loss is the caller's, and a Descent moves the parameters; a Learner has
-/// both. A view that it returns lives until the next call. The context must outlive the model. Every pass
-/// throws ArgumentError for a batch that is empty or beyond the largest, and then has changed nothing. The
-/// bits do not depend on the number of threads.
-template <class Seq, class Backend, Activation T = float>
+/// and gradients of Wide<T>. The loss is the caller's, and a Descent moves the parameters; a Learner, of a
+/// Network, has both. A view that it returns lives until the next call. The context must outlive the model.
+/// Every pass throws ArgumentError for a batch that is empty or beyond the largest, and then has changed
+/// nothing. The bits do not depend on the number of threads.
+template <AnySequence Seq, class Backend, Activation T = float>
 class Model {
   public:
     using Network = Seq;
@@ -23,13 +23,6 @@ class Model {
     using ConstInput = Batch<typename Seq::Input, const T, Space>;
     using Output = Batch<typename Seq::Output, T, Space>;
     using ConstOutput = Batch<typename Seq::Output, const T, Space>;
-    /// A batch, but not one of that kind.
-    template <class X, class Wanted>
-    static constexpr bool misfits = requires {
-        typename X::Shape;
-        typename X::MemorySpace;
-    }
-    &&!std::is_convertible_v<const X&, Wanted>;
 
     /// Allocates parameters and gradients, and draws the first parameters from the seed. A workspace is made
     /// when it is first needed. Throws ArgumentError for an operator of `net` with a figure that cannot be.
@@ -72,18 +65,19 @@ class Model {
         workspace(training_).backward(*ctx_, net_, bound_parameters_, bound_gradients_, x, dy, dx, draw());
     }
 
-    // What does not fit, named once: g++ shows no shapes where a conversion fails.
-    template <class X>
-    Output forward(const X&) requires(misfits<X, ConstInput>) {
+    // What does not fit is named.
+    template <detail::Misfit<ConstInput> X>
+    Output forward(const X&) {
         return misfit<X>();
     }
-    template <class X>
-    Output forward_train(const X&) requires(misfits<X, ConstInput>) {
+    template <detail::Misfit<ConstInput> X>
+    Output forward_train(const X&) {
         return misfit<X>();
     }
     template <class X, class DY>
-    void backward(const X&, const DY&) requires(misfits<X, ConstInput> || misfits<DY, ConstOutput>) {
-        if constexpr (misfits<X, ConstInput>) {
+    void backward(const X&,
+                  const DY&) requires(detail::Misfit<X, ConstInput> || detail::Misfit<DY, ConstOutput>) {
+        if constexpr (detail::Misfit<X, ConstInput>) {
             misfit<X>();
         } else {
             detail::check_argument<arg::dy, typename Seq::Output, T, Space, DY>();

@@ -75,6 +75,13 @@ struct Network {
     }
 };
 
+template <class T>
+inline constexpr bool is_network = false;
+template <class Trunk, class Head, class Metric>
+inline constexpr bool is_network<Network<Trunk, Head, Metric>> = true;
+template <class T>
+concept AnyNetwork = is_network<T>;
+
 /// What a Network makes of a batch.
 template <class Net, class T, class Space>
 struct NetworkOutputs {

@@ -11,15 +11,36 @@ namespace daf {
 
 namespace detail {
 
+/// Whether a layer takes an input of shape In.
+template <class Layer, class In>
+concept LayerOn = requires {
+    typename Layer::template On<In>;
+};
+/// Fails to compile with the layer and the shape in its name.
+template <class Layer, class In>
+struct check_layer {
+    static_assert(
+        LayerOn<Layer, In>,
+        "daf: Layer cannot stand here, where the shape is In: give a layer of daf::layer (a Sequence "
+        "holds none), and where it works on maps, a Shape<H, W, C>");
+};
+
 template <class In, class Operators, class... Layers>
 struct chain {
     using operators = Operators;
     using output = In;
 };
 template <class In, class... Operators, class First, class... Rest>
+requires LayerOn<First, In>
 struct chain<In, Tuple<Operators...>, First, Rest...>
     : chain<typename First::template On<In>::Output, Tuple<Operators..., typename First::template On<In>>,
-            Rest...> {};
+            Rest...> {
+};
+template <class In, class Operators, class First, class... Rest>
+requires(!LayerOn<First, In>) struct chain<In, Operators, First, Rest...> : check_layer<First, In> {
+    using operators = Operators;
+    using output = In;
+};
 
 template <class List, class T, class Space>
 struct tuples_of;
@@ -88,6 +109,8 @@ template <class T>
 inline constexpr bool is_sequence = false;
 template <class In, class... Layers>
 inline constexpr bool is_sequence<Sequence<In, Layers...>> = true;
+template <class T>
+concept AnySequence = is_sequence<T>;
 
 /// Everything with a list of operators: a Sequence, a Network.
 template <class Net>

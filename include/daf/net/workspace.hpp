@@ -88,8 +88,9 @@ class Workspace {
     /// Throws ArgumentError for a batch that does not fit, or that an operator cannot be trained on.
     void check(Index count) const {
         if (count < 1 || count > max_batch_) {
-            throw ArgumentError(std::string("Workspace: made for batches of 1 to ") +
-                                std::to_string(max_batch_) + " images, but given " + std::to_string(count));
+            throw ArgumentError(std::string("batch: expected 1 to ") + std::to_string(max_batch_) +
+                                " images, which the owner or workspace was made for, got " +
+                                std::to_string(count));
         }
         if constexpr (M == Mode::train) {
             static_for<length>([&](auto i) { detail::check_training_batch<Op<i>>(count); });
