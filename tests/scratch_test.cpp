@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <daf/core/scratch.hpp>
+#include <daf/cpu/thread_scratch.hpp>
 
 #include "support/allocations.hpp"
 
@@ -61,6 +62,47 @@ TEST_CASE("pieces of one size take what as many single ones do, and each has a f
     CHECK(frame.take_pieces<float>(0, 20)[0] == nullptr);
     CHECK_THROWS_WITH_AS(frame.take<char>(1), "scratch: a kernel took more than its scratch_bytes said",
                          daf::Error);
+}
+
+TEST_CASE("what threads have to themselves lies side by side, in no large page of another thread's") {
+    const auto place = [](const auto* at) { return reinterpret_cast<std::uintptr_t>(at); };
+    constexpr std::uintptr_t large_page = std::uintptr_t{2} << 20;
+    const bool fences = daf::fence::bytes > 0;
+    for (const daf::Index count : {daf::Index{100}, daf::Index{100'000}}) {
+        CAPTURE(count);
+        const daf::Index own = daf::scratch_size<float>(count) + daf::scratch_size<char>(5);
+        daf::ScratchArena arena;
+        arena.reserve(daf::scratch_size<char>(1) + daf::cpu::ThreadScratch::size(3, own));
+        daf::ScratchFrame frame(arena);
+        frame.take<char>(1);
+        daf::cpu::ThreadScratch scratch(frame, 3, own);
+        const auto floats = scratch.take<float>(count);
+        const auto rest = scratch.take<char>(5);
+        for (int thread = 0; thread < 3; ++thread) {
+            CHECK(place(floats.of(thread)) % 64 == 0);
+            CHECK(place(rest.of(thread)) - place(floats.of(thread)) ==
+                  static_cast<std::uintptr_t>(daf::scratch_size<float>(count)));
+            CHECK_FALSE(daf::fence::is_closed(floats.of(thread)));
+            CHECK_FALSE(daf::fence::is_closed(floats.of(thread) + count - 1));
+            CHECK(daf::fence::is_closed(floats.of(thread) + count) == fences);
+            CHECK_FALSE(daf::fence::is_closed(rest.of(thread) + 4));
+            CHECK(daf::fence::is_closed(rest.of(thread) + 5) == fences);
+            if (thread == 0) continue;
+            CHECK(floats.of(thread) >= reinterpret_cast<const float*>(rest.of(thread - 1) + 5));
+            if (count == 100'000)
+                CHECK(place(floats.of(thread)) / large_page > place(rest.of(thread - 1) + 4) / large_page);
+        }
+        CHECK_THROWS_WITH_AS(scratch.take<char>(1), "scratch: a kernel took more than its scratch_bytes said",
+                             daf::Error);
+        CHECK_THROWS_WITH_AS(frame.take<char>(1), "scratch: a kernel took more than its scratch_bytes said",
+                             daf::Error);
+    }
+    daf::ScratchArena arena;
+    daf::ScratchFrame frame(arena);
+    CHECK(daf::cpu::ThreadScratch::size(4, 0) == 0);
+    daf::cpu::ThreadScratch(frame, 4, 0);
+    float one = 0;
+    CHECK(daf::cpu::PerThread<float>(&one).of(3) == &one);
 }
 
 TEST_CASE("with AddressSanitizer, what lies behind a piece of scratch and what was given back is closed") {

@@ -2,6 +2,7 @@
 // What the convolution's algorithms share: shapes, and how a pass meets the maps that it reads and writes.
 #include <daf/cpu/far_store.hpp>
 #include <daf/cpu/map_rows.hpp>
+#include <daf/cpu/thread_scratch.hpp>
 
 namespace daf::cpu {
 
@@ -74,9 +75,8 @@ class OutputStrips {
         return far ? strip : 0;
     }
     /// size: the above.
-    OutputStrips(ScratchFrame& frame, int threads, Index size, const T* y, Finish finish)
-        : far_(size > 0 && takes_far_stores(y) && finish != Finish::accumulate),
-          aside_(frame, far_ ? threads : 0, size) {}
+    OutputStrips(ThreadScratch& own, Index size, const T* y, Finish finish)
+        : far_(size > 0 && takes_far_stores(y) && finish != Finish::accumulate), aside_(own.take<T>(size)) {}
 
     /// Where a thread makes the strip that goes to `place`, and what it does when that is done.
     T* begin(int thread, T* place) const { return far_ ? aside_.of(thread) : place; }

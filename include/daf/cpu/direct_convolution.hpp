@@ -36,26 +36,25 @@ class ConvolutionWeightGradient {
     /// alone.
     Index chunks() const { return chunks_; }
 
-    Index scratch(int threads) const {
-        return chunks_ * scratch_size<T>(size_.weights()) +
-               threads * (scratch_size<T>(size_.padded_x()) + scratch_size<T>(packed_dy()));
-    }
-    void take(ScratchFrame& frame, int threads) {
+    /// Bytes of scratch for what threads share, and for what each has to itself.
+    Index shared_size() const { return chunks_ * scratch_size<T>(size_.weights()); }
+    Index own_size() const { return scratch_size<T>(size_.padded_x()) + scratch_size<T>(packed_dy()); }
+    void take(ScratchFrame& frame, ThreadScratch& own, int threads) {
         sums_ = frame.take_pieces<T>(chunks_, size_.weights());
-        grids_ = frame.take_pieces<T>(threads, size_.padded_x());
-        packed_ = frame.take_pieces<T>(threads, packed_dy());
+        grids_ = own.take<T>(size_.padded_x());
+        packed_ = own.take<T>(packed_dy());
         for (Index i = 0; i < chunks_; ++i) std::fill_n(sums_[i], size_.weights(), T(0));
-        for (int i = 0; i < threads; ++i) std::fill_n(grids_[i], size_.padded_x(), T(0));
+        for (int i = 0; i < threads; ++i) std::fill_n(grids_.of(i), size_.padded_x(), T(0));
     }
 
     /// An image of x, for a thread's next strips.
     void place(const MapRows<T>& x, Index n, int worker) const {
         place_in_grid(x, n, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width(),
-                      grids_[worker]);
+                      grids_.of(worker));
     }
     /// Adds what a strip of that image's dy makes to its chunk's sum.
     void add(const T* dy, Range rows, Index chunk, int worker) const {
-        T* packed = packed_[worker];
+        T* packed = packed_.of(worker);
         T* sums = sums_[chunk];
         const Index width = packets_ * lanes<T>, grid_row = grid_width() * size_.in;
         const Sum sum{rows.size(), size_.out_width()};
@@ -63,7 +62,7 @@ class ConvolutionWeightGradient {
                        [&](Index pixel) { return dy + pixel * size_.features; });
         for (Index first = 0; first < size_.features; first += width) {
             for (Index ky = 0; ky < size_.kernel; ++ky) {
-                const Columns<T> taps{grids_[worker] + (rows.first * size_.stride + ky) * grid_row, 1,
+                const Columns<T> taps{grids_.of(worker) + (rows.first * size_.stride + ky) * grid_row, 1,
                                       size_.stride * grid_row, size_.stride * size_.in};
                 multiply_panel(packets_, sum, packed + first * sum.size(), taps, size_.kernel * size_.in,
                                sums + ky * size_.kernel * size_.in * size_.features + first, size_.features,
@@ -99,7 +98,8 @@ class ConvolutionWeightGradient {
     ConvolutionSize size_;
     Index packets_;
     Index chunks_;
-    ScratchPieces<T> sums_, grids_, packed_;  // sums of each chunk, the others of each thread
+    ScratchPieces<T> sums_;  // of each chunk
+    PerThread<T> grids_, packed_;
 };
 
 /// y of x.
@@ -118,9 +118,7 @@ class DirectForward {
         return shared() ? chunks_for(grid_.rows(), size_.out_width() * size_.features) : chunks_for(count_);
     }
 
-    Index scratch(int threads) const {
-        return threads * (scratch_size<T>(grid_.grid_size()) + scratch_size<T>(strip_size()));
-    }
+    Index scratch(int threads) const { return ThreadScratch::size(threads, own_size()); }
 
     Index whole_scratch(int threads) const { return scratch_size<T>(transformed()) + scratch(threads); }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
@@ -130,14 +128,15 @@ class DirectForward {
 
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
-        PerThread<T> grids(frame, ctx.threads(), grid_.grid_size());
+        ThreadScratch own(frame, ctx.threads(), own_size());
+        const PerThread<T> grids = own.take<T>(grid_.grid_size());
         for (int i = 0; i < (shared() ? 1 : ctx.threads()); ++i) grid_.clear(grids.of(i));
         if (shared()) {
             for (Index n = 0; n < count_; ++n)
                 share_image(ctx, transformed, x, grids.of(0), y, n, finish, after);
             return;
         }
-        const OutputStrips<T> strips(frame, ctx.threads(), strip_size(), y, finish.kind);
+        const OutputStrips<T> strips(own, strip_size(), y, finish.kind);
         ctx.parallel(slots(), [&](Index slot, int worker) {
             const auto [first, last] = part_of(count_, slots(), slot);
             for (Index n = first; n < last; ++n) {
@@ -196,6 +195,8 @@ class DirectForward {
         }
     }
 
+    /// Bytes of scratch that each thread has to itself.
+    Index own_size() const { return scratch_size<T>(grid_.grid_size()) + scratch_size<T>(strip_size()); }
     /// Of y, where it is made aside.
     Index strip_size() const {
         if (shared()) return 0;
@@ -219,17 +220,18 @@ class DirectBackward {
           to_weight_(size, count) {}
 
     Index scratch(int threads) const {
-        return scratch_size<T>(to_x_.packed_size()) + to_weight_.scratch(threads) +
-               threads * (scratch_size<T>(to_x_.grid_size()) + scratch_size<T>(strip_size()));
+        return scratch_size<T>(to_x_.packed_size()) + to_weight_.shared_size() +
+               ThreadScratch::size(threads, own_size());
     }
 
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
     void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, const MapRows<T>& dy, T* dx,
              bool accumulate, T* dweight) {
         T* packed = frame.take<T>(to_x_.packed_size());
-        PerThread<T> grids(frame, ctx.threads(), to_x_.grid_size());
-        PerThread<T> strips(frame, ctx.threads(), strip_size());  // of dy: never the batch's
-        to_weight_.take(frame, ctx.threads());
+        ThreadScratch own(frame, ctx.threads(), own_size());
+        const PerThread<T> grids = own.take<T>(to_x_.grid_size());
+        const PerThread<T> strips = own.take<T>(strip_size());  // of dy: never the batch's
+        to_weight_.take(frame, own, ctx.threads());
         if (dx != nullptr) {
             to_x_.pack(ctx, weight, packed);
             for (int i = 0; i < ctx.threads(); ++i) to_x_.clear(grids.of(i));
@@ -263,6 +265,10 @@ class DirectBackward {
 
   private:
     Index strip_size() const { return direct_strip_rows<T>(size_) * size_.out_width() * size_.features; }
+    /// Bytes of scratch that each thread has to itself.
+    Index own_size() const {
+        return scratch_size<T>(to_x_.grid_size()) + scratch_size<T>(strip_size()) + to_weight_.own_size();
+    }
 
     ConvolutionSize size_;
     Index count_;

@@ -48,18 +48,4 @@ auto slopes_of(const DeferredGradient<Op, T, Host>& dx) {
     return typename Kernel<Op, Cpu>::template InputSlopes<T>(dx.dy, dx.saved);
 }
 
-/// Equal pieces of scratch, one a thread.
-template <class T>
-class PerThread {
-  public:
-    PerThread(ScratchFrame& frame, int threads, Index size)
-        : pieces_(frame.take_pieces<T>(threads, size)), for_all_(threads <= 1) {}
-    /// Where there is one for all, whoever asks gets it.
-    T* of(int thread) const { return pieces_[for_all_ ? 0 : thread]; }
-
-  private:
-    ScratchPieces<T> pieces_;
-    bool for_all_;
-};
-
 }  // namespace daf::cpu

@@ -1,6 +1,7 @@
 #pragma once
 #include <daf/cpu/map_rows.hpp>
 #include <daf/cpu/max_pool_parts.hpp>
+#include <daf/cpu/thread_scratch.hpp>
 #include <daf/ops/max_pool.hpp>
 
 namespace daf {
@@ -19,7 +20,7 @@ struct Kernel<MaxPool<In, K>, Cpu> {
 
     template <class T>
     static Index scratch_bytes(const Cpu& ctx, Index) {
-        return ctx.threads() * scratch_size<T>(strip_size);
+        return cpu::ThreadScratch::size(ctx.threads(), scratch_size<T>(strip_size));
     }
 
     template <Mode M, class T, class Space, class X>
@@ -30,7 +31,8 @@ struct Kernel<MaxPool<In, K>, Cpu> {
         };
         if constexpr (is_deferred<X>) {
             auto frame = ctx.scratch();
-            const cpu::PerThread<T> strips(frame, ctx.threads(), strip_size);
+            cpu::ThreadScratch own(frame, ctx.threads(), scratch_size<T>(strip_size));
+            const cpu::PerThread<T> strips = own.take<T>(strip_size);
             const auto rows = cpu::rows_of(call.x);
             cpu::each_image(ctx, call.count(), In::size, [&](Index n, int worker) {
                 T* x = strips.of(worker);

@@ -34,7 +34,7 @@ class NormalisedConvolution {
             forward_.whole_scratch(threads) + BatchMoments<T>(size_.features, forward_.slots()).scratch();
         const Index backward =
             Gradient(size_.features, chunks_for(count_)).scratch() +
-            std::max(threads * scratch_size<T>(strip_rows() * row_size()), backward_.scratch(threads));
+            std::max(ThreadScratch::size(threads, strip_size()), backward_.scratch(threads));
         return scratch_size<T>(size_.features) + std::max(forward, backward);
     }
 
@@ -87,10 +87,12 @@ class NormalisedConvolution {
     Index strip_rows() const {
         return std::clamp<Index>(pixels_per_sum / size_.out_width(), 1, size_.out_height());
     }
+    Index strip_size() const { return scratch_size<T>(strip_rows() * row_size()); }
 
     void sum_up(Cpu& ctx, const Gradient& to_z, const T* z, const SlopeRows<T>& dy) const {
         auto frame = ctx.scratch();
-        const PerThread<T> strips(frame, ctx.threads(), strip_rows() * row_size());
+        ThreadScratch own(frame, ctx.threads(), strip_size());
+        const PerThread<T> strips = own.take<T>(strip_rows() * row_size());
         const Index chunks = chunks_for(count_);
         ctx.parallel(chunks, [&](Index chunk, int worker) {
             const Range images = part_of(count_, chunks, chunk);

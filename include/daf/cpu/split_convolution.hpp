@@ -118,8 +118,7 @@ class SplitForward {
 
     /// Without the transformed weights.
     Index scratch(int threads) const {
-        return owners(threads) * scratch_size<bf16>(product_.grid().size()) +
-               threads * scratch_size<float>(product_.grid().row_size());
+        return (spread() ? 0 : grid_size()) + ThreadScratch::size(threads, own_size());
     }
 
     Index whole_scratch(int threads) const { return scratch_size<float>(transformed()) + scratch(threads); }
@@ -130,8 +129,10 @@ class SplitForward {
 
     void run(Cpu& ctx, ScratchFrame& frame, const float* transformed, const MapRows<float>& x, float* y,
              const OutputFinish<float>& finish, const AfterPixels<float>& after) const {
-        PerThread<bf16> grids(frame, owners(ctx.threads()), product_.grid().size());
-        PerThread<float> rows(frame, ctx.threads(), product_.grid().row_size());
+        ThreadScratch own(frame, ctx.threads(), own_size());
+        const Index size = product_.grid().size();
+        const PerThread<bf16> grids = spread() ? own.take<bf16>(size) : PerThread(frame.take<bf16>(size));
+        const PerThread<float> rows = own.take<float>(product_.grid().row_size());
         const Index chunks = spread() ? slots() : 1;
         ctx.parallel(chunks, [&](Index chunk, int owner) {
             bf16* grid = grids.of(owner);
@@ -156,7 +157,11 @@ class SplitForward {
   private:
     /// Threads take whole units where there are many; elsewhere they share the steps of each.
     bool spread() const { return tiling_.units() >= 8; }
-    int owners(int threads) const { return spread() ? threads : 1; }
+    /// Bytes of scratch for a grid, and for what each thread has to itself.
+    Index grid_size() const { return scratch_size<bf16>(product_.grid().size()); }
+    Index own_size() const {
+        return (spread() ? grid_size() : 0) + scratch_size<float>(product_.grid().row_size());
+    }
     /// Of a unit's output, for what comes after it.
     Index groups() const {
         return spread() ? 1 : tiling_.across ? tile_side : chunks_for(tiling_.unit_strips);

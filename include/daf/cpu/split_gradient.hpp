@@ -22,7 +22,8 @@ class SplitBackward {
     Index scratch(int threads) const {
         return scratch_size<float>(to_x_.weights().size()) + scratch_size<bf16>(to_x_.grid().size()) +
                scratch_size<bf16>(turned_x_.size()) + scratch_size<bf16>(dy_pairs_.size()) +
-               scratch_size<float>(weight_pieces() * block_size) + threads * scratch_size<float>(row_size());
+               scratch_size<float>(weight_pieces() * block_size) +
+               ThreadScratch::size(threads, scratch_size<float>(row_size()));
     }
 
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
@@ -33,7 +34,8 @@ class SplitBackward {
         auto* turned = frame.take<bf16>(turned_x_.size());
         auto* pairs = frame.take<bf16>(dy_pairs_.size());
         auto* sums = frame.take<float>(weight_pieces() * block_size);
-        PerThread<float> rows(frame, ctx.threads(), row_size());
+        ThreadScratch own(frame, ctx.threads(), scratch_size<float>(row_size()));
+        const PerThread<float> rows = own.take<float>(row_size());
         if (dx != nullptr) to_x_.weights().transform_turned(ctx, weight, weights);
         const OutputFinish<float> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr};
         for (Index u = 0; u < tiling_.units(); ++u) {

@@ -35,9 +35,7 @@ class WinogradForward {
 
     /// Without the transformed weights.
     Index scratch(int threads, Index pool = 1) const {
-        return owners(threads) * scratch_size<T>(block_size()) +
-               threads * (scratch_size<T>(grids_.size()) +
-                          scratch_size<T>(pool > 1 ? tile_row_size() : strip_size()));
+        return shared_size() + ThreadScratch::size(threads, own_size(pool));
     }
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
@@ -48,13 +46,14 @@ class WinogradForward {
                     k + 1 < tiling_.points() ? weights_.panel(transformed, k + 1, 0) : Upcoming<T>{});
             });
         };
-        run_blocks(ctx, frame, multiply_block, x, y, finish, after);
+        ThreadScratch own(frame, ctx.threads(), own_size(finish.pool));
+        run_blocks(ctx, frame, own, multiply_block, x, y, finish, after);
     }
 
     Index whole_scratch(int threads) const {
-        return scratch(threads) + (tiling_.by_slices ? scratch_size<T>(weights_.laid_out_size()) +
-                                                           threads * scratch_size<T>(weights_.piece_size())
-                                                     : scratch_size<T>(weights_.size()));
+        if (!tiling_.by_slices) return scratch_size<T>(weights_.size()) + scratch(threads);
+        return scratch_size<T>(weights_.laid_out_size()) + shared_size() +
+               ThreadScratch::size(threads, own_size() + scratch_size<T>(weights_.piece_size()));
     }
     void transform_and_run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, T* y,
                            const AfterPixels<T>& after) const {
@@ -65,33 +64,36 @@ class WinogradForward {
         }
         T* laid_out = frame.take<T>(weights_.laid_out_size());
         lay_out_weights(ctx, weight, size_.in, size_.features, weights_.by_slices(), laid_out);
-        PerThread<T> pieces(frame, ctx.threads(), weights_.piece_size());
+        ThreadScratch own(frame, ctx.threads(), own_size() + scratch_size<T>(weights_.piece_size()));
+        const PerThread<T> pieces = own.take<T>(weights_.piece_size());
         const auto multiply_block = [&](const T* v, T* m, Index tiles) {
             tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Range rows, int worker) {
                 weights_.transform_and_multiply(laid_out, slice, rows, pieces.of(worker), v_, v, tiles, m_,
                                                 m);
             });
         };
-        run_blocks(ctx, frame, multiply_block, x, y, {}, after);
+        run_blocks(ctx, frame, own, multiply_block, x, y, {}, after);
     }
 
   private:
     /// multiply_block(v, m, tiles): M[k] = V[k] U[k] for every point k of the first `tiles` tiles.
     template <class Multiply>
-    void run_blocks(Cpu& ctx, ScratchFrame& frame, const Multiply& multiply_block, const MapRows<T>& x, T* y,
-                    const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
-        PerThread<T> blocks(frame, owners(ctx.threads()), block_size());
-        PerThread<T> grids(frame, ctx.threads(), grids_.size());
+    void run_blocks(Cpu& ctx, ScratchFrame& frame, ThreadScratch& own, const Multiply& multiply_block,
+                    const MapRows<T>& x, T* y, const OutputFinish<T>& finish,
+                    const AfterPixels<T>& after) const {
+        const PerThread<T> blocks =
+            spread() ? own.take<T>(block_size()) : PerThread<T>(frame.take<T>(block_size()));
+        const PerThread<T> grids = own.take<T>(grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
         const bool pooled = finish.pool > 1;
         const OutputFinish<T> as_made{finish.kind, finish.bias};
-        const PerThread<T> tile_rows(frame, pooled ? ctx.threads() : 0, tile_row_size());
-        const OutputStrips<T> outputs(frame, ctx.threads(), pooled ? 0 : strip_size(), y, finish.kind);
+        const PerThread<T> tile_rows = own.take<T>(pooled ? tile_row_size() : 0);
+        const OutputStrips<T> outputs(own, pooled ? 0 : strip_size(), y, finish.kind);
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* v = blocks.of(owner);
             T* m = v + v_.size();
-            const Range own = part_of(tiling_.blocks(), tiling_.chunks, chunk);
-            for (Index b = own.first; b < own.last; ++b) {
+            const Range chunk_blocks = part_of(tiling_.blocks(), tiling_.chunks, chunk);
+            for (Index b = chunk_blocks.first; b < chunk_blocks.last; ++b) {
                 const Range strips = tiling_.strips_of(b);
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
                     T* grid = grids.of(worker);
@@ -145,8 +147,15 @@ class WinogradForward {
             (tiling_.strip_rows * size_.width + 4) * tiling_.tile.outputs * size_.features);
     }
 
-    int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
+    /// Whether threads have blocks of their own.
+    bool spread() const { return tiling_.chunks > 1; }
     Index block_size() const { return v_.size() + m_.size(); }
+    /// Bytes of scratch for what all threads share, and for what each has to itself.
+    Index shared_size() const { return spread() ? 0 : scratch_size<T>(block_size()); }
+    Index own_size(Index pool = 1) const {
+        return (spread() ? scratch_size<T>(block_size()) : 0) + scratch_size<T>(grids_.size()) +
+               scratch_size<T>(pool > 1 ? tile_row_size() : 0) + scratch_size<T>(pool > 1 ? 0 : strip_size());
+    }
 
     ConvolutionSize size_;
     WinogradTiling tiling_;

@@ -27,12 +27,11 @@ class WinogradBackward {
           sums_stride_(spread_point<T>(size.in * sums_row_)) {}
 
     Index scratch(int threads) const {
-        const Index weights = tiling_.by_slices ? threads * scratch_size<T>(piece_size())
+        const Index weights = tiling_.by_slices ? 0
                                                 : scratch_size<T>(weights_.size()) +
                                                       scratch_size<T>(tiling_.chunks * sums_size());
         return scratch_size<T>(weights_.laid_out_size()) + weights +
-               owners(threads) * scratch_size<T>(block_size()) +
-               threads * (scratch_size<T>(x_grid_.size()) + scratch_size<T>(dy_grid_.size()));
+               (spread() ? 0 : scratch_size<T>(block_size())) + ThreadScratch::size(threads, own_size());
     }
 
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
@@ -42,9 +41,11 @@ class WinogradBackward {
         T* turned = frame.take<T>(weights_.laid_out_size());
         T* transformed = tiling_.by_slices ? nullptr : frame.take<T>(weights_.size());
         T* sums = tiling_.by_slices ? nullptr : frame.take<T>(tiling_.chunks * sums_size());
-        PerThread<T> pieces(frame, tiling_.by_slices ? threads : 0, piece_size());
-        PerThread<T> blocks(frame, owners(threads), block_size());
-        PerThread<T> x_grids(frame, threads, x_grid_.size()), dy_grids(frame, threads, dy_grid_.size());
+        ThreadScratch own(frame, threads, own_size());
+        const PerThread<T> pieces = own.take<T>(tiling_.by_slices ? piece_size() : 0);
+        const PerThread<T> blocks =
+            spread() ? own.take<T>(block_size()) : PerThread<T>(frame.take<T>(block_size()));
+        const PerThread<T> x_grids = own.take<T>(x_grid_.size()), dy_grids = own.take<T>(dy_grid_.size());
         for (int i = 0; i < threads; ++i) {
             x_grid_.clear_border(x_grids.of(i));
             dy_grid_.clear_border(dy_grids.of(i));
@@ -60,8 +61,8 @@ class WinogradBackward {
             T* x_tiles = blocks.of(owner);
             T* dy_tiles = x_tiles + x_.size();
             T* chunk_sums = sums + chunk * sums_size();
-            const Range own = part_of(tiling_.blocks(), tiling_.chunks, chunk);
-            for (Index b = own.first; b < own.last; ++b) {
+            const Range chunk_blocks = part_of(tiling_.blocks(), tiling_.chunks, chunk);
+            for (Index b = chunk_blocks.first; b < chunk_blocks.last; ++b) {
                 const Range strips = tiling_.strips_of(b);
                 const Index tiles = strips.size() * tiling_.strip_tiles();
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
@@ -74,7 +75,7 @@ class WinogradBackward {
                     multiply_by_slices(ctx, pieces, x_tiles, dy_tiles, tiles, dx ? turned : nullptr, dweight);
                 } else {
                     multiply(ctx, x_tiles, dy_tiles, tiles, dx ? transformed : nullptr, chunk_sums,
-                             b > own.first);
+                             b > chunk_blocks.first);
                 }
                 if (dx == nullptr) continue;
                 ctx.parallel(strips.size(), [&](Index s) {
@@ -190,8 +191,15 @@ class WinogradBackward {
     Index tap() const { return size_.in * size_.features; }
     Index last_tap() const { return 8 * tap(); }
 
-    int owners(int threads) const { return tiling_.chunks > 1 ? threads : 1; }
+    /// Whether threads have blocks of their own.
+    bool spread() const { return tiling_.chunks > 1; }
     Index block_size() const { return x_.size() + dy_.size(); }
+    /// Bytes of scratch that each thread has to itself.
+    Index own_size() const {
+        return scratch_size<T>(tiling_.by_slices ? piece_size() : 0) +
+               (spread() ? scratch_size<T>(block_size()) : 0) + scratch_size<T>(x_grid_.size()) +
+               scratch_size<T>(dy_grid_.size());
+    }
     Index sums_size() const { return tiling_.points() * sums_stride_; }
     Index sums_parts() const { return std::min<Index>(size_.in, 4); }
     Index slices() const { return (size_.features + slice_ - 1) / slice_; }

@@ -129,9 +129,15 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     t.columns = (t.width + side - 1) / side;
     // A block's tiles are written and read again, its weights are read once a block. Both take the same time
     // where they are about equally large; a small block stays in the nearest caches.
+    // Where weights are small enough, threads take blocks of their own, which share the last cache; gradients
+    // of weights, which are summed up for each of them, leave less room.
+    const bool sums = traffic.weight_tensors > 1;
+    const Index own_bytes = sums ? Index{5} << 19 : Index{9} << 19;
     const Index weight_bytes = t.points() * size.in * size.features * traffic.element;
+    const bool own_blocks = traffic.weight_tensors * weight_bytes <= own_bytes;
+    const Index block_bytes = own_blocks ? std::min(2 * weight_bytes, own_bytes) : 2 * weight_bytes;
     const Index tile_bytes = t.points() * traffic.tile_channels * traffic.element;
-    const Index most_tiles = std::max<Index>(std::clamp(2 * weight_bytes, smallest, largest) / tile_bytes, 1);
+    const Index most_tiles = std::max<Index>(std::clamp(block_bytes, smallest, largest) / tile_bytes, 1);
     // Rows of tiles in the tallest strip of which there are at least so many.
     const auto tallest = [&](Index fewest_strips) {
         Index most = 1;
@@ -156,18 +162,16 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     const Index strips = few ? 1 : std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
     const Index blocks = (t.strips() + strips - 1) / strips;
     t.block_strips = (t.strips() + blocks - 1) / blocks;  // nearly equal blocks
-    // Threads take whole blocks where there are many and their weights stay in a core's cache; elsewhere they
-    // share each block's steps, so that the weights are read once for all.
-    constexpr Index near_bytes = Index{5} << 19, fewest_blocks = 8;
-    const bool spread =
-        few || (traffic.weight_tensors * weight_bytes <= near_bytes && t.blocks() >= fewest_blocks);
+    // Threads take whole blocks where there are many; elsewhere they share each block's steps, so that the
+    // weights are read once for all, and what one thread writes another reads.
+    constexpr Index fewest_blocks = 8;
+    const bool spread = few || (own_blocks && t.blocks() >= fewest_blocks);
     t.chunks = spread ? chunks_for(t.blocks()) : 1;
     // Weights too large for the caches are transformed where they are used, in memory of the thread's own:
     // that takes less than their way to memory and back. Every block does it again, so where there are many
     // the weights must be larger to make up for it, and sums of gradients, which grow from block to block, do
     // not allow it.
-    constexpr Index far_bytes = Index{8} << 20;
-    const bool sums = traffic.weight_tensors > 1;
+    constexpr Index near_bytes = Index{5} << 19, far_bytes = Index{8} << 20;
     t.by_slices =
         t.chunks == 1 && (t.blocks() == 1 ? weight_bytes > near_bytes : weight_bytes > far_bytes && !sums);
     return t;
