@@ -99,6 +99,9 @@ TEST_CASE("what threads have to themselves lies side by side, in no large page o
     daf::ScratchArena arena;
     daf::ScratchFrame frame(arena);
     CHECK(daf::cpu::ThreadScratch::size(4, 0) == 0);
+    // One thread, and small pieces, take no more than they are.
+    CHECK(daf::cpu::ThreadScratch::size(1, 400'000) == daf::scratch_size<char>(400'000));
+    CHECK(daf::cpu::ThreadScratch::size(3, 6'400) == daf::scratch_size<char>(19'200));
     daf::cpu::ThreadScratch(frame, 4, 0);
     float one = 0;
     CHECK(daf::cpu::PerThread<float>(&one).of(3) == &one);

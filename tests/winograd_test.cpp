@@ -150,6 +150,19 @@ TEST_CASE("blocks of tiles that are spread over the threads give the same bits a
     daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 4});
     daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
     daf_test::check_ways_of_dx({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
+    // Weights of 4 MiB, which forward's threads each read where there are blocks enough.
+    const daf::cpu::ConvolutionSize wide{48, 48, 128, 128, 3, 1};
+    const auto tiling = [&](Index count) {
+        return daf::cpu::WinogradTiling::of(wide, count, 6,
+                                            {wide.in + wide.features, wide.in, 1, sizeof(float)});
+    };
+    CHECK(tiling(8).chunks == 8);
+    CHECK_FALSE(tiling(8).by_slices);
+    CHECK(tiling(2).blocks() == 1);
+    CHECK(tiling(2).by_slices);
+    CHECK(tiling(7).chunks == 1);
+    CHECK(tiling(7).blocks() == 4);
+    daf_test::check_same_bits(wide, 8, {Convolution::winograd, 6});
 }
 
 TEST_CASE("strips of a few images that threads take whole give what the direct convolution gives") {

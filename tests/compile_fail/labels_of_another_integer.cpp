@@ -1,4 +1,4 @@
-// expect: labels_of takes 32-bit class indices: copy them to a std::vector<std::int32_t>
+// expect: labels_of takes signed 32-bit class indices: copy them to a std::vector<std::int32_t>
 // errors: 1
 #include <daf/core/view.hpp>
 #include <vector>

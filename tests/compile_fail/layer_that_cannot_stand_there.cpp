@@ -1,6 +1,6 @@
 // expect: check_layer<daf::layer::Conv2d<8.*>, daf::Shape<4> ?>
 // expect: check_layer<daf::Sequence<.*>, daf::Shape<4> ?>
-// expect: give a layer of daf::layer \(a Sequence holds none\), and where it works on maps, a Shape<H, W, C>
+// expect: Layer cannot stand here, where the shape is In
 // errors: 2
 #include <daf/net/layers.hpp>
 #include <daf/net/sequence.hpp>

@@ -17,3 +17,8 @@ using OfLearner = Net;
 
 using Modelled = daf::Model<OfModel, daf::Cpu>;
 using Learning = daf::Learner<OfLearner, daf::Cpu>;
+
+// What is one by inheritance is taken.
+struct Named : Trunk {};
+struct NamedNet : Net {};
+static_assert(daf::AnySequence<Named> && daf::AnyNetwork<NamedNet>);

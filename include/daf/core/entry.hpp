@@ -91,14 +91,14 @@ struct include_kernel {
 
 namespace detail {
 
-/// A batch, but none of these kinds. Overloads for it name both shapes by check_argument: g++ shows none
-/// where a conversion fails.
+template <class X>
+inline constexpr bool is_batch_in_memory = false;
+template <class S, class T, class Space>
+inline constexpr bool is_batch_in_memory<Batch<S, T, Space>> = true;
+/// A batch, but none of these kinds. Overloads for it name what differs by check_argument, which then always
+/// finds something: g++ shows no shapes where a conversion fails.
 template <class X, class... Kinds>
-concept Misfit = requires {
-    typename X::Shape;
-    typename X::MemorySpace;
-}
-&&(!std::is_convertible_v<const X&, Kinds> && ...);
+concept Misfit = is_batch_in_memory<X> &&(!std::is_convertible_v<const X&, Kinds> && ...);
 
 template <class Op, class Backend>
 inline constexpr bool has_kernel = requires {

@@ -25,7 +25,7 @@ class PerThread {
 /// each other, whichever lines they write (docs/performance.md).
 class ThreadScratch {
   public:
-    /// Bytes of the frame for so many threads whose pieces take `own` bytes (of scratch_size) each.
+    /// Bytes of the frame for so many threads, each of which takes `own` bytes: its pieces' scratch_size.
     static constexpr Index size(int threads, Index own) {
         const Index room = threads * apart(threads, own);
         return room == 0 ? 0 : scratch_size<std::byte>(room + (is_apart(threads, own) ? large_page : 0));

@@ -97,6 +97,11 @@ struct WinogradTiling {
     constexpr Range strips_of(Index block) const {
         return {block * block_strips, std::min((block + 1) * block_strips, strips())};
     }
+
+  private:
+    /// Strips, and blocks of about so many bytes of tiles; chunks where an image's strips are shared out.
+    static constexpr WinogradTiling cut(const ConvolutionSize& size, Index count, WinogradTile tile,
+                                        const WinogradTraffic& traffic, Index block_bytes);
 };
 
 /// A strip's place in its image.
@@ -117,6 +122,36 @@ struct WinogradStrip {
 
 constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, WinogradTile tile,
                                             const WinogradTraffic& traffic) {
+    const Index weight_bytes = tile.points * tile.points * size.in * size.features * traffic.element;
+    const bool sums = traffic.weight_tensors > 1;
+    // A block's tiles are written and read again, its weights are read once a block. Both take the same time
+    // where they are about equally large; a small block stays in the nearest caches.
+    WinogradTiling t = cut(size, count, tile, traffic, 2 * weight_bytes);
+    // Threads take whole blocks where there are many of them and each can read all weights; all threads'
+    // blocks then share the last cache. Elsewhere they share each block's steps: the weights are read once
+    // for all, but each thread reads what others wrote. Gradients of weights are summed up for each chunk of
+    // blocks, which leaves less room.
+    constexpr Index fewest_blocks = 8;
+    const Index own_bytes = sums ? Index{5} << 19 : Index{9} << 19;
+    if (t.chunks == 1 && traffic.weight_tensors * weight_bytes <= own_bytes) {
+        const WinogradTiling own = cut(size, count, tile, traffic, std::min(2 * weight_bytes, own_bytes));
+        if (own.blocks() >= fewest_blocks) {
+            t = own;
+            t.chunks = chunks_for(t.blocks());
+        }
+    }
+    // Weights too large for the caches are transformed where they are used, in memory of the thread's own:
+    // that takes less than their way to memory and back. Every block does it again, so where there are many
+    // the weights must be larger to make up for it, and sums of gradients, which grow from block to block, do
+    // not allow it.
+    constexpr Index near_bytes = Index{5} << 19, far_bytes = Index{8} << 20;
+    t.by_slices =
+        t.chunks == 1 && (t.blocks() == 1 ? weight_bytes > near_bytes : weight_bytes > far_bytes && !sums);
+    return t;
+}
+
+constexpr WinogradTiling WinogradTiling::cut(const ConvolutionSize& size, Index count, WinogradTile tile,
+                                             const WinogradTraffic& traffic, Index block_bytes) {
     constexpr Index smallest = Index{3} << 17, largest = Index{64} << 20;  // bytes of a block
     constexpr Index grid_bytes = Index{3} << 17;
     WinogradTiling t{};
@@ -127,15 +162,6 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     const Index side = tile.outputs;
     t.rows = (t.height + side - 1) / side;
     t.columns = (t.width + side - 1) / side;
-    // A block's tiles are written and read again, its weights are read once a block. Both take the same time
-    // where they are about equally large; a small block stays in the nearest caches.
-    // Where weights are small enough, threads take blocks of their own, which share the last cache; gradients
-    // of weights, which are summed up for each of them, leave less room.
-    const bool sums = traffic.weight_tensors > 1;
-    const Index own_bytes = sums ? Index{5} << 19 : Index{9} << 19;
-    const Index weight_bytes = t.points() * size.in * size.features * traffic.element;
-    const bool own_blocks = traffic.weight_tensors * weight_bytes <= own_bytes;
-    const Index block_bytes = own_blocks ? std::min(2 * weight_bytes, own_bytes) : 2 * weight_bytes;
     const Index tile_bytes = t.points() * traffic.tile_channels * traffic.element;
     const Index most_tiles = std::max<Index>(std::clamp(block_bytes, smallest, largest) / tile_bytes, 1);
     // Rows of tiles in the tallest strip of which there are at least so many.
@@ -156,24 +182,14 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     // them to transform it. Small weights they can each read: then each takes strips of its own, from the
     // windows to the outputs.
     constexpr Index shares = 4, fewest_tiles = 4;  // of a strip
+    const Index weight_bytes = t.points() * size.in * size.features * traffic.element;
     const bool few = t.strips() < shares && traffic.weight_tensors * weight_bytes <= smallest &&
                      tallest(shares) * t.columns >= fewest_tiles;
     if (few) t.strip_rows = tallest(shares);
     const Index strips = few ? 1 : std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
     const Index blocks = (t.strips() + strips - 1) / strips;
     t.block_strips = (t.strips() + blocks - 1) / blocks;  // nearly equal blocks
-    // Threads take whole blocks where there are many; elsewhere they share each block's steps, so that the
-    // weights are read once for all, and what one thread writes another reads.
-    constexpr Index fewest_blocks = 8;
-    const bool spread = few || (own_blocks && t.blocks() >= fewest_blocks);
-    t.chunks = spread ? chunks_for(t.blocks()) : 1;
-    // Weights too large for the caches are transformed where they are used, in memory of the thread's own:
-    // that takes less than their way to memory and back. Every block does it again, so where there are many
-    // the weights must be larger to make up for it, and sums of gradients, which grow from block to block, do
-    // not allow it.
-    constexpr Index near_bytes = Index{5} << 19, far_bytes = Index{8} << 20;
-    t.by_slices =
-        t.chunks == 1 && (t.blocks() == 1 ? weight_bytes > near_bytes : weight_bytes > far_bytes && !sums);
+    t.chunks = few ? chunks_for(t.blocks()) : 1;
     return t;
 }
 

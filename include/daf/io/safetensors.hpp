@@ -165,7 +165,7 @@ inline Checksum sum_front(std::uint64_t header_bytes, std::string header, std::s
 inline std::string beginning(std::uint64_t header_bytes) {
     std::string text(prefix_bytes, ' ');
     std::memcpy(text.data(), &header_bytes, prefix_bytes);
-    if (text.starts_with("PK")) return "a zip archive, as torch.save writes it";
+    if (text.starts_with("PK\3\4")) return "a zip archive, as torch.save writes it";
     const bool readable = std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= ' ' && c <= '~') || c == '\t' || c == '\r' || c == '\n';
     });
@@ -183,7 +183,7 @@ std::string read_header(Source& source, const std::string& origin) {
     const std::uint64_t most = std::min(largest_header, size - prefix_bytes);
     if (header_bytes > most) {
         refuse(origin, "byte 0",
-               std::string("the length of a safetensors header, at most ") + std::to_string(most) + " bytes",
+               std::string("a safetensors header's length of at most ") + std::to_string(most),
                beginning(header_bytes));
     }
     std::string text(static_cast<std::size_t>(header_bytes), ' ');
@@ -207,9 +207,10 @@ Safetensors load_safetensors(Source&& source, std::string origin, ChecksumPolicy
                std::to_string(data_bytes));
     }
     if (policy == ChecksumPolicy::required && !header.checksum_at) {
-        throw FormatError(origin + ": metadata '" + std::string(checksum_key) +
-                          "': expected a checksum, as daf writes it, found none. Take another copy; the "
-                          "tensors of another program's file are for read_safetensors and read_parameters.");
+        throw FormatError(
+            origin + ": metadata '" + std::string(checksum_key) +
+            "': expected a checksum, as daf writes it, found none. Take another copy; tensors of "
+            "another program's file are read with ChecksumPolicy::if_present.");
     }
 
     Safetensors file;

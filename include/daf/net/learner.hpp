@@ -111,16 +111,16 @@ class Learner {
     // What does not fit is named.
     template <detail::Misfit<Images, HostImages> X, class... Rest>
     StepResult step(const X&, const Rest&...) {
-        misfit<X>();
+        misfit<X, MemoryOf<X>>();
         return {};
     }
     template <detail::Misfit<Images, HostImages> X, class... Rest>
     void queue_step(const X&, const Rest&...) {
-        misfit<X>();
+        misfit<X, MemoryOf<X>>();
     }
     template <detail::Misfit<Images> X, class... Rest>
     Outputs evaluate(const X&, const Rest&...) {
-        misfit<X>();
+        misfit<X, Space>();
         return {};
     }
 
@@ -218,10 +218,13 @@ class Learner {
     using EvalTrunk = Workspace<typename Net::Trunk, T, Backend, Mode::eval>;
     using EvalHead = Workspace<typename Net::Head, T, Backend, Mode::eval>;
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
-    template <class X>
+    template <class X, class From>
     static void misfit() {
-        detail::check_argument<arg::x, typename Net::Input, T, Space, X>();
+        detail::check_argument<arg::x, typename Net::Input, T, From, X>();
     }
+    /// Steps take images of either memory.
+    template <class X>
+    using MemoryOf = std::conditional_t<std::is_same_v<typename X::MemorySpace, Host>, Host, Space>;
     static constexpr Index element = sizeof(Number);
     static constexpr Index trained = parameter_segments<Net>.trained();
     static constexpr auto metric_place = static_cast<Index>(Net::metric_at);

@@ -75,12 +75,15 @@ struct Network {
     }
 };
 
-template <class T>
-inline constexpr bool is_network = false;
+namespace detail {
 template <class Trunk, class Head, class Metric>
-inline constexpr bool is_network<Network<Trunk, Head, Metric>> = true;
+void as_network(const Network<Trunk, Head, Metric>*);
+}
+/// A Network, or a struct that is one by inheritance.
 template <class T>
-concept AnyNetwork = is_network<T>;
+concept AnyNetwork = requires(const T* t) {
+    detail::as_network(t);
+};
 
 /// What a Network makes of a batch.
 template <class Net, class T, class Space>

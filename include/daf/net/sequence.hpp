@@ -21,8 +21,8 @@ template <class Layer, class In>
 struct check_layer {
     static_assert(
         LayerOn<Layer, In>,
-        "daf: Layer cannot stand here, where the shape is In: give a layer of daf::layer (a Sequence "
-        "holds none), and where it works on maps, a Shape<H, W, C>");
+        "daf: Layer cannot stand here, where the shape is In: give a layer of daf::layer (a Sequence holds "
+        "none), where it works on maps, a Shape<H, W, C>, and to one of your own an In that its On takes");
 };
 
 template <class In, class Operators, class... Layers>
@@ -109,8 +109,15 @@ template <class T>
 inline constexpr bool is_sequence = false;
 template <class In, class... Layers>
 inline constexpr bool is_sequence<Sequence<In, Layers...>> = true;
+namespace detail {
+template <class In, class... Layers>
+void as_sequence(const Sequence<In, Layers...>*);
+}
+/// A Sequence, or a struct that is one by inheritance.
 template <class T>
-concept AnySequence = is_sequence<T>;
+concept AnySequence = requires(const T* t) {
+    detail::as_sequence(t);
+};
 
 /// Everything with a list of operators: a Sequence, a Network.
 template <class Net>
