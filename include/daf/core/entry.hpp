@@ -124,6 +124,20 @@ constexpr void check_argument() {
     }
 }
 
+/// The body of an overload for a Misfit as x: names what differs from the kind that lies where X does, or
+/// from the first.
+template <class Returns, class X, class Kind, class... Others>
+constexpr Returns misfit() {
+    if constexpr (sizeof...(Others) == 0 ||
+                  std::is_same_v<typename X::MemorySpace, typename Kind::MemorySpace>) {
+        check_argument<arg::x, typename Kind::Shape, std::remove_const_t<typename Kind::Element>,
+                       typename Kind::MemorySpace, X>();
+        return Returns();
+    } else {
+        return misfit<Returns, X, Others...>();
+    }
+}
+
 /// The parameters, or where they are only read, a read-only look at them.
 template <class Given, class Want, class ReadOnly, bool Writes>
 inline constexpr bool parameters_fit = std::is_same_v<Given, Want> ||

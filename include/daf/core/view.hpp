@@ -145,8 +145,9 @@ requires(std::is_lvalue_reference_v<Range> || std::ranges::borrowed_range<Range>
 template <class Range>
 requires(!std::same_as<std::ranges::range_value_t<Range>, std::int32_t> &&
          std::integral<std::ranges::range_value_t<Range>>) constexpr Labels<Host> labels_of(Range&&) {
-    static_assert(std::same_as<std::ranges::range_value_t<Range>, std::int32_t>,
-                  "daf: labels_of takes signed 32-bit class indices: copy them to a std::vector<std::int32_t>");
+    static_assert(
+        std::same_as<std::ranges::range_value_t<Range>, std::int32_t>,
+        "daf: labels_of takes signed 32-bit class indices: copy them to a std::vector<std::int32_t>");
     return {};
 }
 

@@ -137,8 +137,7 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     // What does not fit is named.
     template <detail::Misfit<Batch<In, const T, Space>> X>
     Batch<typename Seq::Output, T, Space> operator()(Backend&, InferenceWorkspace&, const X&) const {
-        detail::check_argument<arg::x, In, T, Space, X>();
-        return {};
+        return detail::misfit<Batch<typename Seq::Output, T, Space>, X, Batch<In, const T, Space>>();
     }
 
   private:
@@ -200,8 +199,7 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
     // What does not fit is named.
     template <detail::Misfit<Batch<typename Net::Input, const T, Space>> X>
     Outputs operator()(Backend&, InferenceWorkspace&, const X&) const {
-        detail::check_argument<arg::x, typename Net::Input, T, Space, X>();
-        return {};
+        return detail::misfit<Outputs, X, Batch<typename Net::Input, const T, Space>>();
     }
 
   private:

@@ -29,9 +29,8 @@ class Learner {
     using Images = Batch<typename Net::Input, const T, Space>;
     using Embeddings = Batch<typename Net::Embedding, T, Space>;
     using LogitsBatch = Batch<typename Net::Logits, T, Space>;
-    static constexpr bool in_host_memory = std::is_same_v<Space, Host>;
     using HostImages = Batch<typename Net::Input, const T, Host>;
-
+    static constexpr bool in_host_memory = std::is_same_v<Space, Host>;
     using Outputs = NetworkOutputs<Net, T, Space>;
 
     /// Allocates all that training takes, draws the first parameters from the seed (initialise), and sets the
@@ -108,22 +107,18 @@ class Learner {
         const double loss = objective_.lambda * metric + objective_.softmax_weight * softmax;
         return {loss, softmax, metric, figures.active, figures.correct, step.count};
     }
-    // What does not fit is named.
     template <detail::Misfit<Images, HostImages> X, class... Rest>
     StepResult step(const X&, const Rest&...) {
-        misfit<X, MemoryOf<X>>();
-        return {};
+        return detail::misfit<StepResult, X, HostImages, Images>();
     }
     template <detail::Misfit<Images, HostImages> X, class... Rest>
     void queue_step(const X&, const Rest&...) {
-        misfit<X, MemoryOf<X>>();
+        detail::misfit<StepResult, X, HostImages, Images>();
     }
     template <detail::Misfit<Images> X, class... Rest>
     Outputs evaluate(const X&, const Rest&...) {
-        misfit<X, Space>();
-        return {};
+        return detail::misfit<Outputs, X, Images>();
     }
-
     /// Steps that are queued and not finished: 0, 1 or 2.
     Index unfinished_steps() const { return static_cast<Index>(unfinished_); }
 
@@ -218,13 +213,6 @@ class Learner {
     using EvalTrunk = Workspace<typename Net::Trunk, T, Backend, Mode::eval>;
     using EvalHead = Workspace<typename Net::Head, T, Backend, Mode::eval>;
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
-    template <class X, class From>
-    static void misfit() {
-        detail::check_argument<arg::x, typename Net::Input, T, From, X>();
-    }
-    /// Steps take images of either memory.
-    template <class X>
-    using MemoryOf = std::conditional_t<std::is_same_v<typename X::MemorySpace, Host>, Host, Space>;
     static constexpr Index element = sizeof(Number);
     static constexpr Index trained = parameter_segments<Net>.trained();
     static constexpr auto metric_place = static_cast<Index>(Net::metric_at);

@@ -68,17 +68,17 @@ class Model {
     // What does not fit is named.
     template <detail::Misfit<ConstInput> X>
     Output forward(const X&) {
-        return misfit<X>();
+        return detail::misfit<Output, X, ConstInput>();
     }
     template <detail::Misfit<ConstInput> X>
     Output forward_train(const X&) {
-        return misfit<X>();
+        return detail::misfit<Output, X, ConstInput>();
     }
     template <class X, class DY>
     void backward(const X&,
                   const DY&) requires(detail::Misfit<X, ConstInput> || detail::Misfit<DY, ConstOutput>) {
         if constexpr (detail::Misfit<X, ConstInput>) {
-            misfit<X>();
+            detail::misfit<Output, X, ConstInput>();
         } else {
             detail::check_argument<arg::dy, typename Seq::Output, T, Space, DY>();
         }
@@ -125,11 +125,6 @@ class Model {
 
   private:
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
-    template <class X>
-    static Output misfit() {
-        detail::check_argument<arg::x, typename Seq::Input, T, Space, X>();
-        return {nullptr, 0};
-    }
     static constexpr Index element = sizeof(Number);
 
     Draw draw() const { return {seed_, &draws_, 0, 0}; }
