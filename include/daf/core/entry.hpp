@@ -125,7 +125,7 @@ constexpr void check_argument() {
 }
 
 /// The body of an overload for a Misfit as x: names what differs from the kind that lies where X does, or
-/// from the first.
+/// from the last.
 template <class Returns, class X, class Kind, class... Others>
 constexpr Returns misfit() {
     if constexpr (sizeof...(Others) == 0 ||

@@ -32,8 +32,8 @@ void name_layer(const std::string& prefix, int& number, std::vector<OperatorName
 }  // namespace detail
 
 /// One name for each layer of a Sequence.
-template <class Seq>
-std::vector<OperatorName> operator_names(const std::string& prefix = "") requires(is_sequence<Seq>) {
+template <AnySequence Seq>
+std::vector<OperatorName> operator_names(const std::string& prefix = "") {
     std::vector<OperatorName> names;
     int number = 0;
     static_for<Seq::length>(

@@ -105,10 +105,6 @@ struct Sequence {
     }
 };
 
-template <class T>
-inline constexpr bool is_sequence = false;
-template <class In, class... Layers>
-inline constexpr bool is_sequence<Sequence<In, Layers...>> = true;
 namespace detail {
 template <class In, class... Layers>
 void as_sequence(const Sequence<In, Layers...>*);
