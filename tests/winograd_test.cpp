@@ -181,8 +181,56 @@ TEST_CASE("strips of a few images that threads take whole give what the direct c
     };
     CHECK(chunks({24, 24, 128, 128, 3, 1}, 1) == 1);
     CHECK(chunks({24, 24, 16, 20, 3, 1}, 4) == 1);
-    // Rows of one tile, 17 of them: as strips each would read the weights.
-    CHECK(chunks({102, 6, 4, 4, 3, 1}, 1) == 1);
+    // Rows of one tile: by fours and more they make up for reading the weights.
+    CHECK(chunks({102, 6, 4, 4, 3, 1}, 1) == 4);
+    CHECK(chunks({42, 6, 4, 4, 3, 1}, 1) == 1);
+}
+
+TEST_CASE("tiles that are cut for a number of threads give the same bits as for any") {
+    const auto y_by = [](const daf::cpu::ConvolutionSize& size, Index count,
+                         daf::cpu::ConvolutionChoice choice, int threads, int made_for) {
+        const auto as_floats = [](const std::vector<double>& v) {
+            return std::vector<float>(v.begin(), v.end());
+        };
+        const daf_test::Operands operands(size, count);
+        const std::vector<float> x = as_floats(operands.x), weight = as_floats(operands.weight);
+        daf::Cpu cpu(daf::Threads{threads});
+        const daf::cpu::ConvolutionForward<float> forward(choice, size, count, made_for);
+        std::vector<float> transformed(static_cast<std::size_t>(forward.transformed()));
+        std::vector<float> y(operands.dy.size(), std::numeric_limits<float>::quiet_NaN());
+        forward.transform(cpu, weight.data(), transformed.data());
+        cpu.reserve(forward.scratch(threads));
+        auto frame = cpu.scratch();
+        forward.run(cpu, frame, transformed.data(), size.x_rows(x.data()), y.data(), {},
+                    [](float*, Index, Index) {});
+        return y;
+    };
+    const daf::cpu::ConvolutionSize narrow{24, 22, 16, 20, 3, 1}, wide{12, 12, 96, 160, 3, 1};
+    for (const auto& size : {narrow, wide}) {
+        for (const Index tile : {2, 4, 6}) {
+            for (const Index count : {1, 5}) {
+                const daf::cpu::ConvolutionChoice choice{Convolution::winograd, tile};
+                const auto want = y_by(size, count, choice, 1, daf::cpu::WinogradTiling::any_threads);
+                for (const int threads : {1, 2, 3, 4, 8, 20})
+                    CHECK(y_by(size, count, choice, threads, threads) == want);
+            }
+        }
+    }
+    const auto tiling = [](const daf::cpu::ConvolutionSize& size, Index count, int threads) {
+        return daf::cpu::WinogradTiling::of(size, count, 6,
+                                            {size.in + size.features, size.in, 1, sizeof(float)}, threads);
+    };
+    // An image's 8 strips; three parts as equal as strips allow; no more threads than strips.
+    const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1};
+    CHECK(tiling(large, 1, 2).chunks == 4);
+    CHECK(tiling(large, 1, 2).blocks() == 4);
+    CHECK(tiling(large, 1, 3).chunks == 6);
+    CHECK(tiling(large, 1, 3).blocks() == 8);
+    CHECK(tiling(large, 1, 17).chunks == 1);
+    // Each thread has a chunk, however many there are.
+    CHECK(tiling(large, 32, 20).chunks == 20);
+    // Weights that two threads had better not both read.
+    CHECK(tiling({24, 24, 256, 256, 3, 1}, 1, 2).chunks == 1);
 }
 
 TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") {

@@ -118,10 +118,10 @@ ConvolutionChoice choose_convolution(const Cpu& ctx, const ConvolutionSize& size
 template <class T, class Direct, class Winograd, class Split>
 using AnyPass = std::conditional_t<std::is_same_v<T, float>, std::variant<Direct, Winograd, Split>,
                                    std::variant<Direct, Winograd>>;
-template <class T, class Direct, class Winograd, class Split>
+template <class T, class Direct, class Winograd, class Split, class... Threads>
 AnyPass<T, Direct, Winograd, Split> pass_of(ConvolutionChoice choice, const ConvolutionSize& size,
-                                            Index count) {
-    if (choice.algorithm == Convolution::winograd) return Winograd(size, count, choice.tile);
+                                            Index count, Threads... threads) {
+    if (choice.algorithm == Convolution::winograd) return Winograd(size, count, choice.tile, threads...);
     if constexpr (std::is_same_v<T, float>) {
         if (choice.algorithm == Convolution::split) return Split(size, count);
     }
@@ -134,8 +134,11 @@ class ConvolutionForward {
   public:
     ConvolutionForward(const Cpu& ctx, const ConvolutionSize& size, Index count)
         : ConvolutionForward(choose_convolution<T>(ctx, size, count), size, count) {}
-    ConvolutionForward(ConvolutionChoice choice, const ConvolutionSize& size, Index count)
-        : pass_(pass_of<T, DirectForward<T>, WinogradForward<T>, SplitForward>(choice, size, count)) {}
+    /// threads: for how many it is made; its bits and slots() are the same for all where it says any.
+    ConvolutionForward(ConvolutionChoice choice, const ConvolutionSize& size, Index count,
+                       int threads = WinogradTiling::any_threads)
+        : pass_(
+              pass_of<T, DirectForward<T>, WinogradForward<T>, SplitForward>(choice, size, count, threads)) {}
 
     /// Elements of the weights as the pass reads them: a function of the shapes and the choice.
     Index transformed() const {
@@ -184,27 +187,27 @@ class TransformedConvolution {
     TransformedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, Index usual_batch)
         : size_(size),
           choice_(choose_convolution<T>(ctx, size, usual_batch, Weights::transformed_before)),
-          weights_(ctx.allocate(scratch_size<T>(pass(1).transformed()))) {
-        pass(1).transform(ctx, weight, weights_.template as<T>());
+          weights_(ctx.allocate(scratch_size<T>(pass(ctx, 1).transformed()))) {
+        pass(ctx, 1).transform(ctx, weight, weights_.template as<T>());
     }
 
-    Index scratch(const Cpu& ctx, Index count) const { return pass(count).scratch(ctx.threads()); }
+    Index scratch(const Cpu& ctx, Index count) const { return pass(ctx, count).scratch(ctx.threads()); }
     void run(Cpu& ctx, const T* x, T* y, Index count, const OutputFinish<T>& finish,
              const AfterPixels<T>& after) const {
         auto frame = ctx.scratch();
-        pass(count).run(ctx, frame, weights_.template as<T>(), size_.x_rows(x), y, finish, after);
+        pass(ctx, count).run(ctx, frame, weights_.template as<T>(), size_.x_rows(x), y, finish, after);
     }
 
     /// The same, and of each window of y the largest alone: y itself is stored where the algorithm cannot
     /// pool it as it makes it.
     Index pooled_scratch(const Cpu& ctx, Index count, Index window) const {
-        const auto pass = this->pass(count);
+        const auto pass = this->pass(ctx, count);
         if (pass.pools(window)) return pass.scratch(ctx.threads(), window);
         return scratch_size<T>(count * size_.y_size()) + pass.scratch(ctx.threads());
     }
     void run_pooled(Cpu& ctx, const T* x, T* y, Index count, OutputFinish<T> finish, Index window) const {
         auto frame = ctx.scratch();
-        const auto pass = this->pass(count);
+        const auto pass = this->pass(ctx, count);
         const auto run_into = [&](T* to) {
             pass.run(ctx, frame, weights_.template as<T>(), size_.x_rows(x), to, finish,
                      [](T*, Index, Index) {});
@@ -219,7 +222,9 @@ class TransformedConvolution {
     }
 
   private:
-    ConvolutionForward<T> pass(Index count) const { return {choice_, size_, count}; }
+    ConvolutionForward<T> pass(const Cpu& ctx, Index count) const {
+        return {choice_, size_, count, ctx.threads()};
+    }
 
     ConvolutionSize size_;
     ConvolutionChoice choice_;

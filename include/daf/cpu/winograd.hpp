@@ -13,9 +13,10 @@ namespace daf::cpu {
 template <class T>
 class WinogradForward {
   public:
-    WinogradForward(const ConvolutionSize& size, Index count, WinogradTile tile)
+    WinogradForward(const ConvolutionSize& size, Index count, WinogradTile tile, int threads)
         : size_(size),
-          tiling_(WinogradTiling::of(size, count, tile, {size.in + size.features, size.in, 1, sizeof(T)})),
+          tiling_(WinogradTiling::of(size, count, tile, {size.in + size.features, size.in, 1, sizeof(T)},
+                                     threads)),
           weights_(size.in, size.features, tile),
           v_(tiling_, size.in),
           m_(tiling_, size.features),
