@@ -74,6 +74,15 @@ double error(const std::vector<T>& got, const std::vector<double>& want) {
     return daf_test::relative_difference(std::vector<double>(got.begin(), got.end()), want);
 }
 
+/// All three passes, in double, beside the direct convolution's.
+inline void check_as_direct(const daf::cpu::ConvolutionSize& size, daf::Index count,
+                            daf::cpu::ConvolutionChoice choice) {
+    const Passes<double> want(size, count, {daf::Convolution::direct}), got(size, count, choice);
+    CHECK(error(got.y, want.y) <= 1e-12);
+    CHECK(error(got.dx, want.dx) <= 1e-12);
+    CHECK(error(got.dweight, want.dweight) <= 1e-12);
+}
+
 /// The 3x3 layers of a preset from its second on.
 inline std::vector<daf::cpu::ConvolutionSize> layers(daf::Index side,
                                                      std::initializer_list<daf::Index> widths) {
