@@ -8,6 +8,7 @@
 
 using daf::Convolution;
 using daf::Index;
+using daf::cpu::WinogradTile;
 using daf_test::Passes;
 
 TEST_CASE("weights that are transformed a slice of channels at a time give what all at once give") {
@@ -77,9 +78,8 @@ TEST_CASE("strips of a few images that threads take whole give what the direct c
     };
     CHECK(chunks({24, 24, 128, 128, 3, 1}, 1) == 1);
     CHECK(chunks({24, 24, 16, 20, 3, 1}, 4) == 1);
-    // Rows of one tile: by fours and more they make up for reading the weights.
-    CHECK(chunks({102, 6, 4, 4, 3, 1}, 1) == 4);
-    CHECK(chunks({42, 6, 4, 4, 3, 1}, 1) == 1);
+    // Rows of one tile, 17 of them: as strips each would read the weights.
+    CHECK(chunks({102, 6, 4, 4, 3, 1}, 1) == 1);
 }
 
 TEST_CASE("tiles that are cut for a number of threads give the same bits as for any") {
@@ -101,32 +101,43 @@ TEST_CASE("tiles that are cut for a number of threads give the same bits as for 
                     [](float*, Index, Index) {});
         return y;
     };
-    const daf::cpu::ConvolutionSize narrow{24, 22, 16, 20, 3, 1}, wide{12, 12, 96, 160, 3, 1};
-    for (const auto& size : {narrow, wide}) {
-        for (const Index tile : {2, 4, 6}) {
-            for (const Index count : {1, 5}) {
-                const daf::cpu::ConvolutionChoice choice{Convolution::winograd, tile};
-                const auto want = y_by(size, count, choice, 1, daf::cpu::WinogradTiling::any_threads);
-                for (const int threads : {1, 2, 3, 4, 8, 20})
-                    CHECK(y_by(size, count, choice, threads, threads) == want);
-            }
-        }
-    }
-    const auto tiling = [](const daf::cpu::ConvolutionSize& size, Index count, int threads) {
-        return daf::cpu::WinogradTiling::of(size, count, 6,
-                                            {size.in + size.features, size.in, 1, sizeof(float)}, threads);
+    const auto tiling = [](const daf::cpu::ConvolutionSize& size, Index count, WinogradTile tile,
+                           int threads) {
+        return daf::cpu::WinogradTiling::for_threads(
+            size, count, tile, {size.in + size.features, size.in, 1, sizeof(float)}, threads);
     };
-    // An image's 8 strips; three parts as equal as strips allow; no more threads than strips.
-    const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1};
-    CHECK(tiling(large, 1, 2).chunks == 4);
-    CHECK(tiling(large, 1, 2).blocks() == 4);
-    CHECK(tiling(large, 1, 3).chunks == 6);
-    CHECK(tiling(large, 1, 3).blocks() == 8);
-    CHECK(tiling(large, 1, 17).chunks == 1);
-    // Each thread has a chunk, however many there are.
-    CHECK(tiling(large, 32, 20).chunks == 20);
-    // Weights that two threads had better not both read.
-    CHECK(tiling({24, 24, 256, 256, 3, 1}, 1, 2).chunks == 1);
+    const auto check = [&](const daf::cpu::ConvolutionSize& size, WinogradTile tile, Index count) {
+        const daf::cpu::ConvolutionChoice choice{Convolution::winograd, tile};
+        const auto want = y_by(size, count, choice, 1, daf::cpu::any_threads);
+        for (const int threads : {1, 2, 3, 8, 64}) {
+            const Index chunks = tiling(size, count, tile, threads).chunks;
+            REQUIRE((threads == 2 || threads == 3 ? chunks > 1 : chunks > 0));
+            CHECK(y_by(size, count, choice, threads, threads) == want);
+            CHECK(y_by(size, count, choice, 3, threads) == want);  // a pool of another size
+        }
+    };
+    const daf::cpu::ConvolutionSize narrow{24, 22, 16, 20, 3, 1}, wide{12, 12, 96, 160, 3, 1};
+    for (const Index tile : {2, 4, 6}) {
+        check(narrow, tile, 1);
+        check(narrow, tile, 5);
+    }
+    check(wide, 2, 5);
+    check({3, 3, 20, 33, 3, 1}, WinogradTile::whole_map(), 33);
+
+    // Parts as equal as rows of tiles allow, and as many as there are.
+    const auto most_rows = [](const daf::cpu::WinogradTiling& t, int threads) {
+        return (t.blocks() + threads - 1) / threads * t.block_strips * t.strip_rows;
+    };
+    const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1};  // 16 rows of tiles
+    CHECK(most_rows(tiling(large, 1, 6, 2), 2) == 8);
+    CHECK(most_rows(tiling(large, 1, 6, 3), 3) == 6);
+    CHECK(tiling(large, 1, 6, 17).chunks == 16);
+    CHECK(tiling(large, 32, 6, 20).chunks == 20);
+    CHECK(tiling({6, 6, 16, 16, 3, 1}, 2, 6, 64).blocks() == 1);
+    // Weights that two threads had better not both read, and a lone tile.
+    CHECK(tiling({24, 24, 256, 256, 3, 1}, 1, 6, 2).chunks == 1);
+    CHECK(tiling({24, 24, 128, 256, 3, 1}, 1, 4, 2).chunks == 1);
+    CHECK(tiling({1, 1, 1, 1, 3, 1}, 1, 6, 2).chunks == 1);
 }
 
 TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") {

@@ -134,9 +134,9 @@ class ConvolutionForward {
   public:
     ConvolutionForward(const Cpu& ctx, const ConvolutionSize& size, Index count)
         : ConvolutionForward(choose_convolution<T>(ctx, size, count), size, count) {}
-    /// threads: for how many it is made; its bits and slots() are the same for all where it says any.
+    /// threads: for how many its work is cut, which moves no bit of y, but slots() depend on it.
     ConvolutionForward(ConvolutionChoice choice, const ConvolutionSize& size, Index count,
-                       int threads = WinogradTiling::any_threads)
+                       int threads = any_threads)
         : pass_(
               pass_of<T, DirectForward<T>, WinogradForward<T>, SplitForward>(choice, size, count, threads)) {}
 

@@ -1,6 +1,7 @@
 #pragma once
-// A pool of threads for work that is split into numbered chunks. How the work is split never depends on how
-// many threads there are; which thread takes which chunk does, and must not matter.
+// A pool of threads for work that is split into numbered chunks. Which thread takes which chunk depends on
+// how many threads there are, and must not matter; how the work is split may only where no sum goes over
+// chunks.
 #include <algorithm>
 #include <atomic>
 #include <chrono>

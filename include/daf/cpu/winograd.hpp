@@ -4,19 +4,23 @@
 //   V = B^T x B for every tile,  M[k] = V[k] U[k] for every point k,  y = A^T M A,      U = G w G^T
 //
 // The transforms write V and U as the product of gemm.hpp reads them. A block of tiles is transformed,
-// multiplied and transformed back at a time. Only who does which piece depends on the number of threads.
+// multiplied and transformed back at a time. Who does which piece depends on the number of threads, in
+// inference the blocks do too, and no bit does.
 #include <daf/cpu/max_pool_parts.hpp>
 #include <daf/cpu/winograd_weights.hpp>
 
 namespace daf::cpu {
 
+/// In place of a number of threads: what is cut depends on none, and so slots() do not.
+inline constexpr int any_threads = 0;
+
 template <class T>
 class WinogradForward {
   public:
+    /// threads: for how many its work is cut, which moves no bit of y.
     WinogradForward(const ConvolutionSize& size, Index count, WinogradTile tile, int threads)
         : size_(size),
-          tiling_(WinogradTiling::of(size, count, tile, {size.in + size.features, size.in, 1, sizeof(T)},
-                                     threads)),
+          tiling_(tiling(size, count, tile, threads)),
           weights_(size.in, size.features, tile),
           v_(tiling_, size.in),
           m_(tiling_, size.features),
@@ -146,6 +150,12 @@ class WinogradForward {
         return OutputStrips<T>::size(
             tiling_.count * size_.y_size(), size_.features,
             (tiling_.strip_rows * size_.width + 4) * tiling_.tile.outputs * size_.features);
+    }
+
+    static WinogradTiling tiling(const ConvolutionSize& size, Index count, WinogradTile tile, int threads) {
+        const WinogradTraffic traffic{size.in + size.features, size.in, 1, sizeof(T)};
+        return threads == any_threads ? WinogradTiling::of(size, count, tile, traffic)
+                                      : WinogradTiling::for_threads(size, count, tile, traffic, threads);
     }
 
     /// Whether threads have blocks of their own.

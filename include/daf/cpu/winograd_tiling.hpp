@@ -1,7 +1,7 @@
 #pragma once
 // How Winograd's convolution cuts a batch of maps: into tiles, strips of tile rows, and blocks of strips
-// whose transformed tiles exist at one time. A function of the shapes and the count alone; and of the number
-// of threads in inference, where no sum goes over blocks.
+// whose transformed tiles exist at one time. A function of the shapes and the count; in inference, where
+// nothing is summed over blocks, of the number of threads too.
 #include <daf/cpu/convolution_parts.hpp>
 
 namespace daf::cpu {
@@ -51,8 +51,6 @@ struct WinogradTraffic {
 };
 
 struct WinogradTiling {
-    static constexpr int any_threads = 0;  // a tiling that does not depend on their number
-
     Index height, width, count;  // of the maps
     WinogradTile tile = 0;
     Index rows, columns;  // tiles of an image
@@ -62,7 +60,11 @@ struct WinogradTiling {
     bool by_slices;  // weights exist a piece at a time on each thread, if the pass transforms them
 
     static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, WinogradTile tile,
-                                       const WinogradTraffic& traffic, int threads = any_threads);
+                                       const WinogradTraffic& traffic);
+    /// For a pass by transformed weights whose bits do not depend on blocks: blocks of their own for so many
+    /// threads, where that pays.
+    static constexpr WinogradTiling for_threads(const ConvolutionSize& size, Index count, WinogradTile tile,
+                                                const WinogradTraffic& traffic, int threads);
 
     constexpr Index side() const { return tile.points; }  // of the square of a tile's points
     constexpr Index points() const { return side() * side(); }
@@ -102,11 +104,25 @@ struct WinogradTiling {
     }
 
   private:
-    static constexpr Index smallest_block = Index{3} << 17;  // bytes
-    /// Strips, and blocks of about so many bytes of tiles, which so many sharers can take equal parts of,
-    /// where there are strips enough.
+    static constexpr Index smallest_block = Index{3} << 17, largest_block = Index{64} << 20;  // bytes
+
+    /// Tiles alone.
+    static constexpr WinogradTiling uncut(const ConvolutionSize& size, Index count, WinogradTile tile);
+    /// Strips, and blocks of about so many bytes of tiles; chunks where an image's strips are shared out.
     static constexpr WinogradTiling cut(const ConvolutionSize& size, Index count, WinogradTile tile,
-                                        const WinogradTraffic& traffic, Index block_bytes, Index sharers);
+                                        const WinogradTraffic& traffic, Index block_bytes);
+
+    constexpr Index tile_bytes(const WinogradTraffic& traffic) const {
+        return points() * traffic.tile_channels * traffic.element;
+    }
+    /// Of a block of about so many bytes.
+    constexpr Index most_tiles(const WinogradTraffic& traffic, Index block_bytes) const {
+        const Index bytes = std::clamp(block_bytes, smallest_block, largest_block);
+        return std::max(bytes / tile_bytes(traffic), Index{1});
+    }
+    /// Rows of tiles of the tallest strip that suits, of at most so many tiles.
+    template <class Suits>
+    constexpr Index tallest_strip(const WinogradTraffic& traffic, Index most, const Suits& suits) const;
 };
 
 /// A strip's place in its image.
@@ -125,37 +141,29 @@ struct WinogradStrip {
     }
 };
 
+/// Bytes of the transformed weights.
+constexpr Index winograd_weight_bytes(const ConvolutionSize& size, WinogradTile tile, Index element) {
+    return tile.points * tile.points * size.in * size.features * element;
+}
+
 constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, WinogradTile tile,
-                                            const WinogradTraffic& traffic, int threads) {
-    const Index value_bytes = tile.points * tile.points * traffic.element;
-    const Index weight_bytes = value_bytes * size.in * size.features;
-    const Index tile_bytes = value_bytes * traffic.tile_channels;
+                                            const WinogradTraffic& traffic) {
+    const Index weight_bytes = winograd_weight_bytes(size, tile, traffic.element);
     const bool sums = traffic.weight_tensors > 1;
     // A block's tiles are written and read again, its weights are read once a block. Both take the same time
     // where they are about equally large; a small block stays in the nearest caches.
-    WinogradTiling t = cut(size, count, tile, traffic, 2 * weight_bytes, 1);
-    // Threads take whole blocks where there are enough of them and each can read all weights; all threads'
+    WinogradTiling t = cut(size, count, tile, traffic, 2 * weight_bytes);
+    // Threads take whole blocks where there are many of them and each can read all weights; all threads'
     // blocks then share the last cache. Elsewhere they share each block's steps: the weights are read once
     // for all, but each thread reads what others wrote. Gradients of weights are summed up for each chunk of
     // blocks, which leaves less room.
-    const Index own_bytes = sums ? Index{5} << 19 : Index{8} << 19;
-    // An image, or two or three, make few strips, and threads that share a strip's products wait for one of
-    // them to transform it: of small weights they take strips that are cut for them.
-    const bool few = t.strips() < 4 && traffic.weight_tensors * weight_bytes <= smallest_block;
-    const Index sharers = threads != any_threads ? threads : few ? 4 : 1;
-    if (traffic.weight_tensors * weight_bytes <= own_bytes) {
-        const WinogradTiling own =
-            cut(size, count, tile, traffic, std::min(2 * weight_bytes, own_bytes), sharers);
-        // Of a thread's tiles; the more there are, the less it matters that it reads all weights.
-        const Index part_bytes = own.block_tiles() * own.blocks() / sharers * tile_bytes;
-        const bool enough = sharers > 1 ? own.blocks() >= sharers && own.block_tiles() >= 4 &&
-                                              weight_bytes <= std::max(Index{3} << 18, 2 * part_bytes)
-                                        : own.blocks() >= 8;
-        if (enough) {
+    constexpr Index fewest_blocks = 8;
+    const Index own_bytes = sums ? Index{5} << 19 : Index{9} << 19;
+    if (t.chunks == 1 && traffic.weight_tensors * weight_bytes <= own_bytes) {
+        const WinogradTiling own = cut(size, count, tile, traffic, std::min(2 * weight_bytes, own_bytes));
+        if (own.blocks() >= fewest_blocks) {
             t = own;
             t.chunks = chunks_for(t.blocks());
-            if (threads != any_threads)
-                t.chunks = std::min(t.blocks(), std::max(t.chunks / sharers, Index{1}) * sharers);
         }
     }
     // Weights too large for the caches are transformed where they are used, in memory of the thread's own:
@@ -168,43 +176,80 @@ constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index c
     return t;
 }
 
-constexpr WinogradTiling WinogradTiling::cut(const ConvolutionSize& size, Index count, WinogradTile tile,
-                                             const WinogradTraffic& traffic, Index block_bytes,
-                                             Index sharers) {
-    constexpr Index largest = Index{64} << 20;  // bytes of a block
-    constexpr Index grid_bytes = Index{3} << 17;
+constexpr WinogradTiling WinogradTiling::for_threads(const ConvolutionSize& size, Index count,
+                                                     WinogradTile tile, const WinogradTraffic& traffic,
+                                                     int threads) {
+    // Each thread reads all weights. Either they stay in its own cache, or they must not be much more than
+    // its tiles.
+    constexpr Index own_bytes = Index{9} << 19, near_bytes = Index{3} << 18, fewest_tiles = 4;  // of a block
+    const Index weight_bytes = winograd_weight_bytes(size, tile, traffic.element);
+    if (weight_bytes <= own_bytes) {
+        WinogradTiling t = uncut(size, count, tile);
+        const Index most = t.most_tiles(traffic, std::min(2 * weight_bytes, own_bytes));
+        // No thread has an eighth more rows of tiles than it must.
+        const auto suits = [&](Index strip_rows, Index block_strips) {
+            const auto parts = [](Index whole, Index part) { return (whole + part - 1) / part; };
+            const Index all = count * t.rows, block_rows = strip_rows * block_strips;
+            return 8 * parts(parts(all, block_rows), threads) * block_rows <= 9 * parts(all, threads);
+        };
+        t.strip_rows = t.tallest_strip(traffic, most, [&](Index tall) { return suits(tall, 1); });
+        t.block_strips = std::clamp(most / t.strip_tiles(), Index{1}, t.strips());
+        while (t.block_strips > 1 && !suits(t.strip_rows, t.block_strips)) --t.block_strips;
+        t.chunks = std::min(t.blocks(), std::max(chunks_for(t.blocks()) / threads, Index{1}) * threads);
+        const Index sharers = std::min(t.blocks(), Index{threads});
+        const Index part_bytes = count * t.rows * t.columns / sharers * t.tile_bytes(traffic);
+        if (t.block_tiles() >= fewest_tiles && weight_bytes <= std::max(near_bytes, 2 * part_bytes)) return t;
+    }
+    return of(size, count, tile, traffic);
+}
+
+constexpr WinogradTiling WinogradTiling::uncut(const ConvolutionSize& size, Index count, WinogradTile tile) {
     WinogradTiling t{};
     t.height = size.height;
     t.width = size.width;
     t.count = count;
     t.tile = tile;
-    const Index side = tile.outputs;
-    t.rows = (t.height + side - 1) / side;
-    t.columns = (t.width + side - 1) / side;
-    const Index tile_bytes = t.points() * traffic.tile_channels * traffic.element;
-    const Index most_tiles =
-        std::max<Index>(std::clamp(block_bytes, smallest_block, largest) / tile_bytes, 1);
-    // Rows of tiles in the tallest strip of which there are at least so many as share them.
-    t.strip_rows = 1;
-    for (Index tall = 2; tall <= t.rows; ++tall) {
-        const Index border = 2 * tile.border;
-        const Index grid =
-            (tall * side + border) * (t.columns * side + border) * traffic.map_channels * traffic.element;
-        if (t.rows % tall == 0 && tall * t.columns <= most_tiles && grid <= grid_bytes &&
-            count * t.rows / tall >= sharers)
-            t.strip_rows = tall;
-    }
-    // Nearly equal blocks, and smaller ones where the sharers get more equal parts by them.
-    const auto parts = [](Index whole, Index part) { return (whole + part - 1) / part; };
-    const auto busiest = [&](Index block) { return parts(parts(t.strips(), block), sharers) * block; };
-    const Index most = std::clamp(most_tiles / t.strip_tiles(), Index{1}, t.strips());
-    t.block_strips = parts(t.strips(), parts(t.strips(), most));
-    for (Index smaller = t.block_strips - 1; sharers > 1 && smaller > 0; --smaller) {
-        if (16 * busiest(smaller) < 15 * busiest(t.block_strips)) t.block_strips = smaller;
-    }
-    if (t.blocks() < sharers) t.block_strips = std::max(t.strips() / sharers, Index{1});
-    t.chunks = 1;
+    t.rows = (t.height + tile.outputs - 1) / tile.outputs;
+    t.columns = (t.width + tile.outputs - 1) / tile.outputs;
     return t;
+}
+
+constexpr WinogradTiling WinogradTiling::cut(const ConvolutionSize& size, Index count, WinogradTile tile,
+                                             const WinogradTraffic& traffic, Index block_bytes) {
+    WinogradTiling t = uncut(size, count, tile);
+    const Index most = t.most_tiles(traffic, block_bytes);
+    const auto tallest = [&](Index fewest_strips) {
+        return t.tallest_strip(traffic, most,
+                               [&](Index tall) { return count * t.rows / tall >= fewest_strips; });
+    };
+    t.strip_rows = tallest(1);
+    // An image, or two or three, make few strips, and threads that share a strip's products wait for one of
+    // them to transform it. Small weights they can each read: then each takes strips of its own, from the
+    // windows to the outputs.
+    constexpr Index shares = 4, fewest_tiles = 4;  // of a strip
+    const Index weight_bytes = winograd_weight_bytes(size, tile, traffic.element);
+    const bool few = t.strips() < shares && traffic.weight_tensors * weight_bytes <= smallest_block &&
+                     tallest(shares) * t.columns >= fewest_tiles;
+    if (few) t.strip_rows = tallest(shares);
+    const Index strips = few ? 1 : std::clamp(most / t.strip_tiles(), Index{1}, t.strips());
+    const Index blocks = (t.strips() + strips - 1) / strips;
+    t.block_strips = (t.strips() + blocks - 1) / blocks;  // nearly equal blocks
+    t.chunks = few ? chunks_for(t.blocks()) : 1;
+    return t;
+}
+
+template <class Suits>
+constexpr Index WinogradTiling::tallest_strip(const WinogradTraffic& traffic, Index most,
+                                              const Suits& suits) const {
+    constexpr Index grid_bytes = Index{3} << 17;
+    const Index side = tile.outputs, border = 2 * tile.border;
+    Index tallest = 1;
+    for (Index tall = 2; tall <= rows; ++tall) {
+        const Index grid =
+            (tall * side + border) * (columns * side + border) * traffic.map_channels * traffic.element;
+        if (rows % tall == 0 && tall * columns <= most && grid <= grid_bytes && suits(tall)) tallest = tall;
+    }
+    return tallest;
 }
 
 }  // namespace daf::cpu

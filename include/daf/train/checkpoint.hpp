@@ -4,8 +4,7 @@
 // Seed and kind of optimizer are checked then, and the rate is restored; the figures of the network (a
 // margin), of the objective (lambda) and of the optimizer (momentum) are not in it: give the same. Or the
 // parameters alone, of a Network or a Sequence, for those who have no learner. PyTorch's names and layouts,
-// so that Python reads it too. Written whole or not at all, of finite numbers alone; a load that fails
-// changes nothing.
+// so that Python reads it too. Written whole or not at all; a load that fails changes nothing.
 #include <cmath>
 #include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
@@ -145,18 +144,6 @@ std::vector<StoredTensor<typename HostSlab<L>::T>> tensors_in(const std::vector<
     return all;
 }
 
-/// What holds a NaN must not take the place of what one could go on from.
-template <class T>
-void check_finite(const std::filesystem::path& path, const std::string& name, const std::vector<T>& values) {
-    bool finite = true;  // without a branch a value, so that registers of them are looked at together
-    for (const T value : values) finite &= value - value == T(0);
-    if (finite) return;
-    const auto bad = std::ranges::find_if(values, [](T value) { return !std::isfinite(value); });
-    throw ArgumentError(path.string() + ": not written, and what was there stays: tensor '" + name +
-                        "' holds " + metadata_text(*bad) +
-                        ". Training cannot go on from that: take the last checkpoint and a lower rate.");
-}
-
 /// batches: that BatchNorm has seen, as PyTorch counts them beside its statistics.
 template <class T>
 std::string write_tensors(const std::filesystem::path& path, const std::vector<StoredTensor<T>>& stored,
@@ -167,7 +154,6 @@ std::string write_tensors(const std::filesystem::path& path, const std::vector<S
     for (const StoredTensor<T>& tensor : stored) {
         std::vector<Value>& copy = copies.emplace_back(static_cast<std::size_t>(tensor.size));
         to_pytorch<Value>(tensor.layout, tensor.extents, tensor.data, copy.data());
-        check_finite(path, tensor.name, copy);
         tensors.push_back(named_tensor<Value>(tensor.name, tensor.shape(), copy));
         constexpr std::string_view variance = "running_var";
         if (tensor.name.ends_with(variance)) {
@@ -206,8 +192,7 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
 }  // namespace checkpoint_detail
 
 /// Writes a checkpoint of a Learner or a Descent; returns the checksum that it holds. Throws FileError, or
-/// ArgumentError where two layers have one name or a number is not finite, and leaves an older file as
-/// write_atomically does.
+/// ArgumentError where two layers have one name, and leaves an older file as write_atomically does.
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, const L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
