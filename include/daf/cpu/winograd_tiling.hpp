@@ -61,8 +61,8 @@ struct WinogradTiling {
 
     static constexpr WinogradTiling of(const ConvolutionSize& size, Index count, WinogradTile tile,
                                        const WinogradTraffic& traffic);
-    /// For a pass by transformed weights whose bits do not depend on blocks: blocks of their own for so many
-    /// threads, where that pays.
+    /// For a pass by transformed weights whose bits do not depend on blocks: so many threads' own, where each
+    /// may well read all weights; else the same as `of`.
     static constexpr WinogradTiling for_threads(const ConvolutionSize& size, Index count, WinogradTile tile,
                                                 const WinogradTraffic& traffic, int threads);
 
