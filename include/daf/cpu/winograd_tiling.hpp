@@ -186,10 +186,10 @@ constexpr WinogradTiling WinogradTiling::for_threads(const ConvolutionSize& size
     if (weight_bytes <= own_bytes) {
         WinogradTiling t = uncut(size, count, tile);
         const Index most = t.most_tiles(traffic, std::min(2 * weight_bytes, own_bytes));
-        // No thread has an eighth more rows of tiles than it must.
-        const auto suits = [&](Index strip_rows, Index block_strips) {
+        // No thread has an eighth more rows of tiles than it must, by blocks of so many strips of so many.
+        const auto suits = [&](Index tall, Index together) {
             const auto parts = [](Index whole, Index part) { return (whole + part - 1) / part; };
-            const Index all = count * t.rows, block_rows = strip_rows * block_strips;
+            const Index all = count * t.rows, block_rows = tall * together;
             return 8 * parts(parts(all, block_rows), threads) * block_rows <= 9 * parts(all, threads);
         };
         t.strip_rows = t.tallest_strip(traffic, most, [&](Index tall) { return suits(tall, 1); });
