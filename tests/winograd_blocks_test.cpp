@@ -3,6 +3,7 @@
 #include <limits>
 #include <numeric>
 #include <thread>
+#include <vector>
 
 #include "support/convolution_passes.hpp"
 
@@ -10,6 +11,14 @@ using daf::Convolution;
 using daf::Index;
 using daf::cpu::WinogradTile;
 using daf_test::Passes;
+
+namespace {
+
+std::vector<float> as_floats(const std::vector<double>& values) {
+    return {values.begin(), values.end()};
+}
+
+}  // namespace
 
 TEST_CASE("weights that are transformed a slice of channels at a time give what all at once give") {
     // 64 points of 128 x 180 channels are more than a cache holds; five images are one block; the last slice
@@ -85,9 +94,6 @@ TEST_CASE("strips of a few images that threads take whole give what the direct c
 TEST_CASE("tiles that are cut for a number of threads give the same bits as for any") {
     const auto y_by = [](const daf::cpu::ConvolutionSize& size, Index count,
                          daf::cpu::ConvolutionChoice choice, int threads, int made_for) {
-        const auto as_floats = [](const std::vector<double>& v) {
-            return std::vector<float>(v.begin(), v.end());
-        };
         const daf_test::Operands operands(size, count);
         const std::vector<float> x = as_floats(operands.x), weight = as_floats(operands.weight);
         daf::Cpu cpu(daf::Threads{threads});
@@ -172,9 +178,6 @@ TEST_CASE(
     "maps too large for the caches are the same whether their place is aligned for stores past them or not") {
     const daf::cpu::ConvolutionSize size{47, 45, 16, 16, 3, 1};  // the last tiles reach over the map
     const Index count = daf::cpu::far_map_bytes / (size.x_size() * Index{sizeof(float)}) + 1;
-    const auto as_floats = [](const std::vector<double>& v) {
-        return std::vector<float>(v.begin(), v.end());
-    };
     const auto x = as_floats(daf_test::noise(count * size.x_size(), 1, 1));
     const auto dy = as_floats(daf_test::noise(count * size.y_size(), 2, 1));
     const auto weight = as_floats(daf_test::noise(size.weights(), 3, 0.1));
