@@ -1,10 +1,9 @@
 #pragma once
 // What this machine can do at most, measured here and now: the yardsticks for the operators' figures.
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
-#include <daf/cpu/gemm.hpp>
+#include <daf/cpu/packet.hpp>
 #include <daf/daf.hpp>
 #include <thread>
 #include <vector>
@@ -68,29 +67,14 @@ inline double copy_bandwidth(int threads, double bytes) {
     return 2.0 * static_cast<double>(half) / seconds * 1e-9;
 }
 
-/// Nanoseconds in which a cache line goes from one thread's core to another's: some 30 where the two share a
-/// last cache, 100 and more where they do not. 0 on a machine with one core.
+/// Nanoseconds in which a cache line goes from one thread's core to another's (daf/cpu/core_distance.hpp). 0
+/// on a machine with one core.
 inline double handover_nanoseconds() {
-    if (std::thread::hardware_concurrency() < 2) return 0;
-    constexpr int rounds = 5000;
-    std::atomic<int> turn{0};
-    const auto take_turns = [&](int first) {
-        for (int i = first; i < 2 * rounds; i += 2) {
-            while (turn.load(std::memory_order_acquire) != i) {
-            }
-            turn.store(i + 1, std::memory_order_release);
-        }
-    };
-    std::atomic<bool> ready{false};
-    std::thread other([&] {
-        ready = true;
-        take_turns(1);
-    });
-    while (!ready) {
-    }
-    const double seconds = fastest(1, [&] { take_turns(0); });
-    other.join();
-    return seconds * 1e9 / (2 * rounds);
+    daf::ThreadPool pool(2);
+    double nanoseconds = 0;
+    for (int attempt = 0; attempt < 1000 && nanoseconds == 0; ++attempt)
+        nanoseconds = daf::cpu::handover_nanoseconds(pool);
+    return nanoseconds;
 }
 
 }  // namespace daf_bench

@@ -11,18 +11,19 @@ namespace daf::cpu {
         const T*, Index, Index, const winograd::Square<T>&, const T*, bool);
 #define DAF_POINT_LOOPS(PREFIX, T, WAY, MATRIX)                               \
     PREFIX template void winograd::detail::packets_to_points<WAY, MATRIX, T>( \
-        const winograd::Square<const T>&, Index, T*, Index);
-#define DAF_TILE_LOOPS(PREFIX, T, WAY)                                                                       \
-    DAF_OUTPUT_LOOPS(PREFIX, T, WAY, overwrite)                                                              \
-    DAF_OUTPUT_LOOPS(PREFIX, T, WAY, bias_relu)                                                              \
-    DAF_POINT_LOOPS(PREFIX, T, WAY, WAY::Input)                                                              \
-    DAF_POINT_LOOPS(PREFIX, T, WAY, winograd::matrix::Transposed<WAY::Output>)                               \
-    PREFIX template void winograd::detail::weight_packets<WAY, T>(const T*, Index, Index, Range, T*, Index); \
-    PREFIX template void winograd::detail::weight_gradient_packets<WAY, T>(const T*, Index, Index, Index,    \
+        const winograd::Square<const T>&, Index, T*, Index, bool);
+#define DAF_TILE_LOOPS(PREFIX, T, WAY)                                                                      \
+    DAF_OUTPUT_LOOPS(PREFIX, T, WAY, overwrite)                                                             \
+    DAF_OUTPUT_LOOPS(PREFIX, T, WAY, bias_relu)                                                             \
+    DAF_POINT_LOOPS(PREFIX, T, WAY, WAY::Input)                                                             \
+    DAF_POINT_LOOPS(PREFIX, T, WAY, winograd::matrix::Transposed<WAY::Output>)                              \
+    PREFIX template void winograd::detail::weight_packets<WAY, T>(const T*, Index, Index, Range, T*, Index, \
+                                                                  bool);                                    \
+    PREFIX template void winograd::detail::weight_gradient_packets<WAY, T>(const T*, Index, Index, Index,   \
                                                                            Index, Range, T*, Index);
 #define DAF_LOOPS(PREFIX, T)                                                                                 \
     PREFIX template void multiply_panel<T>(Index, Sum, const T*, const Columns<T>&, Index, T*, Index, Index, \
-                                           bool, const Upcoming<T>&);                                        \
+                                           Store, const Upcoming<T>&);                                       \
     DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<2>)                                                             \
     DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<3>)                                                             \
     DAF_TILE_LOOPS(PREFIX, T, winograd::Tile<4>)                                                             \

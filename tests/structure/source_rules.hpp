@@ -12,7 +12,7 @@ namespace daf_test {
 ///
 /// Headers of the library include each other as <daf/...> and downwards only:
 ///   core <- ops <- {reference | cpu | gpu};  net, train and io see core and ops, never a backend.
-/// Eigen stays in cpu/, its internal namespace in cpu/gemm.hpp; CUDA in the .cuh headers of gpu/, so that
+/// Eigen stays in cpu/, its internal namespace in cpu/packet.hpp; CUDA in the .cuh headers of gpu/, so that
 /// every .hpp compiles without it; no other third party anywhere.
 /// Sources have at most 400 lines, the examples for users of the library fewer than 80. Nothing is marked as
 /// left open.

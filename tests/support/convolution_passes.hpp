@@ -37,10 +37,11 @@ struct Passes {
            int threads = 2)
         : Passes(Operands(size, count), size, count, choice, threads) {}
     Passes(const Operands& operands, const daf::cpu::ConvolutionSize& size, daf::Index count,
-           daf::cpu::ConvolutionChoice choice, int threads = 2) {
+           daf::cpu::ConvolutionChoice choice, int threads = 2, daf::Cores cores = daf::Cores::measured) {
         const auto as_t = [](const std::vector<double>& v) { return std::vector<T>(v.begin(), v.end()); };
         const auto x = as_t(operands.x), dy = as_t(operands.dy), weight = as_t(operands.weight);
         daf::Cpu cpu(daf::Threads{threads});
+        cpu.set_cores(cores);
         const auto y_memory = poisoned(dy.size()), dx_memory = poisoned(x.size());
         dweight.resize(weight.size());
         const daf::cpu::ConvolutionForward<T> forward(choice, size, count);

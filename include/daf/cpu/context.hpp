@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <daf/core/entry.hpp>
 #include <daf/core/host_context.hpp>
+#include <daf/cpu/core_distance.hpp>
 #include <daf/cpu/split_tiles.hpp>
-#include <daf/cpu/thread_pool.hpp>
 #include <memory>
 
 namespace daf {
@@ -26,6 +26,13 @@ enum class Convolution {
     winograd,   // fewer multiplications, on tiles that go by the layer and the batch
     split,      // float as the sum of two bf16, on the processor's matrix tiles (AMX); double goes direct.
                 // Training takes it only if told to
+};
+
+/// Whether a context's threads run on cores that share a cache.
+enum class Cores {
+    measured,  // anew every now and then, by the time that a cache line takes from one to the other
+    together,
+    apart,
 };
 
 /// The processor: kernels on its threads, in Eigen's packets. It owns the threads and the scratch, which
@@ -55,6 +62,15 @@ class Cpu : public HostContext {
     }
     Convolution convolution() const { return convolution_; }
 
+    /// For threads that are pinned, or to compare. It decides how threads store what they hand to each other,
+    /// and no bit of a result.
+    void set_cores(Cores cores) { cores_ = cores; }
+    /// Whether the threads share no cache; false for a single one. May measure it, on all threads.
+    bool cores_apart() {
+        if (threads() < 2 || cores_ != Cores::measured) return threads() > 1 && cores_ == Cores::apart;
+        return distance_.apart(*pool_);
+    }
+
     /// Whether this processor has matrix tiles, the system grants them and the build may use them.
     bool matrix_tiles() const { return matrix_tiles_; }
 
@@ -77,6 +93,8 @@ class Cpu : public HostContext {
   private:
     std::unique_ptr<ThreadPool> pool_;
     Convolution convolution_ = Convolution::automatic;
+    Cores cores_ = Cores::measured;
+    cpu::CoreDistance distance_;
     bool matrix_tiles_;
 };
 

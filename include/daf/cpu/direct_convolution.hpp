@@ -66,7 +66,7 @@ class ConvolutionWeightGradient {
                                       size_.stride * grid_row, size_.stride * size_.in};
                 multiply_panel(packets_, sum, packed + first * sum.size(), taps, size_.kernel * size_.in,
                                sums + ky * size_.kernel * size_.in * size_.features + first, size_.features,
-                               size_.features - first, true);
+                               size_.features - first, Store::add);
             }
         }
     }

@@ -1,9 +1,10 @@
 #pragma once
-// Stores past the caches, for what is taken to leave them before it is read again: an ordinary store to a
-// line that no cache holds reads the line first, and drives out another. Only where a packet is a whole line:
-// parts of lines are slower so.
+// Stores past the caches: for what is taken to leave them before it is read again, since an ordinary store to
+// a line that no cache holds reads the line first, and drives out another; and for what another core reads
+// that shares no cache with this one, since an ordinary store to a line that the other has read waits until
+// it has let go of it. Only where a packet is a whole line: parts of lines are slower so.
 #include <cstdint>
-#include <daf/cpu/gemm.hpp>
+#include <daf/cpu/packet.hpp>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -31,6 +32,19 @@ inline constexpr bool has_far_stores =
 #else
     false;
 #endif
+
+/// Whether what threads hand to each other goes past the caches, so many elements at a time: where their
+/// cores are apart, or where it is more than half of a last cache, of which AMD's groups of cores (that have
+/// SSE4a) have 32 MB. Intel's have several times that.
+template <class T>
+constexpr bool hands_past_caches(Index elements, bool cores_apart) {
+    constexpr Index element = sizeof(T);
+#if defined(__SSE4A__)
+    return has_far_stores<T> && (cores_apart || elements * element > far_map_bytes);
+#else
+    return has_far_stores<T> && elements > 0 && cores_apart;
+#endif
+}
 
 /// Whether store_far helps with packets from `at` on, and may be used there.
 template <class T>

@@ -1,6 +1,6 @@
 #pragma once
 // Matrix products of run-time size, on one thread, out of operands that are laid out for them: the
-// register-blocked core under convolutions and linear layers. Where Eigen's packets come in.
+// register-blocked core under convolutions and linear layers.
 //
 //   C[j][i] (+)= sum over t of A[t][i] * B[j][t],      i < m,  j < n,  t = (outer, inner)
 //
@@ -8,38 +8,12 @@
 // is packed into panels. B is read where it lies, through strides, so that a convolution needs no copies of
 // its patches (but for small maps): t walks a kernel row in the outer and its contiguous pixels x channels in
 // the inner loop. The sum's order is fixed by the shapes.
-#include <Eigen/Core>
 #include <cstring>
 #include <daf/core/scratch.hpp>
+#include <daf/cpu/far_store.hpp>
 #include <utility>
 
 namespace daf::cpu {
-
-namespace packet = Eigen::internal;
-
-template <class T>
-using Packet = typename packet::packet_traits<T>::type;
-/// Elements in a SIMD register.
-template <class T>
-inline constexpr Index lanes = packet::unpacket_traits<Packet<T>>::size;
-
-#if defined(EIGEN_VECTORIZE_AVX512) || defined(EIGEN_VECTORIZE_NEON)
-inline constexpr int accumulators = 24;  // of 32 registers
-#else
-inline constexpr int accumulators = 12;  // of 16 registers
-#endif
-
-/// The packet, in a register. Where several operations take it, g++ would load it again for each, and loads
-/// are scarcer than registers.
-template <class P>
-inline P in_register(P value) {
-#if defined(__x86_64__)
-    asm("" : "+v"(value));
-#elif defined(__aarch64__)
-    asm("" : "+w"(value));
-#endif
-    return value;
-}
 
 /// Columns of B, j-th at data + j * column; its elements t = (o, i) at + o * outer + i * inner. inner or
 /// column is 1.
@@ -57,6 +31,16 @@ struct Sum {
     Index inner;
     constexpr Index size() const { return outer * inner; }
 };
+
+/// What becomes of a product.
+enum class Store {
+    overwrite,
+    add,          // to what is there
+    past_caches,  // overwrites whole lines so (far_store.hpp), where the panel has no fewer rows
+};
+constexpr Store overwrite_or_add(bool add) {
+    return add ? Store::add : Store::overwrite;
+}
 
 /// What is read after a product: elements side by side, whose lines are asked for while the product runs.
 template <class T>
@@ -137,11 +121,11 @@ inline void transpose(P (&rows)[Lanes]) {
 /// The first rows of `count` columns of a register block.
 template <class T>
 [[gnu::noinline]] void store_rows(const T* part, Index width, Index count, T* c, Index c_column, Index rows,
-                                  bool accumulate) {
+                                  Store store) {
     for (Index j = 0; j < count; ++j) {
         for (Index i = 0; i < rows; ++i) {
             T& at = c[j * c_column + i];
-            at = accumulate ? at + part[j * width + i] : part[j * width + i];
+            at = store == Store::add ? at + part[j * width + i] : part[j * width + i];
         }
     }
 }
@@ -279,11 +263,12 @@ template <class T, int Packets, int Count>
 /// stored.
 template <class T, int Packets, int Count, Contiguous Side>
 [[gnu::noinline, gnu::flatten]] void tile(Sum sum, const T* a, const Columns<T>& b, Index after, T* c,
-                                          Index c_column, Index rows, bool accumulate,
+                                          Index c_column, Index rows, Store store,
                                           Requests<T, Packets>& requests) {
     constexpr Index width = Packets * lanes<T>;
     // Lines that are stored in part may be what another core is about to write.
-    requests.begin_block(c, c_column, rows >= width ? Count : 0);
+    const bool asks = rows >= width && store != Store::past_caches;
+    requests.begin_block(c, c_column, asks ? Count : 0);
     Packet<T> sums[Count][Packets];
     unroll<Count>(
         [&](auto j) { unroll<Packets>([&](auto p) { sums[j][p] = packet::pset1<Packet<T>>(T(0)); }); });
@@ -300,8 +285,9 @@ template <class T, int Packets, int Count, Contiguous Side>
         unroll<Count>([&](auto j) {
             unroll<Packets>([&](auto p) {
                 T* at = c + j * c_column + p * lanes<T>;
-                packet::pstoreu(
-                    at, accumulate ? packet::padd(packet::ploadu<Packet<T>>(at), sums[j][p]) : sums[j][p]);
+                if (store == Store::past_caches) return store_far(at, sums[j][p]);
+                if (store == Store::add) sums[j][p] = packet::padd(packet::ploadu<Packet<T>>(at), sums[j][p]);
+                packet::pstoreu(at, sums[j][p]);
             });
         });
         return;
@@ -310,19 +296,19 @@ template <class T, int Packets, int Count, Contiguous Side>
     unroll<Count>([&](auto j) {
         unroll<Packets>([&](auto p) { packet::pstoreu(part + j * width + p * lanes<T>, sums[j][p]); });
     });
-    store_rows(part, width, Count, c, c_column, rows, accumulate);
+    store_rows(part, width, Count, c, c_column, rows, store);
 }
 
 template <class T, int Packets, Contiguous Side>
-void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_column, Index rows,
-                    bool accumulate, const Upcoming<T>& upcoming) {
+void multiply_panel(Sum sum, const T* a, Columns<T> b, Index n, T* c, Index c_column, Index rows, Store store,
+                    const Upcoming<T>& upcoming) {
     constexpr Index widest = std::min(12, accumulators / Packets);
     const Index blocks = (n + widest - 1) / widest;
     // A single block's time is too short to ask for as much again as it reads itself.
     Requests<T, Packets> requests(sum, blocks, std::min(n, widest), blocks > 1 ? upcoming : Upcoming<T>{});
     const auto run = [&](auto count) {
         n -= count;
-        tile<T, Packets, count, Side>(sum, a, b, n, c, c_column, rows, accumulate, requests);
+        tile<T, Packets, count, Side>(sum, a, b, n, c, c_column, rows, store, requests);
         b.data += count * b.column;
         c += count * c_column;
     };
@@ -352,14 +338,15 @@ inline void transpose_square(const T* from, Index from_row, T* to, Index to_row)
     for (Index i = 0; i < lanes<T>; ++i) packet::pstoreu(to + i * to_row, rows[i]);
 }
 
-/// C = or += A B with panel `a` of A alone: rows first_row .. first_row + packets * lanes of C.
+/// C = or += A B with panel `a` of A alone: rows first_row .. first_row + packets * lanes of C. Past the
+/// caches: where takes_far_stores(c) and columns are whole lines apart; finish_far_stores() comes after.
 template <class T>
 void multiply_panel(Index packets, Sum sum, const T* a, const Columns<T>& b, Index n, T* c, Index c_column,
-                    Index rows, bool accumulate, const Upcoming<T>& upcoming = {}) {
+                    Index rows, Store store, const Upcoming<T>& upcoming = {}) {
     const auto run = [&](auto count) {
         const auto multiply = b.inner == 1 ? &detail::multiply_panel<T, count, detail::Contiguous::column>
                                            : &detail::multiply_panel<T, count, detail::Contiguous::row>;
-        multiply(sum, a, b, n, c, c_column, rows, accumulate, upcoming);
+        multiply(sum, a, b, n, c, c_column, rows, store, upcoming);
     };
     switch (packets) {
         case 1: return run(std::integral_constant<int, 1>{});
@@ -372,12 +359,12 @@ void multiply_panel(Index packets, Sum sum, const T* a, const Columns<T>& b, Ind
 /// C = or += A B, A packed by pack_panels with the same m, packets and sum.size().
 template <class T>
 void multiply(Index m, Index packets, Sum sum, const T* a, const Columns<T>& b, Index n, T* c, Index c_column,
-              bool accumulate) {
+              Store store) {
     const Index width = packets * lanes<T>;
     for (Index first = 0; first < m; first += width) {
         const T* panel = a + first * sum.size();
         const Index size = sum.size() * width, left = first + width < m ? size : 0;
-        multiply_panel(packets, sum, panel, b, n, c + first, c_column, m - first, accumulate,
+        multiply_panel(packets, sum, panel, b, n, c + first, c_column, m - first, store,
                        {panel + size, left});
     }
 }

@@ -97,6 +97,7 @@ class GridConvolution {
     void multiply(const T* packed, const T* grid, Range rows, Range panels, T* target,
                   bool accumulate) const {
         const Index grid_row = grid_width_ * from_.channels;
+        const Store store = overwrite_or_add(accumulate);
         const Sum sum{kernel_, kernel_ * from_.channels};
         for (Index panel = panels.first; panel < panels.last; ++panel) {
             const Index first = panel * panel_width();
@@ -106,14 +107,14 @@ class GridConvolution {
                                          1};
                 multiply_panel(packets_, Sum{1, column}, packed + panel * panel_size(), patches,
                                rows.size() * to_.columns, target + first, to_.channels, to_.channels - first,
-                               accumulate);
+                               store);
                 continue;
             }
             for (Index r = rows.first; r < rows.last; ++r) {
                 const Columns<T> pixels{grid + r * stride_ * grid_row, stride_ * from_.channels, grid_row, 1};
                 multiply_panel(packets_, sum, packed + panel * panel_size(), pixels, to_.columns,
                                target + (r - rows.first) * to_.columns * to_.channels + first, to_.channels,
-                               to_.channels - first, accumulate);
+                               to_.channels - first, store);
             }
         }
     }

@@ -31,7 +31,7 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
         multiply_rows<T>(
             ctx, Features, inputs, weight, 1,
             [&](Index i) { return call.params.weight.data() + i * Features; }, call.x.data(), call.count(),
-            call.y.data(), true);
+            call.y.data(), cpu::Store::add);
     }
 
     template <class T, class Space>
@@ -43,7 +43,7 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
             multiply_rows<T>(
                 ctx, inputs, Features, turned, Features,
                 [&](Index o) { return call.params.weight.data() + o; }, call.dy.data(), count,
-                call.dx.batch.data(), call.dx.accumulates());
+                call.dx.batch.data(), cpu::overwrite_or_add(call.dx.accumulates()));
         }
         T* packed_dy = frame.take<T>(packed<T>(Features, count));
         cpu::pack_panels<T>(packed_dy, Features, count, packets, 1,
@@ -53,7 +53,7 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
             const auto [first, last] = part_of(inputs, pieces, piece);
             cpu::multiply(Features, packets, {1, count}, packed_dy,
                           cpu::Columns<T>{call.x.data() + first, 1, 0, inputs}, last - first,
-                          call.dparams.weight.data() + first * Features, Features, true);
+                          call.dparams.weight.data() + first * Features, Features, cpu::Store::add);
         });
         bias_gradient(count).add(ctx, frame, call.dy.data(), call.dparams.bias.data());
     }
@@ -76,7 +76,7 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
             for_each_panel<T>(ctx, Features, [&](Index first, Index rows) {
                 cpu::multiply_panel(packets, cpu::Sum{1, inputs}, panels() + first * inputs,
                                     cpu::Columns<T>{x.data(), inputs, 0, 1}, x.count(), y.data() + first,
-                                    Features, rows, true);
+                                    Features, rows, cpu::Store::add);
             });
         }
 
@@ -105,13 +105,13 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
     /// out (count, m) = or += B A for B of `count` rows of `sum` elements.
     template <class T, class Element>
     static void multiply_rows(Cpu& ctx, Index m, Index sum, T* panels, Index row, const Element& element,
-                              const T* b, Index count, T* out, bool accumulate) {
+                              const T* b, Index count, T* out, cpu::Store store) {
         for_each_panel<T>(ctx, m, [&](Index first, Index rows) {
             T* a = panels + first * sum;
             cpu::pack_panels<T>(a, rows, sum, packets, row,
                                 [&](Index t) { return element(t) + first * row; });
             cpu::multiply_panel(packets, cpu::Sum{1, sum}, a, cpu::Columns<T>{b, sum, 0, 1}, count,
-                                out + first, m, rows, accumulate);
+                                out + first, m, rows, store);
         });
     }
 };

@@ -77,6 +77,9 @@ class ThreadPool {
 
     int threads() const { return threads_started(); }
 
+    /// Whether the calling thread runs one of this pool's chunks.
+    bool inside() const { return running_as() >= 0; }
+
     /// Calls body(chunk) or body(chunk, worker) once for every chunk in [0, chunks) and returns when all are
     /// done; worker, in [0, threads()), is for memory that chunks may share one after another. A body that
     /// throws ends the program. Called from inside a body, it runs the chunks on the calling thread, as its

@@ -44,10 +44,10 @@ class WinogradForward {
     }
     void run(Cpu& ctx, ScratchFrame& frame, const T* transformed, const MapRows<T>& x, T* y,
              const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
-        const auto multiply_block = [&](const T* v, T* m, Index tiles) {
+        const auto multiply_block = [&](const T* v, T* m, Index tiles, bool past_caches) {
             ctx.parallel(tiling_.points(), [&](Index k) {
                 weights_.multiply(
-                    transformed, k, v_, v, tiles, m_.at(m, k), m_.row(),
+                    transformed, k, v_, v, tiles, m_.at(m, k), m_.row(), past_caches,
                     k + 1 < tiling_.points() ? weights_.panel(transformed, k + 1, 0) : Upcoming<T>{});
             });
         };
@@ -71,17 +71,18 @@ class WinogradForward {
         lay_out_weights(ctx, weight, size_.in, size_.features, weights_.by_slices(), laid_out);
         ThreadScratch own(frame, ctx.threads(), own_size() + scratch_size<T>(weights_.piece_size()));
         const PerThread<T> pieces = own.take<T>(weights_.piece_size());
-        const auto multiply_block = [&](const T* v, T* m, Index tiles) {
+        const auto multiply_block = [&](const T* v, T* m, Index tiles, bool past_caches) {
             tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Range rows, int worker) {
-                weights_.transform_and_multiply(laid_out, slice, rows, pieces.of(worker), v_, v, tiles, m_,
-                                                m);
+                weights_.transform_and_multiply(laid_out, slice, rows, pieces.of(worker), v_, v, tiles, m_, m,
+                                                past_caches);
             });
         };
         run_blocks(ctx, frame, own, multiply_block, x, y, {}, after);
     }
 
   private:
-    /// multiply_block(v, m, tiles): M[k] = V[k] U[k] for every point k of the first `tiles` tiles.
+    /// multiply_block(v, m, tiles, past_caches): M[k] = V[k] U[k] for every point k of the first `tiles`
+    /// tiles.
     template <class Multiply>
     void run_blocks(Cpu& ctx, ScratchFrame& frame, ThreadScratch& own, const Multiply& multiply_block,
                     const MapRows<T>& x, T* y, const OutputFinish<T>& finish,
@@ -90,6 +91,7 @@ class WinogradForward {
             spread() ? own.take<T>(block_size()) : PerThread<T>(frame.take<T>(block_size()));
         const PerThread<T> grids = own.take<T>(grids_.size());
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
+        const bool past_caches = tiling_.hands_past_caches<T>(ctx, block_size());
         const bool pooled = finish.pool > 1;
         const OutputFinish<T> as_made{finish.kind, finish.bias};
         const PerThread<T> tile_rows = own.take<T>(pooled ? tile_row_size() : 0);
@@ -103,9 +105,10 @@ class WinogradForward {
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
                     T* grid = grids.of(worker);
                     grids_.fill(strips.first + s, x, grid);
-                    v_.windows(grids_, grid, s, v);
+                    v_.windows(grids_, grid, s, v, past_caches);
+                    if (past_caches) finish_far_stores();
                 });
-                multiply_block(v, m, strips.size() * tiling_.strip_tiles());
+                multiply_block(v, m, strips.size() * tiling_.strip_tiles(), past_caches);
                 const Index groups = chunks_for(strips.size());
                 ctx.parallel(groups, [&](Index group, int worker) {
                     const auto [from, to] = part_of(strips.size(), groups, group);

@@ -54,6 +54,7 @@ class WinogradBackward {
             turn_weights(ctx, weight, size_.in, size_.features, weights_.by_slices(), turned);
             if (!tiling_.by_slices) weights_.transform(ctx, turned, weights_.by_slices(), transformed);
         }
+        const bool tiles_past_caches = tiling_.hands_past_caches<T>(ctx, block_size());
         const bool past_caches = !accumulate && goes_past_caches<T>(size_.x_size() * tiling_.count, size_.in);
         const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr,
                                      past_caches};
@@ -67,15 +68,17 @@ class WinogradBackward {
                 const Index tiles = strips.size() * tiling_.strip_tiles();
                 ctx.parallel(strips.size(), [&](Index s, int worker) {
                     x_grid_.fill(strips.first + s, x, x_grids.of(worker));
-                    x_.patches(x_grid_, x_grids.of(worker), s, x_tiles);
+                    x_.patches(x_grid_, x_grids.of(worker), s, x_tiles, tiles_past_caches);
                     dy_grid_.fill(strips.first + s, dy, dy_grids.of(worker));
-                    dy_.windows(dy_grid_, dy_grids.of(worker), s, dy_tiles);
+                    dy_.windows(dy_grid_, dy_grids.of(worker), s, dy_tiles, tiles_past_caches);
+                    if (tiles_past_caches) finish_far_stores();
                 });
                 if (tiling_.by_slices) {
-                    multiply_by_slices(ctx, pieces, x_tiles, dy_tiles, tiles, dx ? turned : nullptr, dweight);
+                    multiply_by_slices(ctx, pieces, x_tiles, dy_tiles, tiles, tiles_past_caches,
+                                       dx ? turned : nullptr, dweight);
                 } else {
-                    multiply(ctx, x_tiles, dy_tiles, tiles, dx ? transformed : nullptr, chunk_sums,
-                             b > chunk_blocks.first);
+                    multiply(ctx, x_tiles, dy_tiles, tiles, tiles_past_caches, dx ? transformed : nullptr,
+                             chunk_sums, b > chunk_blocks.first);
                 }
                 if (dx == nullptr) continue;
                 ctx.parallel(strips.size(), [&](Index s) {
@@ -90,8 +93,8 @@ class WinogradBackward {
   private:
     /// A block's products: sums (+)= its dU, and where there are transformed weights its tiles of dx, in the
     /// place of x's.
-    void multiply(Cpu& ctx, T* x_tiles, const T* dy_tiles, Index tiles, const T* transformed, T* sums,
-                  bool accumulate) const {
+    void multiply(Cpu& ctx, T* x_tiles, const T* dy_tiles, Index tiles, bool past_caches,
+                  const T* transformed, T* sums, bool accumulate) const {
         const Index points = tiling_.points();
         ctx.parallel(points, [&](Index k) {
             const Upcoming<T> next_point =
@@ -105,12 +108,13 @@ class WinogradBackward {
                     panel + 1 < dy_.panels() ? dy_.panel(dy_tiles, k, panel + 1, tiles) : behind_sums);
             }
             if (transformed == nullptr) return;
-            weights_.multiply(transformed, k, dy_, dy_tiles, tiles, x_.at(x_tiles, k), x_.row(), next_point);
+            weights_.multiply(transformed, k, dy_, dy_tiles, tiles, x_.at(x_tiles, k), x_.row(), past_caches,
+                              next_point);
         });
     }
     /// The same of the only block, out of the turned weights and into dweight.
     void multiply_by_slices(Cpu& ctx, const PerThread<T>& pieces, T* x_tiles, const T* dy_tiles, Index tiles,
-                            const T* turned, T* dweight) const {
+                            bool past_caches, const T* turned, T* dweight) const {
         const Index side = tiling_.side();
         // A thread takes some channels of x and one slice of features: that part of dweight is its own.
         const Index slice_panels = slice_ / dy_.width();
@@ -145,7 +149,7 @@ class WinogradBackward {
         // x's tiles have been read: dx's take their place.
         tiling_.for_each_piece(ctx, weights_.slices(), [&](Index slice, Range rows, int worker) {
             weights_.transform_and_multiply(turned, slice, rows, pieces.of(worker), dy_, dy_tiles, tiles, x_,
-                                            x_tiles);
+                                            x_tiles, past_caches);
         });
     }
 

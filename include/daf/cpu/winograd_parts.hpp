@@ -112,15 +112,15 @@ class WinogradTiles {
     Columns<T> channels(const T* tiles, Index k) const { return {tiles + k * stride_, 1, 0, row_}; }
 
     /// The windows of the block's strip s, out of a grid with a border.
-    void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
+    void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles, bool past_caches) const {
         for_each_run(layout, grid, s, tiles, [&]<class Way>(const Pixels& pixels, Index channels, T* to) {
-            winograd::window<Way>(pixels, channels, to, stride_);
+            winograd::window<Way>(pixels, channels, to, stride_, past_caches);
         });
     }
     /// The patches of the strip, which share no pixels, out of a grid without a border.
-    void patches(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles) const {
+    void patches(const WinogradGrid<T>& layout, const T* grid, Index s, T* tiles, bool past_caches) const {
         for_each_run(layout, grid, s, tiles, [&]<class Way>(const Pixels& pixels, Index channels, T* to) {
-            winograd::patch<Way>(pixels, channels, to, stride_);
+            winograd::patch<Way>(pixels, channels, to, stride_, past_caches);
         });
     }
 
@@ -201,14 +201,15 @@ class WinogradPackedTiles {
 
     /// The windows of the block's strip s, out of a grid with a border. A run of channels of all its tiles
     /// comes before the next run: so what is stored, and what stores ask for ahead, lies side by side.
-    void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* packed) const {
-        winograd::Panels{width_, panel_, 0}.for_each_run<T>(channels_, [&](Index first, Index count,
-                                                                           Index at) {
-            layout.for_each_tile(
-                grid, s, [&]<class Way>(const winograd::Square<const T>& pixels, Index tile) {
-                    winograd::window<Way>(pixels.from(first), count, packed + at + tile * width_, stride_);
-                });
-        });
+    void windows(const WinogradGrid<T>& layout, const T* grid, Index s, T* packed, bool past_caches) const {
+        winograd::Panels{width_, panel_, 0}.for_each_run<T>(
+            channels_, [&](Index first, Index count, Index at) {
+                layout.for_each_tile(
+                    grid, s, [&]<class Way>(const winograd::Square<const T>& pixels, Index tile) {
+                        winograd::window<Way>(pixels.from(first), count, packed + at + tile * width_, stride_,
+                                              past_caches);
+                    });
+            });
     }
 
     /// The first `tiles` tiles of a panel, as what a product reads next.
@@ -219,7 +220,7 @@ class WinogradPackedTiles {
     void multiply(const T* packed, Index k, Index panel, const Columns<T>& columns, Index in, Index tiles,
                   T* sums, Index sums_row, bool accumulate, const Upcoming<T>& upcoming) const {
         multiply_panel(width_ / lanes<T>, Sum{1, tiles}, this->panel(packed, k, panel, tiles).data, columns,
-                       in, sums, sums_row, width_, accumulate, upcoming);
+                       in, sums, sums_row, width_, overwrite_or_add(accumulate), upcoming);
     }
 
     /// Some of the channels, from the first of a panel on.

@@ -74,6 +74,13 @@ struct WinogradTiling {
     constexpr Index block_tiles() const { return block_strips * strip_tiles(); }
     constexpr Index blocks() const { return (strips() + block_strips - 1) / block_strips; }
 
+    /// Whether transformed tiles, of which a block has so many elements, go past the caches: not those that a
+    /// thread alone writes and reads.
+    template <class T>
+    bool hands_past_caches(Cpu& ctx, Index block_elements) const {
+        return chunks == 1 && cpu::hands_past_caches<T>(block_elements, ctx.cores_apart());
+    }
+
     /// body(row, column, tile) for every tile of a block's strip s: its place in the strip, and its number in
     /// the block.
     template <class Body>

@@ -175,14 +175,15 @@ namespace detail {
 /// before the next part: processors follow that many streams of stores, and not one for each point.
 template <class Way, class Mat, class T>
 [[gnu::noinline, gnu::flatten]] void packets_to_points(const Square<const T>& pixels, Index channels, T* to,
-                                                       Index stride) {
+                                                       Index stride, bool past_caches) {
     using P = Packet<T>;
     cpu::detail::unroll<parts<Mat>>([&](auto part) {
         for (Index c = 0; c < channels; c += lanes<T>) {
             transform<Mat, part, T>(
                 pixels.from(c), square_of_points<Way>(to + c, stride),
                 [](const T* from) { return packet::ploadu<P>(from); },
-                [](T* point, const P& value) {
+                [&](T* point, const P& value) {
+                    if (past_caches) return store_far(point, value);
                     // A store that misses the caches waits for its line: ask for a later packet's now.
                     __builtin_prefetch(point + 4 * lanes<T>, 1);
                     packet::pstoreu(point, value);
@@ -193,30 +194,32 @@ template <class Way, class Mat, class T>
 
 /// The same of any channels.
 template <class Way, class Mat, class T>
-void to_points(const Square<const T>& pixels, Index channels, T* to, Index stride) {
+void to_points(const Square<const T>& pixels, Index channels, T* to, Index stride, bool past_caches) {
     const Index whole = whole_packets<T>(channels);
-    packets_to_points<Way, Mat>(pixels, whole, to, stride);
+    packets_to_points<Way, Mat>(pixels, whole, to, stride, past_caches);
     if (whole == channels) return;
     in_whole_packet<Mat::columns, Way::points>(
         pixels.from(whole), square_of_points<Way>(to + whole, stride), channels - whole,
         [](const Square<const T>& copy, const Square<T>& made) {
-            packets_to_points<Way, Mat>(copy, lanes<T>, made.data, made.columns);
+            packets_to_points<Way, Mat>(copy, lanes<T>, made.data, made.columns, false);
         });
 }
 
 }  // namespace detail
 
-/// v = B^T x B of a window of pixels: what a tile of outputs is a convolution of.
+/// v = B^T x B of a window of pixels: what a tile of outputs is a convolution of. Past the caches: where
+/// takes_far_stores() says so, also of what is `stride` further on; finish_far_stores() comes after.
 template <class Way, class T>
-void window(const Square<const T>& pixels, Index channels, T* v, Index stride) {
-    detail::to_points<Way, typename Way::Input>(pixels, channels, v, stride);
+void window(const Square<const T>& pixels, Index channels, T* v, Index stride, bool past_caches) {
+    detail::to_points<Way, typename Way::Input>(pixels, channels, v, stride, past_caches);
 }
 
 /// w = A x A^T of a patch of pixels, as many as the outputs: times a window's v, point by point, the weights'
 /// gradient.
 template <class Way, class T>
-void patch(const Square<const T>& pixels, Index channels, T* w, Index stride) {
-    detail::to_points<Way, matrix::Transposed<typename Way::Output>>(pixels, channels, w, stride);
+void patch(const Square<const T>& pixels, Index channels, T* w, Index stride, bool past_caches) {
+    detail::to_points<Way, matrix::Transposed<typename Way::Output>>(pixels, channels, w, stride,
+                                                                     past_caches);
 }
 
 /// Where the tile's outputs go: rows x columns of them, the rest lies outside the map.

@@ -11,7 +11,7 @@ namespace detail {
 /// to `u`.
 template <class Way, class T>
 [[gnu::noinline, gnu::flatten]] void weight_packets(const T* w, Index tap, Index channels, Range rows, T* u,
-                                                    Index stride) {
+                                                    Index stride, bool past_caches) {
     using P = Packet<T>;
     using G = typename Way::Weight;
     using cpu::detail::unroll;
@@ -30,7 +30,10 @@ template <class Way, class T>
                 });
             });
             apply<G>(across, results);
-            unroll<Way::points>([&](auto k) { packet::pstoreu(to[k], results[k]); });
+            unroll<Way::points>([&](auto k) {
+                if (past_caches) return store_far(to[k], results[k]);
+                packet::pstoreu(to[k], results[k]);
+            });
             to.advance(Way::points * stride);
         }
     }
@@ -87,10 +90,10 @@ void part_of_weight_gradients(const T* du, Index stride, Index copies, Index cop
 
 /// Some rows of the points of u = G w G^T for `inputs` channels of x, `in_row` elements apart in w; the first
 /// such row's first point goes to `u`, in whole packets: with zeros beside the last channels. w: 3 x 3 taps,
-/// tap by tap `tap` elements apart. panels.row: the first input's row.
+/// tap by tap `tap` elements apart. panels.row: the first input's row. Past the caches: as for window().
 template <class Way, class T>
 void weights(const T* w, Index tap, Index in_row, Index inputs, Index channels, Range rows, T* u,
-             Index stride, Panels panels) {
+             Index stride, Panels panels, bool past_caches) {
     constexpr Index ahead = 4, line = 64 / static_cast<Index>(sizeof(T));
     for (Index i = 0; i < inputs; ++i, w += in_row, ++panels.row) {
         if (channels < in_row) {  // an input's channels end where nobody would ask for the next one's ahead
@@ -103,11 +106,11 @@ void weights(const T* w, Index tap, Index in_row, Index inputs, Index channels, 
             const T* from = w + first;
             T* to = u + at;
             const Index whole = whole_packets<T>(count);
-            detail::weight_packets<Way>(from, tap, whole, rows, to, stride);
+            detail::weight_packets<Way>(from, tap, whole, rows, to, stride, past_caches);
             if (whole == count) return;
             alignas(64) T taps[9][lanes<T>] = {};
             for (Index t = 0; t < 9; ++t) copy_part_of_packet(from + t * tap + whole, count - whole, taps[t]);
-            detail::weight_packets<Way>(taps[0], lanes<T>, lanes<T>, rows, to + whole, stride);
+            detail::weight_packets<Way>(taps[0], lanes<T>, lanes<T>, rows, to + whole, stride, past_caches);
         });
     }
 }

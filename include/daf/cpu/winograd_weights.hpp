@@ -82,7 +82,7 @@ class WinogradWeights {
           panel_(in * width_),
           stride_(spread_point<T>(panels() * panel_)),
           slice_(std::min(slice_width(width_), panels() * width_)),
-          piece_in_(std::min(in, most_piece_inputs)),
+          piece_in_(in <= most_inputs_at_once ? in : piece_inputs),
           piece_stride_(spread_point<T>(piece_in_ * slice_)) {}
 
     Index size() const { return side() * side() * stride_; }
@@ -97,6 +97,8 @@ class WinogradWeights {
     void transform(Cpu& ctx, const T* weight, const TapPlaces& places, T* transformed) const {
         if (out_ % width_ != 0)
             clear_panels(transformed + (panels() - 1) * panel_, panel_, side() * side(), stride_);
+        const bool past_caches =
+            takes_far_stores(transformed) && hands_past_caches<T>(size(), ctx.cores_apart());
         const Index parts = chunks_for(in_);
         with_tile(tile_, [&]<class Way> {
             ctx.parallel(parts, [&](Index part) {
@@ -105,8 +107,9 @@ class WinogradWeights {
                     winograd::weights<Way>(weight + places.at(0, in.first, first), places.tap, places.row,
                                            in.size(), std::min(places.width, out_ - first), {0, side()},
                                            transformed + first / width_ * panel_, stride_,
-                                           {width_, panel_, in.first});
+                                           {width_, panel_, in.first}, past_caches);
                 }
+                if (past_caches) finish_far_stores();
             });
         });
     }
@@ -115,28 +118,33 @@ class WinogradWeights {
     Upcoming<T> panel(const T* transformed, Index k, Index panel) const {
         return {transformed + k * stride_ + panel * panel_, panel_};
     }
-    /// out = tiles[k] U[k] for `count` tiles, `out` being the k-th point's. `next` is read after that.
+    /// out = tiles[k] U[k] for `count` tiles, `out` being the k-th point's; perhaps past the caches. `next`
+    /// is read after that.
     template <class Tiles>
     void multiply(const T* transformed, Index k, const Tiles& layout, const T* tiles, Index count, T* out,
-                  Index out_row, const Upcoming<T>& next) const {
+                  Index out_row, bool past_caches, const Upcoming<T>& next) const {
         const TileColumns<T> columns = layout.tiles(tiles, k, {0, in_});
+        const Store store = past_caches ? Store::past_caches : Store::overwrite;
         for (Index panel = 0; panel < panels(); ++panel)
             multiply_panel(this->panel(transformed, k, panel).data, columns, count, out + panel * width_,
-                           out_row, false,
+                           out_row, store,
                            panel + 1 < panels() ? this->panel(transformed, k, panel + 1) : next);
+        if (past_caches) finish_far_stores();
     }
 
     /// out[k] = tiles[k] U[k] for the channels of a slice and the points of some rows, out of weights that
     /// lie by slices. Rows are made together, since their taps come from far; `piece` takes them for some
-    /// channels of x at a time.
+    /// channels of x at a time. Only where it takes them all the result may go past the caches.
     template <class Tiles>
     void transform_and_multiply(const T* weight, Index slice, Range rows, T* piece, const Tiles& layout,
-                                const T* tiles, Index count, const WinogradTiles<T>& out_layout,
-                                T* out) const {
+                                const T* tiles, Index count, const WinogradTiles<T>& out_layout, T* out,
+                                bool past_caches) const {
         const TapPlaces places = by_slices();
         const Range channels{slice * slice_, std::min((slice + 1) * slice_, out_)};
         const Range points{rows.first * side(), rows.last * side()};
-        for (Index first = 0; first < in_; first += piece_in_) {
+        past_caches = past_caches && piece_in_ == in_;
+        Store store = past_caches ? Store::past_caches : Store::overwrite;
+        for (Index first = 0; first < in_; first += piece_in_, store = Store::add) {
             const Range in{first, std::min(first + piece_in_, in_)};
             const Index panel_size = in.size() * width_;
             if (channels.last % width_ != 0)
@@ -145,7 +153,7 @@ class WinogradWeights {
             with_tile(tile_, [&]<class Way> {
                 winograd::weights<Way>(weight + places.at(0, in.first, channels.first), places.tap,
                                        places.row, in.size(), channels.size(), rows, piece, piece_stride_,
-                                       {width_, panel_size, 0});
+                                       {width_, panel_size, 0}, false);
             });
             // What the next piece is made of, a part of it at each point.
             const Range next = next_inputs(in, rows);
@@ -156,11 +164,12 @@ class WinogradWeights {
                 const Range part = part_of(next.size() * places.row, points.size(), k - points.first);
                 const T* panel = point;
                 for (Index c = channels.first; c < channels.last; c += width_, panel += panel_size) {
-                    multiply_panel(panel, columns, count, out_layout.at(out, k) + c, out_layout.row(),
-                                   first > 0, {taps + part.first, c > channels.first ? 0 : part.size()});
+                    multiply_panel(panel, columns, count, out_layout.at(out, k) + c, out_layout.row(), store,
+                                   {taps + part.first, c > channels.first ? 0 : part.size()});
                 }
             }
         }
+        if (past_caches) finish_far_stores();
     }
 
   private:
@@ -170,8 +179,14 @@ class WinogradWeights {
     static void clear_panels(T* panel, Index size, Index points, Index stride) {
         for (Index k = 0; k < points; ++k) std::fill_n(panel + k * stride, size, T(0));
     }
-    /// Channels of x that a piece holds: so few that it stays in a core's cache until it is read.
-    static constexpr Index most_piece_inputs = 128;
+    /// Channels of x that a piece holds: so few that it stays in a core's cache until it is read. On AMD's
+    /// (which have SSE4a) twice as many take no longer, if they are all.
+    static constexpr Index piece_inputs = 128;
+#if defined(__SSE4A__)
+    static constexpr Index most_inputs_at_once = 2 * piece_inputs;
+#else
+    static constexpr Index most_inputs_at_once = piece_inputs;
+#endif
     /// Of the piece after one of these channels of x.
     Range next_inputs(Range in, Range rows) const {
         if (in.last < in_) return {in.last, std::min(in.last + piece_in_, in_)};
@@ -182,16 +197,17 @@ class WinogradWeights {
     static constexpr Index most_panels = 8;
 
     void multiply_panel(const T* panel, const TileColumns<T>& tiles, Index count, T* out, Index out_row,
-                        bool accumulate, const Upcoming<T>& next) const {
+                        Store store, const Upcoming<T>& next) const {
         const T* end = panel + (tiles.first_sum.size() + tiles.rest_sum.size()) * width_;
         const auto add = [&](Sum sum, const Columns<T>& columns) {
             if (sum.size() == 0) return;
             const T* behind = panel + sum.size() * width_;
             cpu::multiply_panel(
-                width_ / lanes<T>, sum, panel, columns, count, out, out_row, width_, accumulate,
+                width_ / lanes<T>, sum, panel, columns, count, out, out_row, width_,
+                store == Store::past_caches && behind < end ? Store::overwrite : store,
                 behind < end ? Upcoming<T>{behind, std::min(sum.size() * width_, end - behind)} : next);
             panel = behind;
-            accumulate = true;
+            store = Store::add;
         };
         const auto [panels, channels] = tiles.first_sum;
         for (Index done = 0; done < panels; done += most_panels) {

@@ -1,0 +1,66 @@
+#pragma once
+// Whether a pool's threads run on cores that share a cache. It decides how they store what they hand to each
+// other, and no bit.
+#include <chrono>
+#include <daf/cpu/thread_pool.hpp>
+
+namespace daf::cpu {
+
+/// Nanoseconds in which a cache line goes from one of the pool's threads to the next, round all of them: 30
+/// to 60 where they share a cache, 150 and more where they do not. 0 where they did not all run at the same
+/// time.
+inline double handover_nanoseconds(ThreadPool& pool) {
+    const int threads = pool.threads();
+    if (threads < 2 || pool.inside()) return 0;
+    using Clock = std::chrono::steady_clock;
+    const int first_timed = 4, rounds = first_timed + std::max(64 / threads, 2);
+    const auto deadline = Clock::now() + std::chrono::microseconds(100);  // some may be asleep
+    Clock::time_point begin, end = Clock::time_point::min();
+    struct alignas(64) {
+        std::atomic<int> taken{0};
+    } turns;
+    struct alignas(64) {
+        std::atomic<bool> by_one{false};
+    } given_up;
+    const auto wait_for = [&](int turn) {
+        for (int spins = 1; turns.taken.load(std::memory_order_acquire) != turn; ++spins) {
+            if (given_up.by_one.load(std::memory_order_relaxed)) return false;
+            if (spins % 256 == 0 && Clock::now() > deadline)
+                given_up.by_one.store(true, std::memory_order_relaxed);
+        }
+        return true;
+    };
+    pool.run(threads, [&](Index thread) {
+        for (int round = 0; round <= rounds; ++round) {
+            const int turn = round * threads + static_cast<int>(thread);
+            if (!wait_for(turn)) return;
+            if (thread == 0 && round == first_timed) begin = Clock::now();
+            if (thread == 0 && round == rounds) end = Clock::now();
+            turns.taken.store(turn + 1, std::memory_order_release);
+        }
+    });
+    if (end == Clock::time_point::min()) return 0;
+    return std::chrono::duration<double, std::nano>(end - begin).count() / ((rounds - first_timed) * threads);
+}
+
+/// Measured anew now and then: systems move threads from core to core, and virtual processors move too.
+class CoreDistance {
+  public:
+    /// Whether the pool's cores share no cache. Takes up to 20 us for two threads every tenth of a second.
+    bool apart(ThreadPool& pool) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_) return apart_;
+        next_ = now + std::chrono::milliseconds(100);
+        if (const double nanoseconds = handover_nanoseconds(pool); nanoseconds > 0)
+            apart_ = nanoseconds > most_together;
+        return apart_;
+    }
+
+  private:
+    static constexpr double most_together = 110;  // nanoseconds
+
+    bool apart_ = false;
+    std::chrono::steady_clock::time_point next_{};
+};
+
+}  // namespace daf::cpu
