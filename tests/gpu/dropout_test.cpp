@@ -30,6 +30,52 @@ TEST_CASE("dropout draws the mask of the Cpu") {
     CHECK(on_gpu == on_cpu);
 }
 
+namespace {
+
+template <class Kernel>
+inline constexpr bool draws = false;
+template <class T>
+inline constexpr bool draws<daf::gpu::ForEach<daf::gpu::MaskPacks<T>>> = true;
+template <class T>
+inline constexpr bool draws<daf::gpu::ForEach<daf::gpu::MaskBlocks<T>>> = true;
+
+/// Counts its launches, and those that draw.
+struct CountingGpu : daf_test::HostGpu {
+    int masks = 0, launches = 0;
+
+    template <class Kernel>
+    void launch(daf::Index blocks, const Kernel& kernel) {
+        masks += draws<Kernel>;
+        ++launches;
+        HostGpu::launch(blocks, kernel);
+    }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("without a rate, and in eval, nothing is drawn", S, Shape<71>, Shape<64>) {
+    const std::uint32_t step = 3;
+    const daf::Draw place{daf::Seed{42}, &step, 6, 1000};
+    std::vector<float> x(9 * S::size), y(x.size()), dx(x.size(), 1.0f);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i) - 100;
+    const auto batch = [](auto& values) { return daf::batch_of<S>(values); };
+    CountingGpu gpu;
+    const auto train = [&](double rate) {
+        daf::forward<daf::train>(gpu, Dropout<S>{rate}, batch(std::as_const(x)), batch(y), {}, {}, place);
+        daf::backward(gpu, Dropout<S>{rate}, batch(std::as_const(x)), batch(y), batch(std::as_const(x)),
+                      daf::accumulate(batch(dx)), {}, {}, {}, place);
+    };
+    daf::forward<daf::eval>(gpu, Dropout<S>{0.25}, batch(std::as_const(x)), batch(y));
+    CHECK(y == x);
+    train(0);
+    CHECK(y == x);
+    for (std::size_t i = 0; i < x.size(); ++i) CHECK(dx[i] == x[i] + 1);
+    CHECK(gpu.launches == 3);
+    CHECK(gpu.masks == 0);
+    train(0.25);
+    CHECK(gpu.masks == 2);
+}
+
 TEST_CASE("a place in memory is where dropout draws when the kernel runs, on every backend") {
     using S = Shape<71>;
     const std::uint32_t step = 3;

@@ -134,23 +134,6 @@ void add_turned_gradient(Backend& ctx, const ConvolutionSize& size, const T* dw,
     ctx.launch(turn.blocks(), turn);
 }
 
-/// to = or += from, rounded to what `to` holds.
-template <class From, class To>
-struct Convert {
-    const From* from;
-    Slopes<To> to;
-    template <Index W>
-    DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
-        to.write(i, load<W>(from + i));
-    }
-};
-template <GridBackend Backend, class From, class To>
-void convert(Backend& ctx, Index size, const From* from, Slopes<To> to) {
-    // As many at once as there are of the narrower type in 16 bytes.
-    using Narrow = std::conditional_t<(sizeof(From) < sizeof(To)), From, To>;
-    for_each_pack<Narrow>(ctx, size, aligned(from, to.data), Convert<From, To>{from, to});
-}
-
 /// y += bias, rectified if asked.
 template <class T>
 struct AddBias {

@@ -91,6 +91,7 @@ struct Kernel<Dropout<S>, Backend> {
     template <class T>
     static void apply(Backend& ctx, double rate, const Draw& draw, Index count, const T* from,
                       gpu::Slopes<T> to) {
+        if (rate == 0) return gpu::convert(ctx, count * S::size, from, to);  // as drawing takes time
         // unit_interval(word) >= rate, in integers.
         const auto threshold = static_cast<std::uint32_t>(std::ceil(rate * 0x1p24));
         const Stream stream{draw.seed, draw.step != nullptr ? *draw.step : 0, draw.layer};

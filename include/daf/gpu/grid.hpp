@@ -150,5 +150,22 @@ auto slopes_of(const GradientInto<B>& dx) {
     return Slopes<typename B::Element>{dx.batch.data(), dx.accumulates()};
 }
 
+/// to = or += from, rounded to what `to` holds.
+template <class From, class To>
+struct Convert {
+    const From* from;
+    Slopes<To> to;
+    template <Index W>
+    DAF_HOST_DEVICE void operator()(Index i, Width<W>) const {
+        to.write(i, load<W>(from + i));
+    }
+};
+template <GridBackend Backend, class From, class To>
+void convert(Backend& ctx, Index size, const From* from, Slopes<To> to) {
+    // As many at once as there are of the narrower type in 16 bytes.
+    using Narrow = std::conditional_t<(sizeof(From) < sizeof(To)), From, To>;
+    for_each_pack<Narrow>(ctx, size, aligned(from, to.data), Convert<From, To>{from, to});
+}
+
 }  // namespace gpu
 }  // namespace daf
