@@ -100,14 +100,14 @@ class Gpu {
         gpu::launch(stream_.raw(), blocks, kernel);
     }
 
-    /// How convolutions and linear layers may be computed from here on. Where the most workspace is left as
-    /// it is by default, it is a sixteenth of the GPU's memory if that is less.
+    /// How convolutions and linear layers may be computed from here on.
     void set_cudnn(const CudnnChoice& choice) {
         choice_ = choice;
-        if (choice.most_workspace != CudnnChoice{}.most_workspace) return;
+        if (choice.most_workspace) return;
         make_current();
-        choice_.most_workspace = std::min(choice.most_workspace, gpu::device_memory() / 16);
+        choice_.most_workspace = std::min(CudnnChoice::usual_workspace, gpu::device_memory() / 16);
     }
+    /// With the most workspace, whether it was set or not.
     const CudnnChoice& cudnn() const { return choice_; }
 
     /// Scratch for a convolution; see ConvolvingBackend. Makes its plan if there is none yet, which may take

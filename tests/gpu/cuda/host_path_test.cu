@@ -291,6 +291,18 @@ TEST_CASE("what CUDA refuses is a CudaError that names the call and the reason")
     gpu.zero(static_cast<float*>(nullptr), 0);
 }
 
+TEST_CASE("the most workspace is what it is set to, the default's own figure among others") {
+    constexpr Index gigabyte = Index{1} << 30;
+    daf::Gpu gpu;
+    CHECK(gpu.cudnn().most_workspace == gigabyte / 4);  // a sixteenth of the stand-in's 4 GiB
+    for (const Index most : {4 * gigabyte, 4 * gigabyte - 1, 5 * gigabyte, Index{0}}) {
+        gpu.set_cudnn({.most_workspace = most});
+        CHECK(gpu.cudnn().most_workspace == most);
+    }
+    gpu.set_cudnn({.tf32 = true});
+    CHECK(gpu.cudnn().most_workspace == gigabyte / 4);
+}
+
 TEST_CASE("why a GPU cannot be used is said in words: driver, device, code, memory") {
     using daf_test::machine;
     const daf_test::StandInMachine whole = machine();
@@ -319,6 +331,14 @@ TEST_CASE("why a GPU cannot be used is said in words: driver, device, code, memo
     CHECK(says(one) ==
           "CUDA: device 0 is a stand-in GPU (compute capability 7.5), but this program was built for 8.0: "
           "build it with CMAKE_CUDA_ARCHITECTURES set to the device's");
+    one = whole;
+    for (const cudaError_t code : {cudaErrorUnsupportedPtxVersion, cudaErrorInvalidPtx}) {
+        one.code = code;
+        CHECK(says(one) ==
+              "CUDA: device 0 is a stand-in GPU (compute capability 8.0), whose driver is older than the "
+              "toolkit that this program was built with and cannot compile its PTX: update the driver, or "
+              "build with CMAKE_CUDA_ARCHITECTURES set to the device's");
+    }
 
     daf::Gpu gpu;
     CHECK(gpu.name() == "stand-in GPU (compute capability 8.0)");

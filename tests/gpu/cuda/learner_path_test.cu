@@ -89,7 +89,7 @@ TEST_CASE("a recording that is launched leaves the bits of the calls that it hol
     const auto launched = runtime_figures().recordings_launched;
     const Run direct = run_of(learner, [&](int step) {
         // A choice that is new since the last step of this size makes recordings void.
-        gpu.set_cudnn({.most_workspace = daf::CudnnChoice{}.most_workspace - step / 2 % 2});
+        gpu.set_cudnn({.most_workspace = daf::CudnnChoice::usual_workspace - step / 2 % 2});
     });
     CHECK(runtime_figures().recordings_launched == launched);
     CHECK(direct == recorded);
@@ -298,7 +298,7 @@ TEST_CASE("with activations in bf16 training stays near that in float, and recor
     CHECK(difference(recorded.parameters, in_float.parameters) <= 0.01);
     CHECK(recorded.losses != in_float.losses);
     const Run direct = run_of(again, [&](int step) {
-        gpu.set_cudnn({.most_workspace = daf::CudnnChoice{}.most_workspace - step / 2 % 2});
+        gpu.set_cudnn({.most_workspace = daf::CudnnChoice::usual_workspace - step / 2 % 2});
     });
     CHECK(direct == recorded);
 }

@@ -15,7 +15,7 @@ inline void check_plan(const daf::gpu::cudnn::Target& target, const ConvolutionT
     CHECK_FALSE(plan.engine.says(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION));
     if (type == CUDNN_DATA_FLOAT) CHECK_FALSE(plan.engine.says(CUDNN_NUMERICAL_NOTE_TENSOR_CORE));
     CHECK(plan.workspace >= 0);
-    CHECK(plan.workspace <= choice.most_workspace);
+    CHECK(plan.workspace <= daf::CudnnChoice::usual_workspace);
     check_graph(plan, task, type);
 }
 

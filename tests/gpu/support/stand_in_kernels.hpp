@@ -27,6 +27,7 @@ struct StandInMachine {
     int driver = 13000;  // as cudaDriverGetVersion gives it; 0: none
     int devices = 1;
     int capability = 80, built_for = 80;
+    int code = 0;  // what it says of a program's code beside that: a cudaError_t
     std::size_t memory = std::size_t{1} << 32;
     std::size_t elsewhere = 0;  // of that, in the hands of other programs
 };

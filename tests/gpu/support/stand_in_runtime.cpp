@@ -64,8 +64,9 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes*, const void*) {
     const auto& machine = device().machine;
-    return machine.capability == machine.built_for ? cudaSuccess
-                                                   : device().fail(cudaErrorNoKernelImageForDevice);
+    if (machine.capability != machine.built_for) return device().fail(cudaErrorNoKernelImageForDevice);
+    if (machine.code != 0) return device().fail(static_cast<cudaError_t>(machine.code));
+    return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* all) {
     *free = device().free_bytes();

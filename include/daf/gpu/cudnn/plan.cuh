@@ -18,8 +18,10 @@ struct CudnnChoice {
     bool deterministic = true;
     /// Engines that ask for more are passed over. Those of floats as they are want much: on an H100, with
     /// 256 MiB at the most, a 3x3 data gradient of 64 channels at 96x96, batch 128, took 80 times as long as
-    /// with 1 GiB.
-    Index most_workspace = Index{4} << 30;
+    /// with 1 GiB. Where nothing is said: usual_workspace, on a Gpu a sixteenth of its memory if that is
+    /// less.
+    std::optional<Index> most_workspace{};
+    static constexpr Index usual_workspace = Index{4} << 30;
 
     friend auto operator<=>(const CudnnChoice&, const CudnnChoice&) = default;
     friend bool operator==(const CudnnChoice&, const CudnnChoice&) = default;
@@ -113,6 +115,7 @@ struct Plan {
 inline Plan make_plan(const Target& target, const Operations& operations, cudnnDataType_t type,
                       const CudnnChoice& choice) {
     const Descriptor graph = target.graph(operations);
+    const Index most_workspace = choice.most_workspace.value_or(CudnnChoice::usual_workspace);
     Index offered = 0, not_allowed = 0, too_large = 0;
     std::string last;
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
@@ -127,7 +130,7 @@ inline Plan make_plan(const Target& target, const Operations& operations, cudnnD
                 Descriptor plan = target.plan(configuration);
                 const auto workspace =
                     static_cast<Index>(plan.value<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
-                if (workspace <= choice.most_workspace) {
+                if (workspace <= most_workspace) {
                     return {std::move(plan), std::move(engine), workspace};
                 }
                 ++too_large;
@@ -142,7 +145,7 @@ inline Plan make_plan(const Target& target, const Operations& operations, cudnnD
                         std::to_string(not_allowed) +
                         " are not deterministic, round floats to TF32 or add up in fewer bits, and " +
                         std::to_string(too_large) + " want more workspace than " +
-                        std::to_string(choice.most_workspace) + " bytes" + last);
+                        std::to_string(most_workspace) + " bytes" + last);
 }
 
 /// Pointers for a plan's tensors.
