@@ -161,3 +161,24 @@ TEST_CASE(
     CHECK(runtime_figures().allocations == allocations);
     gpu.wait();
 }
+
+TEST_CASE("a plan that lacked memory alone is asked for again, and no other engine takes its place") {
+    daf::Gpu gpu;
+    using daf::gpu::Pass;
+    for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::weight_gradient}) {
+        const daf::gpu::ConvolutionTask task{"conv2d", pass, {24, 24, 64, 64, 3, 1}, 32};
+        const std::string name = daf::gpu::cudnn::described(task, CUDNN_DATA_FLOAT);
+        INFO(name);
+        const auto plan_in = [&](daf::gpu::cudnn::Convolutions& convolutions) {
+            const auto& plan = convolutions.plan(task, CUDNN_DATA_FLOAT, gpu.cudnn());
+            return std::pair(plan.engine.number, plan.workspace);
+        };
+        daf::gpu::cudnn::Convolutions undisturbed(gpu.stream()), disturbed(gpu.stream());
+        const auto wanted = plan_in(undisturbed);
+        daf_test::refuse_next_plan();
+        const auto refusal = daf_test::message_of<daf::CudnnMemoryError>([&] { plan_in(disturbed); });
+        CHECK(refusal.starts_with(name + ": cuDNN: execution plan: "
+                                         "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"));
+        CHECK(plan_in(disturbed) == wanted);
+    }
+}

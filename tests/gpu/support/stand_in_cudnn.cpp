@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../cudnn/devices.hpp"
@@ -66,6 +67,10 @@ CudnnFigures& figures() {
     return seen;
 }
 
+/// The plan that was begun last, and whether the next one that cuDNN can make is refused.
+cudnnBackendDescriptor_t last_plan = nullptr;
+bool refuses_plan = false;
+
 nlohmann::json graph_of(cudnnBackendDescriptor_t plan) {
     constexpr auto name = CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION;
     std::int64_t size = 0;
@@ -101,6 +106,9 @@ cudnnStatus_t execute(cudaStream_t stream, cudnnBackendDescriptor_t plan, const 
 const CudnnFigures& cudnn_figures() {
     return figures();
 }
+void refuse_next_plan() {
+    refuses_plan = true;
+}
 
 }  // namespace daf_test
 
@@ -126,6 +134,7 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor, cudn
     if (name == CUDNN_ATTR_OPERATIONGRAPH_HANDLE) return CUDNN_STATUS_SUCCESS;
     if (name == CUDNN_ATTR_EXECUTION_PLAN_HANDLE) {
         ++figures().plans;
+        last_plan = descriptor;
         return set_device(descriptor, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP);
     }
     if (name == CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH) {
@@ -146,6 +155,16 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor, cudn
         }
     }
     return set_attribute(descriptor, name, type, count, values);
+}
+
+cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t descriptor) {
+    using namespace daf_test;
+    static const auto own = cudnns_own(&cudnnBackendFinalize, "cudnnBackendFinalize");
+    const cudnnStatus_t status = own(descriptor);
+    if (status == CUDNN_STATUS_SUCCESS && descriptor == last_plan && std::exchange(refuses_plan, false)) {
+        return CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
+    }
+    return status;
 }
 
 cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan,

@@ -10,4 +10,7 @@ struct CudnnFigures {
 };
 const CudnnFigures& cudnn_figures();
 
+/// The next plan that cuDNN can make is refused as where the device has no memory left for it.
+void refuse_next_plan();
+
 }  // namespace daf_test

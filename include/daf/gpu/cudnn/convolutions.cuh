@@ -33,13 +33,15 @@ inline std::string described(const ConvolutionTask& task, cudnnDataType_t type) 
            std::to_string(task.batch) + ", " + type_name(type);
 }
 
-/// A plan for a task. Throws CudnnError that names the operator, the shapes and cuDNN's reason.
+/// A plan for a task. Throws what make_plan does, with the operator and the shapes before cuDNN's reason.
 inline Plan plan_of(const Target& target, const ConvolutionTask& task, cudnnDataType_t type,
                     const CudnnChoice& choice) {
     try {
         return make_plan(target, pass_graph(task.pass, task.size, task.batch, type), type, choice);
     } catch (const NoEngineError& error) {
         throw NoEngineError(described(task, type) + ": " + error.what());
+    } catch (const CudnnMemoryError& error) {
+        throw CudnnMemoryError(described(task, type) + ": " + error.what());
     } catch (const CudnnError& error) {
         throw CudnnError(described(task, type) + ": " + error.what());
     }
