@@ -69,12 +69,21 @@ std::string include_problem(std::string_view header, const std::string& target, 
     return std::string(folder) + "/ must not include <" + target + ">";
 }
 
-/// What is wrong with one line of a library header; `header` is its path under include/daf.
-std::string library_line_problem(std::string_view header, const std::string& line) {
+struct Include {
+    std::string target;  // empty: the line includes nothing
+    bool quoted = false;
+};
+Include include_of(const std::string& line) {
     static const std::regex include(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
     std::smatch match;
-    if (std::regex_search(line, match, include)) {
-        return include_problem(header, match[2], match[1] == "\"");
+    if (!std::regex_search(line, match, include)) return {};
+    return {match[2], match[1] == "\""};
+}
+
+/// What is wrong with one line of a library header; `header` is its path under include/daf.
+std::string library_line_problem(std::string_view header, const std::string& line) {
+    if (const auto [target, quoted] = include_of(line); !target.empty()) {
+        return include_problem(header, target, quoted);
     }
     static const std::regex cuda(R"(\b(__global__|__device__|__shared__|threadIdx|cu(da|dnn)[A-Z]\w*)\b)");
     if (!is_cuda(header) && header != "core/host_device.hpp" && std::regex_search(line, cuda)) {
@@ -84,6 +93,14 @@ std::string library_line_problem(std::string_view header, const std::string& lin
         return "Eigen::internal appears in cpu/packet.hpp alone";
     }
     return "";
+}
+
+/// What is wrong with one line of what only a CUDA compiler reads, wherever it lies.
+std::string cuda_line_problem(const std::string& line) {
+    const std::string target = include_of(line).target;
+    const bool eigen = target.starts_with("Eigen/") || target.starts_with("unsupported/Eigen/") ||
+                       target.starts_with("daf/cpu/") || target == "daf/daf.hpp";
+    return eigen ? "nvcc must not read <" + target + ">: Eigen" : "";
 }
 
 /// A program for users of the library: examples/NAME.cpp.
@@ -117,10 +134,10 @@ std::vector<std::string> broken_rules(std::string_view path, std::string_view te
     std::istringstream lines{std::string(text)};
     for (std::string line; std::getline(lines, line);) {
         ++number;
-        if (in_library) {
-            const std::string problem = library_line_problem(path.substr(library.size()), line);
-            if (!problem.empty()) report(problem);
-        }
+        std::string problem;
+        if (in_library) problem = library_line_problem(path.substr(library.size()), line);
+        if (problem.empty() && is_cuda(path)) problem = cuda_line_problem(line);
+        if (!problem.empty()) report(problem);
         if (std::regex_search(line, left_open)) report("left open: finish it or file an issue");
     }
     if (is_cpp(path) && number > longest_file) {

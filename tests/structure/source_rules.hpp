@@ -14,6 +14,7 @@ namespace daf_test {
 ///   core <- ops <- {reference | cpu | gpu};  net, train and io see core and ops, never a backend.
 /// Eigen stays in cpu/, its internal namespace in cpu/packet.hpp; CUDA in the .cuh headers of gpu/, so that
 /// every .hpp compiles without it; no other third party anywhere.
+/// What nvcc reads, in programs and tests too, includes neither Eigen nor what does: cpu/ and daf.hpp.
 /// Sources have at most 400 lines, the examples for users of the library fewer than 80. Nothing is marked as
 /// left open.
 std::vector<std::string> broken_rules(std::string_view path, std::string_view text);

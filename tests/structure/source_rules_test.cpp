@@ -82,6 +82,23 @@ TEST_CASE("CUDA stays where it belongs") {
     CHECK(broken_rules("include/daf/gpu/x.cuh", "#include <daf/cpu/x.hpp>\n").size() == 1);
 }
 
+TEST_CASE("what nvcc reads has no Eigen in it, in programs and tests either") {
+    const auto include = [](const std::string& path, const std::string& target) {
+        return broken_rules(path, "\n#include <" + target + ">\n");
+    };
+    for (const char* path : {"tests/gpu/x.cu", "examples/daf_cnn/network/x.cuh", "include/daf/x.cuh"}) {
+        const std::string found = std::string(path) + ":2: ";
+        CHECK(include(path, "daf/daf.cuh").empty());
+        CHECK(include(path, "daf/net/learner.hpp").empty());
+        CHECK(include(path, "daf/cpu/x.hpp") == Found{found + "nvcc must not read <daf/cpu/x.hpp>: Eigen"});
+        CHECK(include(path, "daf/daf.hpp") == Found{found + "nvcc must not read <daf/daf.hpp>: Eigen"});
+        CHECK(include(path, "Eigen/Core").size() == 1);
+        CHECK(include(path, "unsupported/Eigen/FFT").size() == 1);
+    }
+    CHECK(broken_rules("tests/gpu/x.cu", "#include \"daf/cpu/x.hpp\"\n").size() == 1);
+    CHECK(include("tests/gpu/x_test.cpp", "daf/daf.hpp").empty());
+}
+
 TEST_CASE("sources stay short") {
     const auto lines = [](std::size_t count) { return std::string(count, '\n'); };
     CHECK(broken_rules("tests/x_test.cpp", lines(400)).empty());
