@@ -69,7 +69,7 @@ int main() {
     // [prediction]
     std::vector<float> parameters(daf::parameter_count<Net>);
     daf::load_parameters<Net>(file, parameters, "lines");
-    const daf::Inference<Net, daf::Cpu> net(cpu, parameters, daf::max_batch(batch));
+    const daf::Inference<Net, daf::Cpu> net(cpu, parameters, daf::usual_batch(batch));
     auto workspace = net.workspace(cpu, daf::max_batch(batch));
     const auto matrix = judge(validation, [&](auto x) { return net(cpu, workspace, x).logits; });
     // [/prediction]

@@ -14,6 +14,9 @@ namespace layer = daf::layer;
 
 namespace {
 
+struct NamedTrunk : daf_test::TinyTrunk {};
+struct NamedNetwork : daf_test::TinyNetwork {};
+
 using Image = Shape<13, 11, 2>;  // whose last tiles reach over the map
 /// Layers that go direct and by Winograd, with a bias and without, two of one type, a pool that the one
 /// before takes along, and operators that a kernel prepares nothing for.
@@ -51,7 +54,7 @@ void check_same_as_the_model(daf::Convolution algorithm, double tolerance) {
     for (const Index usual : {1, 20}) {
         daf::Cpu cpu(daf::Threads{2});
         cpu.set_convolution(algorithm);
-        const daf::Inference<Net, daf::Cpu, T> net(cpu, trained.model.parameters(), daf::max_batch(usual));
+        const daf::Inference<Net, daf::Cpu, T> net(cpu, trained.model.parameters(), daf::usual_batch(usual));
         auto workspace = net.workspace(cpu, daf::max_batch(20));
         for (const Index count : {1, 3, 20}) {
             INFO("prepared for ", usual, ", given ", count);
@@ -77,7 +80,7 @@ TEST_CASE("inference has the same bits on any number of threads") {
     std::vector<float> first;
     for (const int threads : {1, 2, 3, 4, 8}) {
         daf::Cpu cpu(daf::Threads{threads});
-        const daf::Inference<Net, daf::Cpu> net(cpu, trained.model.parameters(), daf::max_batch(20));
+        const daf::Inference<Net, daf::Cpu> net(cpu, trained.model.parameters(), daf::usual_batch(20));
         auto workspace = net.workspace(cpu, daf::max_batch(20));
         std::vector<float> all;
         for (const Index count : {1, 20}) {
@@ -124,6 +127,36 @@ TEST_CASE("inference of a whole network gives what its learner evaluates") {
     const std::vector<float> too_few(static_cast<std::size_t>(daf::parameter_count<daf_test::TinyTrunk>));
     using Snapshot = daf::Inference<Network, daf::Cpu>;
     CHECK_THROWS_AS(Snapshot(cpu, std::span(too_few)), daf::ArgumentError);
+}
+
+TEST_CASE("a struct that is a sequence or a network by inheritance can be inferred from") {
+    daf::Cpu cpu(daf::Threads{1});
+    const daf_test::TinyData<float> data(2);
+    const auto outputs_of = [&](const auto& net) {
+        auto workspace = net.workspace(cpu, daf::max_batch(2));
+        const auto all = [](const auto& y) { return std::vector<float>(y.data(), y.data() + y.size()); };
+        const auto y = net(cpu, workspace, data.images());
+        if constexpr (requires { y.logits; }) {
+            return all(y.logits);
+        } else {
+            return all(y);
+        }
+    };
+    const auto same = [&](const auto& named, const auto& plain) {
+        return outputs_of(named) == outputs_of(plain);
+    };
+    daf::Model<NamedTrunk, daf::Cpu> model(cpu, daf::max_batch(2), daf::Seed{1});
+    CHECK(same(daf::Inference<NamedTrunk, daf::Cpu>(cpu, model.parameters()),
+               daf::Inference<daf_test::TinyTrunk, daf::Cpu>(cpu, model.parameters())));
+    daf::Learner<NamedNetwork, daf::Cpu> learner(cpu, daf::max_batch(2), daf::Seed{1});
+    CHECK(same(daf::Inference<NamedNetwork, daf::Cpu>(cpu, learner.parameters()),
+               daf::Inference<daf_test::TinyNetwork, daf::Cpu>(cpu, learner.parameters())));
+}
+
+TEST_CASE("the batch that inference should be fastest for is one that can be") {
+    CHECK(daf::UsualBatch{}.count == 1);
+    CHECK_THROWS_WITH_AS(daf::usual_batch(0), "usual_batch: expected 1 to 2147483647 images, got 0",
+                         daf::ArgumentError);
 }
 
 TEST_CASE("inference refuses parameters of another network and batches beyond its workspace") {

@@ -207,6 +207,13 @@ TEST_CASE("a model's own output is refused as its input where it would be overwr
     daf::Model<daf::Sequence<Shape<8>, layer::Linear<8>>, daf::Cpu> another(cpu, daf::max_batch(2),
                                                                             daf::Seed{1});
     CHECK(another.forward(y).count() == 2);
+
+    // In evaluation two buffers take turns. In training the last output stays where it is until its backward
+    // pass, and would be written while backward still has to read it.
+    using Two = daf::Sequence<Shape<8>, layer::Linear<8>, layer::Linear<8>>;
+    daf::Model<Two, daf::Cpu> two(cpu, daf::max_batch(2), daf::Seed{1});
+    CHECK(two.forward(two.forward(daf::batch_of<Shape<8>>(x))).count() == 2);
+    CHECK_THROWS_AS(two.forward_train(two.forward_train(daf::batch_of<Shape<8>>(x))), daf::ArgumentError);
 }
 
 TEST_CASE("a backward pass with what does not fit changes nothing, and can be made good") {
@@ -253,12 +260,16 @@ TEST_CASE("dropout in a model draws anew every training pass, and the backward p
         return std::vector<float>(y.data(), y.data() + 50);
     };
     const auto first = run(), second = run();
+    const daf::Batch<Shape<50>, const float> kept = model.forward_train(x);
+    const std::vector<float> third(kept.data(), kept.data() + 50);
     CHECK(first != second);
+    CHECK(second != third);
     std::vector<float> dx(50);
     const std::vector<float> two(100, 1.0f);  // a pass that is refused draws nothing
     CHECK_THROWS_AS(model.forward_train(daf::batch_of<Shape<50>>(two)), daf::ArgumentError);
+    CHECK_THROWS_AS(model.forward_train(kept), daf::ArgumentError);
     model.backward(x, x, daf::overwrite(daf::batch_of<Shape<50>>(dx)));
-    CHECK(dx == second);
+    CHECK(dx == third);
 }
 
 TEST_CASE("threads share an Inference, each with its own context and workspace") {

@@ -89,12 +89,12 @@ ParameterTuple<Net, const T, Space> parameters_for_inference(Slab<const T, Space
 template <class Net, class Backend, Activation T = float>
 class Inference;
 
-template <AnyShape In, class... Layers, class Backend, Activation T>
-class Inference<Sequence<In, Layers...>, Backend, T> {
+template <AnySequence Seq, class Backend, Activation T>
+class Inference<Seq, Backend, T> {
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
+    using In = typename Seq::Input;
 
   public:
-    using Seq = Sequence<In, Layers...>;
     using Space = typename Backend::Space;
     using Number = Wide<T>;  // of the parameters
     using Parameters = ParameterTuple<Seq, const Number, Space>;
@@ -103,14 +103,14 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
     /// should be fastest for. Throws ArgumentError unless they are parameter_count<Seq> elements, and for an
     /// operator of `net` with a figure that cannot be.
-    Inference(Backend& ctx, Slab<const Number, Space> parameters, MaxBatch usual = {1}, Seq net = {})
+    Inference(Backend& ctx, Slab<const Number, Space> parameters, UsualBatch usual = {}, Seq net = {})
         : Inference(ctx, detail::parameters_for_inference<Seq, Number, Space>(parameters), usual, net) {}
     /// Takes them from host memory.
-    Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1},
+    Inference(Backend& ctx, std::span<const Number> parameters, UsualBatch usual = {},
               Seq net = {}) requires(!std::is_same_v<Space, Host>)
         : Inference(ctx, detail::UploadedSlab<Backend, Number>(ctx, parameters).slab(), usual, net) {}
     /// Of bound parameters: a part of a larger network's.
-    Inference(Backend& ctx, const Parameters& parameters, MaxBatch usual = {1}, Seq net = {})
+    Inference(Backend& ctx, const Parameters& parameters, UsualBatch usual = {}, Seq net = {})
         : steps_(prepare(ctx, parameters, usual.count, net, std::make_index_sequence<steps.count>{})) {
         ctx.wait();  // other threads' contexts need not
     }
@@ -158,13 +158,14 @@ class Inference<Sequence<In, Layers...>, Backend, T> {
                      std::make_index_sequence<steps.count>{})) steps_;
 };
 
-template <class Trunk, class Head, class Metric, class Backend, Activation T>
-class Inference<Network<Trunk, Head, Metric>, Backend, T> {
+template <AnyNetwork Net, class Backend, Activation T>
+class Inference<Net, Backend, T> {
+    using Trunk = typename Net::Trunk;
+    using Head = typename Net::Head;
     using OfTrunk = Inference<Trunk, Backend, T>;
     using OfHead = Inference<Head, Backend, T>;
 
   public:
-    using Net = Network<Trunk, Head, Metric>;
     using Space = typename Backend::Space;
     using Number = Wide<T>;  // of the parameters
     using Outputs = NetworkOutputs<Net, T, Space>;
@@ -176,10 +177,10 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
     /// should be fastest for. Throws ArgumentError unless they are parameter_count<Net> elements, and for an
     /// operator of `net` with a figure that cannot be.
-    Inference(Backend& ctx, Slab<const Number, Space> parameters, MaxBatch usual = {1}, Net net = {})
+    Inference(Backend& ctx, Slab<const Number, Space> parameters, UsualBatch usual = {}, Net net = {})
         : Inference(ctx, detail::parameters_for_inference<Net, Number, Space>(parameters), usual, net) {}
     /// Takes them from host memory.
-    Inference(Backend& ctx, std::span<const Number> parameters, MaxBatch usual = {1},
+    Inference(Backend& ctx, std::span<const Number> parameters, UsualBatch usual = {},
               Net net = {}) requires(!std::is_same_v<Space, Host>)
         : Inference(ctx, detail::UploadedSlab<Backend, Number>(ctx, parameters).slab(), usual, net) {}
 
@@ -203,7 +204,7 @@ class Inference<Network<Trunk, Head, Metric>, Backend, T> {
     }
 
   private:
-    Inference(Backend& ctx, const ParameterTuple<Net, const Number, Space>& parameters, MaxBatch usual,
+    Inference(Backend& ctx, const ParameterTuple<Net, const Number, Space>& parameters, UsualBatch usual,
               const Net& net)
         : trunk_(ctx, part_of_tuple<0, Trunk::length>(parameters), usual, net.trunk),
           head_(ctx, part_of_tuple<Net::head_begin, Head::length>(parameters), usual, net.head) {}

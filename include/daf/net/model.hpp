@@ -49,7 +49,7 @@ class Model {
     /// net(x) in training: batch statistics, dropout; what backward needs is kept. Every call draws anew.
     Output forward_train(ConstInput x) {
         auto& training = workspace(training_);
-        training.check(x.count());
+        training.check(x);
         ++draws_;
         return training.forward(*ctx_, net_, bound_parameters_, x, draw());
     }

@@ -8,16 +8,32 @@
 
 namespace daf {
 
+namespace detail {
+constexpr void check_batch_size(const char* what, Index count) {
+    if (count < 1 || count > most_images) {
+        throw ArgumentError(std::string(what) + ": expected 1 to " + std::to_string(most_images) +
+                            " images, got " + std::to_string(count));
+    }
+}
+}  // namespace detail
+
 /// The largest batch that something is made for.
 struct MaxBatch {
     Index count;
 };
 /// Throws ArgumentError unless 1 <= count <= most_images: sizes in bytes stay countable.
 constexpr MaxBatch max_batch(Index count) {
-    if (count < 1 || count > most_images) {
-        throw ArgumentError("max_batch: expected 1 to " + std::to_string(most_images) + " images, got " +
-                            std::to_string(count));
-    }
+    detail::check_batch_size("max_batch", count);
+    return {count};
+}
+
+/// The batch that something should be fastest for; others will do.
+struct UsualBatch {
+    Index count = 1;
+};
+/// Throws ArgumentError unless 1 <= count <= most_images.
+constexpr UsualBatch usual_batch(Index count) {
+    detail::check_batch_size("usual_batch", count);
     return {count};
 }
 
@@ -97,6 +113,13 @@ class Workspace {
         }
     }
 
+    /// The same, and where the pass would write over x while x is still read.
+    void check(Batch<typename Seq::Input, const T, Space> x) const {
+        check(x.count());
+        if (overwrites(x.data()))
+            throw ArgumentError("Workspace: x is its own output, which it is about to write: copy x first");
+    }
+
     /// The Sequence's output for x. The view lives until the next call; as that call's x it is refused where
     /// it would be overwritten.  observe(i, op, input, output) is called for every operator once it has run;
     /// in training a deferred input or output is a Deferred.
@@ -104,8 +127,7 @@ class Workspace {
     BatchOf<typename Seq::Output> forward(Backend& ctx, const Seq& net, const Parameters& parameters,
                                           Batch<typename Seq::Input, const T, Space> x, Draw draw = {},
                                           Observer&& observe = {}) {
-        check(x.count());
-        check_not_own(x);
+        check(x);
         kept_ = 0;
         static_for<length>([&](auto i) {
             const auto in = input<i>(x, parameters);
@@ -128,8 +150,7 @@ class Workspace {
     BatchOf<typename Seq::Output> forward(Backend& ctx, const PreparedTuple& prepared,
                                           Batch<typename Seq::Input, const T, Space> x) requires(M ==
                                                                                                  Mode::eval) {
-        check(x.count());
-        check_not_own(x);
+        check(x);
         static_for<PreparedTuple::size>([&](auto i) {
             using Step = TypeAt<i, PreparedTuple>;
             const BatchOf<typename Step::Output> y(at(turn(i)), x.count());
@@ -280,12 +301,12 @@ class Workspace {
         }
     };
 
-    /// Throws where the first operator would write over x while it reads it.
-    void check_not_own(Batch<typename Seq::Input, const T, Space> x) const {
-        if constexpr (length > 0) {
-            if (x.data() != at(plan_.output[0])) return;
-            throw ArgumentError("Workspace: x is its own output, which it is about to write: copy x first");
-        }
+    /// In training every output has a place of its own, and backward reads x once more.
+    bool overwrites(const T* x) const {
+        const auto* begin = reinterpret_cast<const std::byte*>(x);
+        if constexpr (M == Mode::train) return base_ <= begin && begin < base_ + plan_.bytes;
+        if constexpr (length > 0) return x == at(plan_.output[0]);
+        return false;
     }
 
     /// Every operator draws from a stream of its own.
