@@ -50,6 +50,36 @@ TEST_CASE("a sample counts whose label's centre is the nearest, the first of equ
     });
 }
 
+TEST_CASE("a sample with a score or a coordinate that is not a number counts for no class") {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> scores{nan, 2, 0, /**/ 1, nan, 0, /**/ nan, nan, nan, /**/ 1, 0, 0};
+    const std::vector<float> x{nan, 0, 0, /**/ 0, nan, 0, /**/ 0, 0, 1, /**/ 0, 0, 0};
+    const std::vector<float> centres{0, 0, 0, /**/ nan, 0, 0}, apart{0, 0, 0, /**/ 4, 0, 0};
+    const std::vector<std::int32_t> labels{0, 0, 0, 0};
+    on_each_backend([&](auto& ctx) {
+        Counted counted;
+        daf::count_largest(ctx, batch_of<Shape<3>>(scores), daf::labels_of(labels), counted.into());
+        CHECK(counted.value == 1);
+        const auto nearest = [&](const std::vector<float>& of) {
+            daf::count_nearest(ctx, batch_of<Shape<3>>(x), daf::View<Shape<2, 3>, const float>(of.data()),
+                               daf::labels_of(labels), counted.into());
+            return counted.value;
+        };
+        CHECK(nearest(apart) == 2);
+        CHECK(nearest(centres) == 0);
+    });
+}
+
+TEST_CASE("a label outside the classes counts for none") {
+    const std::vector<float> scores{1, 0, /**/ 0, 1};
+    const std::vector<std::int32_t> labels{-1, 2};
+    on_each_backend([&](auto& ctx) {
+        Counted counted;
+        daf::count_largest(ctx, batch_of<Shape<2>>(scores), daf::labels_of(labels), counted.into());
+        CHECK(counted.value == 0);
+    });
+}
+
 TEST_CASE("what cannot be counted is refused, by name") {
     const std::vector<float> scores(6);
     const std::vector<std::int32_t> labels(3);

@@ -176,7 +176,7 @@ TEST_CASE("an update allocates nothing, and refuses missing slabs") {
     CHECK_THROWS_WITH_AS(daf::update(cpu, adam, slabs.call(0)), "optimizer: steps count from 1",
                          daf::ArgumentError);
     for (const double epsilon :
-         {0.0, -1e-8, 1e-60, std::numeric_limits<double>::infinity()}) {  // 1e-60 is 0 in float
+         {0.0, -1e-8, 1e-60, 1e39, std::numeric_limits<double>::infinity()}) {  // 1e-60 is 0 in float
         CHECK_THROWS_WITH_AS(
             daf::update(cpu, Adam{.epsilon = epsilon}, slabs.call(3)),
             doctest::Contains("Adam: epsilon must be a finite number above 0, in float too, but is"),

@@ -1,4 +1,4 @@
-// expect: check_reduction<(12, 8|12L, 8L|12l, 8l)>
+// expect: check_ratio<(12, 8|12L, 8L|12l, 8l)>
 // expect: the reduction ratio must divide the channels
 // errors: 1
 #include <daf/cpu/channel_attention.hpp>

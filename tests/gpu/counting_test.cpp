@@ -23,10 +23,12 @@ std::vector<Index> counts_of(Backend& ctx, Index count) {
     };
     std::vector<float> losses = draw(0.0f, count);
     std::vector<T> scores = draw(T(0), count * classes);
-    const std::vector<T> x = draw(T(0), count * features);
+    std::vector<T> x = draw(T(0), count * features);
     const std::vector<float> centres = draw(0.0f, classes * features);
     losses[0] = std::nanf("");
     scores[0] = static_cast<T>(std::nanf(""));
+    scores.back() = scores[0];
+    x.back() = scores[0];
     std::vector<std::int32_t> labels(static_cast<std::size_t>(count));
     for (std::int32_t& label : labels) label = static_cast<std::int32_t>(random.below(classes));
     std::vector<Index> counts(3, -7);

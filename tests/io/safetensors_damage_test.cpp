@@ -99,6 +99,7 @@ TEST_CASE("safetensors: headers that are refused, and where") {
         {tensor(R"({"dtype":"F32","shape":[1 2],"data_offsets":[0,4]})"), 4,
          "expected ',' or ']' after an element"},
         {tensor(R"({"dtype":"F32","shape":[1],"data_offsets":[0]})"), 4, "expected two data_offsets"},
+        {tensor(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4,8,12]})"), 4, "found more numbers"},
         {tensor(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4],"more":1})"), 4, "found 'more'"},
         {tensor(R"({"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]})"), 4,
          "the key 'dtype' again"},

@@ -183,6 +183,10 @@ TEST_CASE("safetensors: what cannot be written, and that nothing is then") {
     CHECK(contains(message({daf::named_tensor<float>("w", {3}, two)}),
                    "tensor 'w': expected 12 bytes for F32 of shape [3], found 8"));
     CHECK(contains(message({daf::named_tensor<float>("w", {1ull << 62, 8}, two)}), "under 2^64 bytes"));
+    daf::TensorShape long_shape(65, 1);
+    long_shape[0] = 2;
+    CHECK(contains(message({daf::named_tensor<float>("w", long_shape, two)}),
+                   "tensor 'w': expected at most 64 extents, found 65"));
     CHECK(
         contains(message({daf::named_tensor<float>("w", {2}, two), daf::named_tensor<float>("w", {2}, two)}),
                  "tensor 'w': expected each name once"));

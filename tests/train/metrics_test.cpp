@@ -20,6 +20,8 @@ TEST_CASE("a confusion matrix counts, and answers for classes without samples") 
     CHECK(m.balanced_accuracy() == doctest::Approx(1.0 / 3));
     CHECK_THROWS_WITH_AS(m.add(3, 0), "ConfusionMatrix: classes are 0 to 2, got label 3, prediction 0",
                          daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(daf::ConfusionMatrix(-3), "ConfusionMatrix: expected at least one class, got -3",
+                         daf::ArgumentError);
 }
 
 TEST_CASE("the mean length of centres by hand") {

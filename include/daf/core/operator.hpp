@@ -191,36 +191,35 @@ inline constexpr Index parameter_count = parameter_segments<Op>.total();
 template <class Op>
 inline constexpr Index gradient_count = gradient_segments<Op>.total();
 
+namespace detail {
+/// The next of Op's in a slab that several operators share.
 template <class Op, class T, class Space = Host>
-constexpr auto bind_parameters(SegmentCursor<T>& cursor) {
-    return detail::bind_segments<ParametersOf<Op, T, Space>>(cursor, Role::state);
+constexpr auto next_parameters(SegmentCursor<T>& cursor) {
+    return bind_segments<ParametersOf<Op, T, Space>>(cursor, Role::state);
 }
 template <class Op, class T, class Space = Host>
-constexpr auto bind_gradients(SegmentCursor<T>& cursor) {
-    return detail::bind_segments<GradientsOf<Op, T, Space>>(cursor, Role::sum);
+constexpr auto next_gradients(SegmentCursor<T>& cursor) {
+    return bind_segments<GradientsOf<Op, T, Space>>(cursor, Role::sum);
 }
 
-namespace detail {
 inline void check_count(const char* what, Index expected, std::size_t given) {
     if (static_cast<std::size_t>(expected) != given) {
         throw ArgumentError(std::string(what) + ": expected " + std::to_string(expected) + " elements, got " +
                             std::to_string(given));
     }
 }
-}  // namespace detail
 
-namespace detail {
 template <class Op, class Space, class Slab>
 auto bind_parameter_slab(Slab slab) {
     check_count("bind: parameters", parameter_count<Op>, slab.size());
     SegmentCursor cursor(slab.data(), parameter_segments<Op>);
-    return bind_parameters<Op, std::remove_pointer_t<decltype(slab.data())>, Space>(cursor);
+    return next_parameters<Op, std::remove_pointer_t<decltype(slab.data())>, Space>(cursor);
 }
 template <class Op, class Space, class Slab>
 auto bind_gradient_slab(Slab slab) {
     check_count("bind_gradients", gradient_count<Op>, slab.size());
     SegmentCursor cursor(slab.data(), gradient_segments<Op>);
-    return bind_gradients<Op, std::remove_pointer_t<decltype(slab.data())>, Space>(cursor);
+    return next_gradients<Op, std::remove_pointer_t<decltype(slab.data())>, Space>(cursor);
 }
 }  // namespace detail
 

@@ -62,4 +62,13 @@ constexpr Tuple<First..., Second...> joined(const Tuple<First...>& first, const 
 template <std::size_t I, class List>
 using TypeAt = typename decltype(detail::type_at<I>(static_cast<const List*>(nullptr)))::type;
 
+/// `Count` elements of a tuple from `First` on.
+template <std::size_t First, std::size_t Count, class List>
+constexpr auto part_of_tuple(const List& list) {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+        return Tuple<TypeAt<First + I, List>...>(get<First + I>(list)...);
+    }
+    (std::make_index_sequence<Count>{});
+}
+
 }  // namespace daf

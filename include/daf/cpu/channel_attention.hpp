@@ -4,9 +4,9 @@
 namespace daf {
 
 /// Each image stays in cache from its pools to its output: one pass for the pools, one to apply the gate.
-template <class In, Index Reduction, Hidden H>
-struct Kernel<ChannelAttention<In, Reduction, H>, Cpu> {
-    using Op = ChannelAttention<In, Reduction, H>;
+template <class In, Index Ratio, Hidden H>
+struct Kernel<ChannelAttention<In, Ratio, H>, Cpu> {
+    using Op = ChannelAttention<In, Ratio, H>;
     static constexpr auto shape = cpu::ChannelShape::of<Op>();
 
     template <class T>

@@ -118,10 +118,12 @@ ConvolutionChoice choose_convolution(const Cpu& ctx, const ConvolutionSize& size
 template <class T, class Direct, class Winograd, class Split>
 using AnyPass = std::conditional_t<std::is_same_v<T, float>, std::variant<Direct, Winograd, Split>,
                                    std::variant<Direct, Winograd>>;
-template <class T, class Direct, class Winograd, class Split, class... Threads>
-AnyPass<T, Direct, Winograd, Split> pass_of(ConvolutionChoice choice, const ConvolutionSize& size,
-                                            Index count, Threads... threads) {
-    if (choice.algorithm == Convolution::winograd) return Winograd(size, count, choice.tile, threads...);
+/// winograd: makes that one.
+template <class T, class Direct, class Split, class Winograd>
+AnyPass<T, Direct, std::invoke_result_t<Winograd>, Split> pass_of(ConvolutionChoice choice,
+                                                                  const ConvolutionSize& size, Index count,
+                                                                  const Winograd& winograd) {
+    if (choice.algorithm == Convolution::winograd) return winograd();
     if constexpr (std::is_same_v<T, float>) {
         if (choice.algorithm == Convolution::split) return Split(size, count);
     }
@@ -137,8 +139,8 @@ class ConvolutionForward {
     /// threads: for how many its work is cut, which moves no bit of y, but slots() depend on it.
     ConvolutionForward(ConvolutionChoice choice, const ConvolutionSize& size, Index count,
                        int threads = any_threads)
-        : pass_(
-              pass_of<T, DirectForward<T>, WinogradForward<T>, SplitForward>(choice, size, count, threads)) {}
+        : pass_(pass_of<T, DirectForward<T>, SplitForward>(
+              choice, size, count, [&] { return WinogradForward<T>(size, count, choice.tile, threads); })) {}
 
     /// Elements of the weights as the pass reads them: a function of the shapes and the choice.
     Index transformed() const {
@@ -187,7 +189,7 @@ class TransformedConvolution {
     TransformedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, Index usual_batch)
         : size_(size),
           choice_(choose_convolution<T>(ctx, size, usual_batch, Weights::transformed_before)),
-          weights_(ctx.allocate(scratch_size<T>(pass(ctx, 1).transformed()))) {
+          weights_(ctx.allocate(pass(ctx, 1).transformed() * Index{sizeof(T)})) {
         pass(ctx, 1).transform(ctx, weight, weights_.template as<T>());
     }
 
@@ -238,15 +240,17 @@ class ConvolutionBackward {
     ConvolutionBackward(const Cpu& ctx, const ConvolutionSize& size, Index count)
         : ConvolutionBackward(choose_convolution<T>(ctx, size, count), size, count) {}
     ConvolutionBackward(ConvolutionChoice choice, const ConvolutionSize& size, Index count)
-        : pass_(pass_of<T, DirectBackward<T>, WinogradBackward<T>, SplitBackward>(choice, size, count)) {}
+        : pass_(pass_of<T, DirectBackward<T>, SplitBackward>(
+              choice, size, count, [&] { return WinogradBackward<T>(size, count, choice.tile); })) {}
 
     Index scratch(int threads) const {
         return std::visit([&](const auto& pass) { return pass.scratch(threads); }, pass_);
     }
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
     void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, const MapRows<T>& dy, T* dx,
-             bool accumulate, T* dweight) {
-        std::visit([&](auto& pass) { pass.run(ctx, frame, weight, x, dy, dx, accumulate, dweight); }, pass_);
+             bool accumulate, T* dweight) const {
+        std::visit([&](const auto& pass) { pass.run(ctx, frame, weight, x, dy, dx, accumulate, dweight); },
+                   pass_);
     }
 
   private:

@@ -48,9 +48,6 @@ template <class T>
 struct OutputFinish {
     Finish kind = Finish::overwrite;
     const T* bias = nullptr;
-    /// Overwrites what leaves the caches before it is read (far_store.hpp); not every algorithm makes use of
-    /// that.
-    bool past_caches = false;
     /// More than 1: of each window of so many pixels a side the largest alone is stored, as max_pool does,
     /// and nobody else sees the pixels. For passes that say pools(window).
     Index pool = 1;
@@ -70,9 +67,7 @@ class OutputStrips {
   public:
     /// Elements that a thread takes: `strip` of an output of so many elements and channels, or none.
     static Index size(Index elements, Index channels, Index strip) {
-        const bool far =
-            has_far_stores<T> && channels % lanes<T> == 0 && goes_past_caches<T>(elements, channels);
-        return far ? strip : 0;
+        return stored_past_caches<T>(elements, channels) ? strip : 0;
     }
     /// size: the above.
     OutputStrips(ThreadScratch& own, Index size, const T* y, Finish finish)

@@ -17,6 +17,12 @@ constexpr Index direct_strip_rows(const ConvolutionSize& size) {
     return std::clamp<Index>(std::max(near, 2 * size.weights()) / (size.out_width() * size.features), 1,
                              size.out_height());
 }
+/// And pixels.
+template <class T>
+constexpr Index direct_strip_pixels(const ConvolutionSize& size) {
+    return direct_strip_rows<T>(size) * size.out_width();
+}
+
 /// body(rows) for every strip of an image.
 template <class T, class Body>
 void for_each_direct_strip(const ConvolutionSize& size, const Body& body) {
@@ -92,7 +98,7 @@ class ConvolutionWeightGradient {
     }
     Index grid_width() const { return size_.width + size_.border(); }
     Index packed_dy() const {
-        return packed_size<T>(size_.features, direct_strip_rows<T>(size_) * size_.out_width(), packets_);
+        return packed_size<T>(size_.features, direct_strip_pixels<T>(size_), packets_);
     }
 
     ConvolutionSize size_;
@@ -201,7 +207,7 @@ class DirectForward {
     Index strip_size() const {
         if (shared()) return 0;
         return OutputStrips<T>::size(count_ * size_.y_size(), size_.features,
-                                     direct_strip_rows<T>(size_) * size_.out_width() * size_.features);
+                                     direct_strip_pixels<T>(size_) * size_.features);
     }
 
     ConvolutionSize size_;
@@ -226,28 +232,29 @@ class DirectBackward {
 
     /// dx = or += the gradient by x, unless it is null; dweight += the gradient by the weights.
     void run(Cpu& ctx, ScratchFrame& frame, const T* weight, const MapRows<T>& x, const MapRows<T>& dy, T* dx,
-             bool accumulate, T* dweight) {
+             bool accumulate, T* dweight) const {
+        ConvolutionWeightGradient<T> to_weight = to_weight_;
         T* packed = frame.take<T>(to_x_.packed_size());
         ThreadScratch own(frame, ctx.threads(), own_size());
         const PerThread<T> grids = own.take<T>(to_x_.grid_size());
         const PerThread<T> strips = own.take<T>(strip_size());  // of dy: never the batch's
-        to_weight_.take(frame, own, ctx.threads());
+        to_weight.take(frame, own, ctx.threads());
         if (dx != nullptr) {
             to_x_.pack(ctx, weight, packed);
             for (int i = 0; i < ctx.threads(); ++i) to_x_.clear(grids.of(i));
         }
-        ctx.parallel(to_weight_.chunks(), [&](Index chunk, int worker) {
-            const auto [first, last] = part_of(count_, to_weight_.chunks(), chunk);
+        ctx.parallel(to_weight.chunks(), [&](Index chunk, int worker) {
+            const auto [first, last] = part_of(count_, to_weight.chunks(), chunk);
             const Index row_size = size_.out_width() * size_.features;
             T* strip = strips.of(worker);
             for (Index n = first; n < last; ++n) {
-                to_weight_.place(x, n, worker);
+                to_weight.place(x, n, worker);
                 for_each_direct_strip<T>(size_, [&](Range rows) {
                     const auto row_of_strip = [&](Index row) {
                         return strip + (row - rows.first) * row_size;
                     };
                     for (Index row = rows.first; row < rows.last; ++row) dy(n, row, row_of_strip(row));
-                    to_weight_.add(strip, rows, chunk, worker);
+                    to_weight.add(strip, rows, chunk, worker);
                     if (dx == nullptr) return;
                     const auto made = [&](Index, Index row, T* to) {
                         std::copy_n(row_of_strip(row), row_size, to);
@@ -260,11 +267,11 @@ class DirectBackward {
                                dx + n * size_.x_size(), accumulate);
             }
         });
-        to_weight_.finish(ctx, dweight);
+        to_weight.finish(ctx, dweight);
     }
 
   private:
-    Index strip_size() const { return direct_strip_rows<T>(size_) * size_.out_width() * size_.features; }
+    Index strip_size() const { return direct_strip_pixels<T>(size_) * size_.features; }
     /// Bytes of scratch that each thread has to itself.
     Index own_size() const {
         return scratch_size<T>(to_x_.grid_size()) + scratch_size<T>(strip_size()) + to_weight_.own_size();

@@ -7,9 +7,9 @@ namespace daf {
 
 /// Fused: the pass that applies the first gate pools for the second; parallel, one pass pools for both.
 /// Backward never holds the map between the two stages, which is cheaper computed again than read.
-template <class In, Index Reduction, Index K, Arrangement A, Hidden H>
-struct Kernel<DualAttention<In, Reduction, K, A, H>, Cpu> {
-    using Op = DualAttention<In, Reduction, K, A, H>;
+template <class In, Index Ratio, Index K, Arrangement A, Hidden H>
+struct Kernel<DualAttention<In, Ratio, K, A, H>, Cpu> {
+    using Op = DualAttention<In, Ratio, K, A, H>;
     static constexpr auto channel_shape = cpu::ChannelShape::of<typename Op::Channel>();
     static constexpr auto spatial_shape = cpu::SpatialShape::of<typename Op::Spatial>();
     static constexpr Index positions = In::area;

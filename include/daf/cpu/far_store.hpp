@@ -5,6 +5,7 @@
 // it has let go of it. Only where a packet is a whole line: parts of lines are slower so.
 #include <cstdint>
 #include <daf/cpu/packet.hpp>
+#include <limits>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
@@ -33,17 +34,25 @@ inline constexpr bool has_far_stores =
     false;
 #endif
 
-/// Whether what threads hand to each other goes past the caches, so many elements at a time: where their
-/// cores are apart, or where it is more than half of a last cache, of which AMD's groups of cores (that have
-/// SSE4a) have 32 MB. Intel's have several times that.
+/// Whether maps that go past the caches are stored so: where their pixels are whole packets.
+template <class T>
+constexpr bool stored_past_caches(Index elements, Index channels) {
+    return has_far_stores<T> && channels % lanes<T> == 0 && goes_past_caches<T>(elements, channels);
+}
+
+/// Bytes that threads may hand to each other through the last cache: half of it. AMD's groups of cores (which
+/// have SSE4a) have 32 MB; Intel's several times what there is to hand over.
+#if defined(__SSE4A__)
+inline constexpr Index most_handed_bytes = Index{16} << 20;
+#else
+inline constexpr Index most_handed_bytes = std::numeric_limits<Index>::max();
+#endif
+
+/// Whether it goes past the caches, so many elements at a time: where there are more, or where the threads'
+/// cores are apart.
 template <class T>
 constexpr bool hands_past_caches(Index elements, bool cores_apart) {
-    constexpr Index element = sizeof(T);
-#if defined(__SSE4A__)
-    return has_far_stores<T> && (cores_apart || elements * element > far_map_bytes);
-#else
-    return has_far_stores<T> && elements > 0 && cores_apart;
-#endif
+    return has_far_stores<T> && (cores_apart || elements > most_handed_bytes / Index{sizeof(T)});
 }
 
 /// Whether store_far helps with packets from `at` on, and may be used there.

@@ -63,8 +63,7 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
     class Prepared {
       public:
         Prepared(Cpu& ctx, Op, const ParametersOf<Op, const T>& p, Index)
-            : memory_(
-                  ctx.allocate(scratch_size<T>(Features) + scratch_size<T>(packed<T>(Features, inputs)))) {
+            : memory_(ctx.allocate(panels_at + packed<T>(Features, inputs) * Index{sizeof(T)})) {
             std::copy_n(p.bias.data(), Features, bias());
             cpu::pack_panels<T>(panels(), Features, inputs, packets, 1,
                                 [&](Index i) { return p.weight.data() + i * Features; });
@@ -82,7 +81,9 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
 
       private:
         T* bias() const { return memory_.template as<T>(); }
-        T* panels() const { return memory_.template as<T>(scratch_size<T>(Features)); }
+        T* panels() const { return memory_.template as<T>(panels_at); }
+
+        static constexpr Index panels_at = align_up(Features * Index{sizeof(T)});  // bytes
         HostMemory memory_;
     };
 

@@ -61,7 +61,7 @@ class NormalisedConvolution {
 
     /// Adds the gradients of weight, gamma and beta; dx = or += the gradient by x, unless it is null.
     void backward(Cpu& ctx, const NormalisedTensors<T>& t, const MapRows<T>& x, const SlopeRows<T>& dy, T* dx,
-                  bool accumulate, T* dweight, T* dgamma, T* dbeta) {
+                  bool accumulate, T* dweight, T* dgamma, T* dbeta) const {
         auto frame = ctx.scratch();
         Gradient to_z(size_.features, chunks_for(count_));
         to_z.take(frame, normalisation<T>(size_.features, t.mean, t.inverse_std, t.gamma, t.beta,
@@ -141,7 +141,7 @@ class FoldedConvolution {
     FoldedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine,
                       Index usual_batch, Index window = 1)
         : window_(window),
-          bias_(ctx.allocate(scratch_size<T>(size.features))),
+          bias_(ctx.allocate(size.features * Index{sizeof(T)})),
           convolution_(ctx, size, folded(size, weight, affine).template as<T>(), usual_batch) {
         for (Index c = 0; c < size.features; ++c)
             bias()[c] = affine.offset[c] - affine.centre[c] * affine.scale[c];

@@ -65,7 +65,7 @@ class ThreadPool {
             workers_.reserve(shares_.size());
             for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
         } catch (const std::exception& refused) {  // of the system's threads or memory
-            const std::string started = std::to_string(threads_started());
+            const std::string started = std::to_string(this->threads());
             stop();
             throw Error("cannot start " + std::to_string(threads) + " threads: the system stopped at " +
                         started + " (" + refused.what() + "). Ask for fewer.");
@@ -75,7 +75,7 @@ class ThreadPool {
     ThreadPool& operator=(const ThreadPool&) = delete;
     ~ThreadPool() { stop(); }
 
-    int threads() const { return threads_started(); }
+    int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
     /// Whether the calling thread runs one of this pool's chunks.
     bool inside() const { return running_as() >= 0; }
@@ -158,8 +158,6 @@ class ThreadPool {
             body(chunk);
         }
     }
-
-    int threads_started() const { return static_cast<int>(workers_.size()) + 1; }
 
     /// As which worker the calling thread is running one of this pool's chunks; -1 if it is not.
     int running_as() const {

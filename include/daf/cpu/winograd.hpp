@@ -93,7 +93,6 @@ class WinogradForward {
         for (int i = 0; i < ctx.threads(); ++i) grids_.clear_border(grids.of(i));
         const bool past_caches = tiling_.hands_past_caches<T>(ctx, block_size());
         const bool pooled = finish.pool > 1;
-        const OutputFinish<T> as_made{finish.kind, finish.bias};
         const PerThread<T> tile_rows = own.take<T>(pooled ? tile_row_size() : 0);
         const OutputStrips<T> outputs(own, pooled ? 0 : strip_size(), y, finish.kind);
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
@@ -115,13 +114,13 @@ class WinogradForward {
                     for (Index s = from; s < to; ++s) {
                         const WinogradStrip strip(tiling_, strips.first + s);
                         if (pooled) {
-                            store_largest(m, s, strip, as_made, finish.pool, tile_rows.of(worker), y);
+                            store_largest(m, s, strip, finish, tile_rows.of(worker), y);
                             continue;
                         }
                         const Index pixels = strip.pixel_rows * size_.width;
                         T* place = y + strip.first_pixel(tiling_) * size_.features;
                         T* made = outputs.begin(worker, place);
-                        m_.output(m, s, strip, as_made, made);
+                        m_.output(m, s, strip, finish, made);
                         after(made, pixels, tiling_.chunks > 1 ? chunk : group);
                         outputs.finish(made, pixels * size_.features, place);
                     }
@@ -133,7 +132,8 @@ class WinogradForward {
     /// Of each window of a strip the largest: row of tiles by row of tiles, which a thread makes in its own
     /// cache.
     void store_largest(const T* m, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
-                       Index window, T* made, T* y) const {
+                       T* made, T* y) const {
+        const Index window = finish.pool;
         for (Index row = 0; row < tiling_.strip_rows; ++row) {
             const Index first = strip.first_row + row * tiling_.tile.outputs;
             const MaxPoolSize part{std::min(tiling_.tile.outputs, size_.height - first), size_.width,

@@ -55,9 +55,9 @@ class WinogradBackward {
             if (!tiling_.by_slices) weights_.transform(ctx, turned, weights_.by_slices(), transformed);
         }
         const bool tiles_past_caches = tiling_.hands_past_caches<T>(ctx, block_size());
-        const bool past_caches = !accumulate && goes_past_caches<T>(size_.x_size() * tiling_.count, size_.in);
-        const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite, nullptr,
-                                     past_caches};
+        const bool dx_past_caches =
+            !accumulate && stored_past_caches<T>(size_.x_size() * tiling_.count, size_.in);
+        const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* x_tiles = blocks.of(owner);
             T* dy_tiles = x_tiles + x_.size();
@@ -83,7 +83,8 @@ class WinogradBackward {
                 if (dx == nullptr) continue;
                 ctx.parallel(strips.size(), [&](Index s) {
                     const WinogradStrip strip(tiling_, strips.first + s);
-                    x_.output(x_tiles, s, strip, finish, dx + strip.first_pixel(tiling_) * size_.in);
+                    x_.output(x_tiles, s, strip, finish, dx + strip.first_pixel(tiling_) * size_.in,
+                              dx_past_caches);
                 });
             }
         });

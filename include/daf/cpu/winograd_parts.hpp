@@ -124,17 +124,19 @@ class WinogradTiles {
         });
     }
 
-    /// Transforms the block's strip s back; its pixels begin at `corner`.
-    void output(const T* tiles, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish,
-                T* corner) const {
+    /// Transforms the block's strip s back; its pixels begin at `corner`. past_caches: stored_past_caches(),
+    /// and nothing is added to.
+    void output(const T* tiles, Index s, const WinogradStrip& strip, const OutputFinish<T>& finish, T* corner,
+                bool past_caches = false) const {
+        past_caches = past_caches && takes_far_stores(corner);
         for (Index row = 0; row < tiling_.strip_rows; ++row)
-            output_row(tiles, s, row, strip, finish, corner + row * tiling_.tile.outputs * map_row());
-        if (finish.past_caches) finish_far_stores();
+            output_row(tiles, s, row, strip, finish, corner + row * tiling_.tile.outputs * map_row(),
+                       past_caches);
+        if (past_caches) finish_far_stores();
     }
-    /// The strip's row-th row of tiles alone; its pixels begin at `corner`. Far stores are left unfinished.
+    /// The strip's row-th row of tiles alone; its pixels begin at `corner`.
     void output_row(const T* tiles, Index s, Index row, const WinogradStrip& strip,
-                    const OutputFinish<T>& finish, T* corner) const {
-        const bool past_caches = finish.past_caches && channels_ % lanes<T> == 0 && takes_far_stores(corner);
+                    const OutputFinish<T>& finish, T* corner, bool past_caches = false) const {
         with_tile(tiling_.tile, [&]<class Way> {
             constexpr Index side = Way::outputs;
             const T* from = tiles + (s * tiling_.strip_tiles() + row * tiling_.columns) * row_;

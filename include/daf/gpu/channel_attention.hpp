@@ -59,9 +59,9 @@ struct ChannelBackward {
 
 }  // namespace gpu
 
-template <class In, Index Reduction, Hidden H, GridBackend Backend>
-struct Kernel<ChannelAttention<In, Reduction, H>, Backend> {
-    using Op = ChannelAttention<In, Reduction, H>;
+template <class In, Index Ratio, Hidden H, GridBackend Backend>
+struct Kernel<ChannelAttention<In, Ratio, H>, Backend> {
+    using Op = ChannelAttention<In, Ratio, H>;
 
     template <class T>
     static Index scratch_bytes(const Backend&, Index count) {

@@ -43,14 +43,7 @@ struct HasLargest {
     const std::int32_t* labels;
     Index classes;
 
-    DAF_HOST_DEVICE bool operator()(Index i) const {
-        const T* scores = x + i * classes;
-        Index best = 0;
-        for (Index k = 1; k < classes; ++k) {
-            if (scores[best] < scores[k]) best = k;
-        }
-        return labels[i] == best;
-    }
+    DAF_HOST_DEVICE bool operator()(Index i) const { return is_largest(x + i * classes, classes, labels[i]); }
 };
 
 /// A warp a sample at a time.
@@ -71,14 +64,16 @@ struct CountNearest {
         for (Index i = warp_of(block); i < count; i += warps_of(block)) {
             Index nearest = 0;
             double least = 0;
+            bool numbers = true;
             for (Index j = 0; j < classes; ++j) {
                 const double distance =
                     half_squared_distance(block, x + i * features, centres + j * features, features);
+                numbers = numbers && distance == distance;
                 if (j > 0 && !(distance < least)) continue;
                 nearest = j;
                 least = distance;
             }
-            mine += lane_of(block) == 0 && labels[i] == nearest ? 1 : 0;
+            mine += lane_of(block) == 0 && numbers && labels[i] == nearest ? 1 : 0;
         }
         const Index all = block_sum(block, mine, shared.partial);
         if (block.thread() == 0) *into = all;

@@ -117,9 +117,9 @@ struct DualBackward {
 
 }  // namespace gpu
 
-template <class In, Index Reduction, Index K, Arrangement A, Hidden H, GridBackend Backend>
-struct Kernel<DualAttention<In, Reduction, K, A, H>, Backend> {
-    using Op = DualAttention<In, Reduction, K, A, H>;
+template <class In, Index Ratio, Index K, Arrangement A, Hidden H, GridBackend Backend>
+struct Kernel<DualAttention<In, Ratio, K, A, H>, Backend> {
+    using Op = DualAttention<In, Ratio, K, A, H>;
     using Channel = typename Op::Channel;
     using Spatial = typename Op::Spatial;
 

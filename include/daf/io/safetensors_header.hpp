@@ -195,10 +195,14 @@ inline Entry parse_entry(json::Reader& reader, const std::string& name) {
             });
         } else if (key == "data_offsets") {
             std::vector<std::uint64_t> offsets;
-            reader.array([&] { offsets.push_back(reader.integer()); });
-            if (offsets.size() != 2) {
-                reader.fail("two data_offsets, begin and end", std::to_string(offsets.size()) + " numbers");
-            }
+            const auto fail = [&](const std::string& numbers) {
+                reader.fail("two data_offsets, begin and end", numbers);
+            };
+            reader.array([&] {
+                if (offsets.size() == 2) fail("more numbers");
+                offsets.push_back(reader.integer());
+            });
+            if (offsets.size() != 2) fail(std::to_string(offsets.size()) + " numbers");
             entry.begin = offsets[0];
             entry.end = offsets[1];
         } else {
@@ -286,6 +290,11 @@ inline void check_storable(std::span<const NamedTensor> tensors) {
             throw ArgumentError(place + ": the name is reserved. Choose another one.");
         if (!names.insert(tensor.name).second) {
             throw ArgumentError(place + ": expected each name once, found it twice. Rename one of the two.");
+        }
+        if (tensor.shape.size() > most_extents) {
+            throw ArgumentError(place + ": expected at most " + std::to_string(most_extents) +
+                                " extents, found " + std::to_string(tensor.shape.size()) +
+                                ". Give it another shape.");
         }
         const std::optional<std::uint64_t> bytes = tensor_bytes(tensor.dtype, tensor.shape);
         if (!bytes || *bytes != tensor.bytes.size()) {

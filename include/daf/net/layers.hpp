@@ -76,10 +76,10 @@ struct Dropout {
     using On = daf::Dropout<In>;
 };
 
-template <Index Reduction = 8, Hidden H = Hidden::relu>
+template <Index Ratio = 8, Hidden H = Hidden::relu>
 struct ChannelAttention {
     template <class In>
-    using On = daf::ChannelAttention<In, Reduction, H>;
+    using On = daf::ChannelAttention<In, Ratio, H>;
 };
 
 template <Index K = 7>
@@ -88,11 +88,10 @@ struct SpatialAttention {
     using On = daf::SpatialAttention<In, K>;
 };
 
-template <Index Reduction = 8, Index K = 7, Arrangement A = Arrangement::channel_first,
-          Hidden H = Hidden::relu>
+template <Index Ratio = 8, Index K = 7, Arrangement A = Arrangement::channel_first, Hidden H = Hidden::relu>
 struct DualAttention {
     template <class In>
-    using On = daf::DualAttention<In, Reduction, K, A, H>;
+    using On = daf::DualAttention<In, Ratio, K, A, H>;
 };
 
 /// A text as a template argument.

@@ -104,13 +104,4 @@ std::vector<OperatorName> operator_names() requires requires {
     return names;
 }
 
-/// `Count` elements of a tuple from `First` on.
-template <std::size_t First, std::size_t Count, class List>
-constexpr auto part_of_tuple(const List& list) {
-    return [&]<std::size_t... I>(std::index_sequence<I...>) {
-        return Tuple<TypeAt<First + I, List>...>(get<First + I>(list)...);
-    }
-    (std::make_index_sequence<Count>{});
-}
-
 }  // namespace daf

@@ -139,7 +139,7 @@ ParameterTuple<Net, T, Space> bind_all_parameters(T* slab) {
     ParameterTuple<Net, T, Space> bound;
     SegmentCursor<T> cursor(slab, parameter_segments<Net>);
     static_for<Net::Operators::size>([&](auto i) {
-        get<i>(bound) = bind_parameters<TypeAt<i, typename Net::Operators>, T, Space>(cursor);
+        get<i>(bound) = detail::next_parameters<TypeAt<i, typename Net::Operators>, T, Space>(cursor);
     });
     return bound;
 }
@@ -148,7 +148,7 @@ GradientTuple<Net, T, Space> bind_all_gradients(T* slab) {
     GradientTuple<Net, T, Space> bound;
     SegmentCursor<T> cursor(slab, gradient_segments<Net>);
     static_for<Net::Operators::size>([&](auto i) {
-        get<i>(bound) = bind_gradients<TypeAt<i, typename Net::Operators>, T, Space>(cursor);
+        get<i>(bound) = detail::next_gradients<TypeAt<i, typename Net::Operators>, T, Space>(cursor);
     });
     return bound;
 }

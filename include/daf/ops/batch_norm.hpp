@@ -16,7 +16,7 @@ struct batch_norm {
 ///   x, y  any shape, normalised over its channels
 ///   weight, bias (C), undecayed, ones and zeros      running_mean, running_var (C), state, zeros and ones
 /// Saved: the batch's mean and 1 / sqrt(var + eps). Backward reads x, and differentiates through the batch's
-/// mean and variance.
+/// mean and variance. x and y may not overlap.
 /// Sums run in double (on Cpu, over runs of at most 64 pixels in T), of differences from a mean: a large mean
 /// costs no digits.
 /// Throws ArgumentError in training where a channel has a single value. Bits do not depend on threads.

@@ -14,10 +14,9 @@ struct channel_attention {
 enum class Hidden { relu, sigmoid, identity };
 
 /// Fails to compile with both figures in its name.
-template <Index Channels, Index Reduction>
-struct check_reduction {
-    static_assert(Reduction > 0 && Channels % Reduction == 0,
-                  "daf: the reduction ratio must divide the channels");
+template <Index Channels, Index Ratio>
+struct check_ratio {
+    static_assert(Ratio > 0 && Channels % Ratio == 0, "daf: the reduction ratio must divide the channels");
 };
 
 /// Channel attention [Eq 1-2]:
@@ -27,12 +26,12 @@ struct check_reduction {
 ///   x, y          (H,W,C); avg and max over the positions, s (C) the same for all of them
 ///   fc1.weight    (C,C/r), He       fc2.weight  (C/r,C), Glorot       fc1.bias (C/r), fc2.bias (C): zeros
 ///
-/// Reduction must divide C (static_assert). The net runs on both pools, so fc2.bias enters their sum twice.
+/// Ratio must divide C (static_assert). The net runs on both pools, so fc2.bias enters their sum twice.
 /// Among equal maxima the first in memory order, alone, takes the gradient.
 ///
 /// Saved: both pools, argmax, both hidden vectors, gate: 4 C + 2 C/r elements an image; backward reads x.
 /// dx as asked, dparams accumulated. x and y may not overlap. Bits do not depend on threads.
-template <MapShape In, Index Reduction = 8, Hidden H = Hidden::relu>
+template <MapShape In, Index Ratio = 8, Hidden H = Hidden::relu>
 struct ChannelAttention {
     using Header = header::channel_attention;
     using Input = In;
@@ -42,9 +41,9 @@ struct ChannelAttention {
 
     static constexpr Hidden hidden = H;
     static constexpr Index channels = In::channels;
-    static_assert(sizeof(check_reduction<channels, Reduction>) > 0);
+    static_assert(sizeof(check_ratio<channels, Ratio>) > 0);
     // Rounded up where the ratio does not divide, so that the check is the only error.
-    static constexpr Index hidden_channels = Reduction > 0 ? (channels + Reduction - 1) / Reduction : 1;
+    static constexpr Index hidden_channels = Ratio > 0 ? (channels + Ratio - 1) / Ratio : 1;
 
     template <class T, class Space = Host>
     struct Parameters {

@@ -1,6 +1,7 @@
 #pragma once
 // How many samples of a batch do well: the figures of a training step that are no sums.
 #include <algorithm>
+#include <daf/core/host_device.hpp>
 #include <daf/ops/class_centres.hpp>
 
 namespace daf {
@@ -20,21 +21,30 @@ namespace arg {
 struct into;
 }
 
-/// The index of the largest of `count` values; the first of equals.
+/// The index of the largest of `count` values, none of which may be a NaN; the first of equals.
 template <class T>
 Index largest_of(const T* values, Index count) {
     return std::max_element(values, values + count) - values;
 }
 
+/// Whether the largest of `count` values, the first of equals, stands at `place`. Not where any is a NaN.
+template <class T>
+DAF_HOST_DEVICE constexpr bool is_largest(const T* values, Index count, Index place) {
+    if (place < 0 || place >= count) return false;
+    for (Index i = 0; i < count; ++i) {
+        if (!(i < place ? values[i] < values[place] : values[i] <= values[place])) return false;
+    }
+    return true;
+}
+
 namespace detail {
 
-/// What all three check: a batch that is there, and room for the count.
-template <class Space, class X, class Into>
+/// What all three check at run time: a batch that is there, and room for the count.
+template <class X, class Into>
 void check_counting(const X& x, const Into& into) {
-    check_argument<arg::into, Shape<1>, Index, Space, Into>();
     const char* name = header::counting::name;
     if (x.count() < 1) throw_argument(name, "the batch is empty: expected at least one sample");
-    check_batch(name, "x", x.data(), x.count(), x.count());
+    check_memory(name, "x", x.data());
     if (!into) throw_argument(name, "into is null: give it memory");
 }
 
@@ -49,28 +59,35 @@ void count_positive(Backend& ctx, Y y, Into into) {
     using T = std::remove_const_t<typename Y::Element>;
     detail::check_kernel<Counting, Backend>();
     detail::check_argument<arg::y, Shape<1>, T, Space, Y>();
-    detail::check_counting<Space>(y, into);
-    if constexpr (detail::has_kernel<Counting, Backend>) {
+    detail::check_argument<arg::into, Shape<1>, Index, Space, Into>();
+    if constexpr (detail::has_kernel<Counting, Backend> && detail::argument_fits<Shape<1>, T, Space, Y> &&
+                  detail::argument_fits<Shape<1>, Index, Space, Into>) {
+        detail::check_counting(y, into);
         Kernel<Counting, Backend>::positive(ctx, Batch<Shape<1>, const T, Space>(y), into);
     }
 }
 
 /// into = how many samples' label is where the largest of their scores x (N x K) stands, the first of equals.
+/// A sample with a NaN is none.
 template <class Backend, class X, class Into>
 void count_largest(Backend& ctx, X x, Labels<typename Backend::Space> labels, Into into) {
     using Space = typename Backend::Space;
     using T = std::remove_const_t<typename X::Element>;
     detail::check_kernel<Counting, Backend>();
     detail::check_argument<arg::x, typename X::Shape, T, Space, X>();
-    detail::check_counting<Space>(x, into);
-    detail::check_batch(header::counting::name, "labels", labels.data(), labels.count(), x.count());
-    if constexpr (detail::has_kernel<Counting, Backend>) {
+    detail::check_argument<arg::into, Shape<1>, Index, Space, Into>();
+    if constexpr (detail::has_kernel<Counting, Backend> &&
+                  detail::argument_fits<typename X::Shape, T, Space, X> &&
+                  detail::argument_fits<Shape<1>, Index, Space, Into>) {
+        detail::check_counting(x, into);
+        detail::check_batch(header::counting::name, "labels", labels.data(), labels.count(), x.count());
         Kernel<Counting, Backend>::largest(ctx, Batch<typename X::Shape, const T, Space>(x), labels, into);
     }
 }
 
 /// into = how many embeddings x (N x D) are nearer to their label's centre than to any other (K,D, of
-/// Wide<T>), the first of equals. Distances are summed in double over differences.
+/// Wide<T>), the first of equals. A sample with a NaN is none. Distances are summed
+/// in double over differences.
 template <class Backend, class X, class Centres, class Into>
 void count_nearest(Backend& ctx, X x, Centres centres, Labels<typename Backend::Space> labels, Into into) {
     using Space = typename Backend::Space;
@@ -80,10 +97,14 @@ void count_nearest(Backend& ctx, X x, Centres centres, Labels<typename Backend::
     detail::check_kernel<Counting, Backend>();
     detail::check_argument<arg::x, typename X::Shape, T, Space, X>();
     detail::check_argument<arg::params, Want, Wide<T>, Space, Centres>();
-    detail::check_counting<Space>(x, into);
-    if (!centres) detail::throw_argument(header::counting::name, "the centres are null: bind them");
-    detail::check_batch(header::counting::name, "labels", labels.data(), labels.count(), x.count());
-    if constexpr (detail::has_kernel<Counting, Backend>) {
+    detail::check_argument<arg::into, Shape<1>, Index, Space, Into>();
+    if constexpr (detail::has_kernel<Counting, Backend> &&
+                  detail::argument_fits<typename X::Shape, T, Space, X> &&
+                  detail::argument_fits<Want, Wide<T>, Space, Centres> &&
+                  detail::argument_fits<Shape<1>, Index, Space, Into>) {
+        detail::check_counting(x, into);
+        if (!centres) detail::throw_argument(header::counting::name, "the centres are null: bind them");
+        detail::check_batch(header::counting::name, "labels", labels.data(), labels.count(), x.count());
         Kernel<Counting, Backend>::nearest(ctx, Batch<typename X::Shape, const T, Space>(x),
                                            View<Want, const Wide<T>, Space>(centres), labels, into);
     }
@@ -102,7 +123,7 @@ struct CountingOnHost {
     template <class S, class T>
     static void largest(Backend&, Batch<S, const T> x, Labels<> labels, View<Shape<1>, Index> into) {
         into[0] = 0;
-        for (Index i = 0; i < x.count(); ++i) into[0] += largest_of(x[i].data(), S::size) == labels[i][0];
+        for (Index i = 0; i < x.count(); ++i) into[0] += is_largest(x[i].data(), S::size, labels[i][0]);
     }
 
     template <class S, Index K, Index D, class T>
@@ -110,7 +131,7 @@ struct CountingOnHost {
                         View<Shape<1>, Index> into) {
         into[0] = 0;
         for (Index i = 0; i < x.count(); ++i) {
-            into[0] += largest_of(closeness(x[i].data(), centres).data(), K) == labels[i][0];
+            into[0] += is_largest(closeness(x[i].data(), centres).data(), K, labels[i][0]);
         }
     }
 };

@@ -21,7 +21,7 @@ enum class Arrangement {
 ///   x, y    (H,W,C);  A_c (C) the gate of ChannelAttention, A_s (H,W) that of SpatialAttention
 /// Parameters, ties, errors and determinism are those of the two; so are the tensors saved. x' is not saved:
 /// backward reads x.
-template <MapShape In, Index Reduction = 8, Index K = 7, Arrangement A = Arrangement::channel_first,
+template <MapShape In, Index Ratio = 8, Index K = 7, Arrangement A = Arrangement::channel_first,
           Hidden H = Hidden::relu>
 struct DualAttention {
     using Header = header::dual_attention;
@@ -31,7 +31,7 @@ struct DualAttention {
     static constexpr bool backward_reads_y = false;
 
     static constexpr Arrangement arrangement = A;
-    using Channel = ChannelAttention<In, Reduction, H>;
+    using Channel = ChannelAttention<In, Ratio, H>;
     using Spatial = SpatialAttention<In, K>;
 
     template <class T, class Space = Host>

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <daf/core/entry.hpp>
 #include <daf/core/figures.hpp>
+#include <limits>
 #include <variant>
 
 namespace daf {
@@ -31,8 +32,9 @@ struct Adam {
         detail::check_amount("Adam", "learning_rate", learning_rate);
         detail::check_share("Adam", "beta1", beta1);
         detail::check_share("Adam", "beta2", beta2);
-        detail::check_figure(static_cast<float>(epsilon) > 0 && std::isfinite(epsilon), "Adam", "epsilon",
-                             "a finite number above 0, in float too", epsilon);
+        const bool fits =
+            epsilon <= std::numeric_limits<float>::max() && static_cast<float>(epsilon) > 0;  // in this order
+        detail::check_figure(fits, "Adam", "epsilon", "a finite number above 0, in float too", epsilon);
         detail::check_amount("Adam", "weight_decay", weight_decay);
     }
 };

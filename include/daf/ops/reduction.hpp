@@ -1,5 +1,6 @@
 #pragma once
 // From the losses of samples to the loss of a batch, and back.
+#include <algorithm>
 #include <daf/core/entry.hpp>
 
 namespace daf {
@@ -36,7 +37,7 @@ void reduce(Backend& ctx, Reduction reduction, Y y, Total total) {
                   detail::argument_fits<Shape<1>, double, Space, Total>) {
         const char* name = header::reduction::name;
         if (y.count() < 1) detail::throw_argument(name, "the batch is empty: expected at least one loss");
-        detail::check_batch(name, "y", y.data(), y.count(), y.count());
+        detail::check_memory(name, "y", y.data());
         if (!total) detail::throw_argument(name, "total is null: give it memory");
         Kernel<BatchReduction, Backend>::reduce(ctx, reduction, Batch<Shape<1>, const T, Space>(y), total);
     }
@@ -66,10 +67,31 @@ void fill_weights(Backend& ctx, Reduction reduction, DY dy, double weight = 1) {
                   detail::argument_fits<Shape<1>, T, Space, DY>) {
         const char* name = header::reduction::name;
         if (dy.count() < 1) detail::throw_argument(name, "the batch is empty: expected at least one weight");
-        detail::check_batch(name, "dy", dy.data(), dy.count(), dy.count());
+        detail::check_memory(name, "dy", dy.data());
         if (reduction == Reduction::mean) weight /= static_cast<double>(dy.count());
         Kernel<BatchReduction, Backend>::fill(ctx, dy, static_cast<T>(weight));
     }
 }
+
+namespace detail {
+
+/// The kernels of a backend in host memory: one number a sample, not worth a second thread.
+template <class Backend>
+struct ReductionOnHost {
+    template <class T>
+    static void reduce(Backend&, Reduction reduction, Batch<Shape<1>, const T> y,
+                       View<Shape<1>, double> total) {
+        double sum = 0;
+        for (Index i = 0; i < y.count(); ++i) sum += static_cast<double>(y[i][0]);
+        total[0] = reduction == Reduction::mean ? sum / static_cast<double>(y.count()) : sum;
+    }
+
+    template <class T>
+    static void fill(Backend&, Batch<Shape<1>, T> dy, T weight) {
+        std::fill_n(dy.data(), dy.count(), weight);
+    }
+};
+
+}  // namespace detail
 
 }  // namespace daf

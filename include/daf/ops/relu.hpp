@@ -11,7 +11,7 @@ struct relu {
 
 /// y = max(x, 0), element by element; dx = dy where y > 0, else 0 (at x = 0 the gradient is 0, as PyTorch's).
 ///   x, y  any shape
-/// Saved: nothing; backward reads y. Bits do not depend on threads.
+/// Saved: nothing; backward reads y. x and y may not overlap. Bits do not depend on threads.
 template <AnyShape S>
 struct Relu {
     using Header = header::relu;

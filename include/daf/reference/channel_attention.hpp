@@ -64,9 +64,9 @@ void channel_gate(Op, View<typename Op::Input, const T> x, const Params& params,
 
 }  // namespace reference
 
-template <class In, Index Reduction, Hidden H>
-struct Kernel<ChannelAttention<In, Reduction, H>, Reference> {
-    using Op = ChannelAttention<In, Reduction, H>;
+template <class In, Index Ratio, Hidden H>
+struct Kernel<ChannelAttention<In, Ratio, H>, Reference> {
+    using Op = ChannelAttention<In, Ratio, H>;
     static constexpr Index channels = Op::channels, positions = In::area,
                            hidden_channels = Op::hidden_channels;
 

@@ -6,9 +6,9 @@
 namespace daf {
 
 /// The composition of the two parts, each through the library's entry points.
-template <class In, Index Reduction, Index K, Arrangement A, Hidden H>
-struct Kernel<DualAttention<In, Reduction, K, A, H>, Reference> {
-    using Op = DualAttention<In, Reduction, K, A, H>;
+template <class In, Index Ratio, Index K, Arrangement A, Hidden H>
+struct Kernel<DualAttention<In, Ratio, K, A, H>, Reference> {
+    using Op = DualAttention<In, Ratio, K, A, H>;
     using Channel = typename Op::Channel;
     using Spatial = typename Op::Spatial;
 

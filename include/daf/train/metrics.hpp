@@ -11,8 +11,9 @@ namespace daf {
 /// How often each true class was given each predicted one: rows true, columns predicted (the paper's Fig 2).
 class ConfusionMatrix {
   public:
+    /// Throws ArgumentError unless there is a class.
     explicit ConfusionMatrix(Index classes)
-        : classes_(classes), counts_(static_cast<std::size_t>(classes * classes)) {}
+        : classes_(classes), counts_(static_cast<std::size_t>(checked(classes) * classes)) {}
 
     /// Throws ArgumentError for a class that does not exist.
     void add(Index label, Index prediction) { ++counts_[at(label, prediction)]; }
@@ -55,6 +56,11 @@ class ConfusionMatrix {
     friend bool operator==(const ConfusionMatrix&, const ConfusionMatrix&) = default;
 
   private:
+    static Index checked(Index classes) {
+        if (classes >= 1) return classes;
+        throw ArgumentError(std::string("ConfusionMatrix: expected at least one class, got ") +
+                            std::to_string(classes));
+    }
     static double ratio(std::int64_t part, std::int64_t whole) {
         return whole == 0 ? std::nan("") : static_cast<double>(part) / static_cast<double>(whole);
     }
