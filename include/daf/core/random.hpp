@@ -29,17 +29,24 @@ struct RandomBlock {
     friend constexpr bool operator==(const RandomBlock&, const RandomBlock&) = default;
 };
 
+/// The figures of Philox 4x32-10: what words are multiplied by, and what the key's two halves grow by.
+struct Philox {
+    static constexpr int rounds = 10;
+    static constexpr std::uint64_t multiplier0 = 0xD2511F53u, multiplier1 = 0xCD9E8D57u;
+    static constexpr std::uint32_t key_step0 = 0x9E3779B9u, key_step1 = 0xBB67AE85u;
+};
+
 /// Philox 4x32-10 (Salmon et al. 2011): four 32-bit words for a (64-bit key, 128-bit counter).
 DAF_HOST_DEVICE constexpr RandomBlock philox(std::uint64_t key, RandomBlock counter) {
     auto k0 = static_cast<std::uint32_t>(key);
     auto k1 = static_cast<std::uint32_t>(key >> 32);
-    for (int round = 0; round < 10; ++round) {
-        const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * counter[0];
-        const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * counter[2];
+    for (int round = 0; round < Philox::rounds; ++round) {
+        const std::uint64_t p0 = Philox::multiplier0 * counter[0];
+        const std::uint64_t p1 = Philox::multiplier1 * counter[2];
         counter = {static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ k0, static_cast<std::uint32_t>(p1),
                    static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ k1, static_cast<std::uint32_t>(p0)};
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+        k0 += Philox::key_step0;
+        k1 += Philox::key_step1;
     }
     return counter;
 }

@@ -16,13 +16,9 @@ struct Kernel<CentreLoss<S, K>, Cpu> {
 
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        const Index chunks = chunks_for(call.count(), cpu::vectorised(D));
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(call.count(), chunks, chunk);
-            for (Index i = first; i < last; ++i) {
-                const T* centre = call.params.centres.data() + call.side.labels.data()[i] * D;
-                call.y[i][0] = static_cast<T>(cpu::half_squared_distance(call.x[i].data(), centre, D));
-            }
+        each_image(ctx, call.count(), chunks_for(call.count(), cpu::vectorised(D)), [&](Index i) {
+            const T* centre = call.params.centres.data() + call.side.labels.data()[i] * D;
+            call.y[i][0] = static_cast<T>(cpu::half_squared_distance(call.x[i].data(), centre, D));
         });
     }
 

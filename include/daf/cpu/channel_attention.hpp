@@ -23,16 +23,13 @@ struct Kernel<ChannelAttention<In, Ratio, H>, Cpu> {
         const Index chunks = chunks_for(call.count());
         const cpu::ChannelTensors<T> tensors(shape, call.params, saved_or_scratch(call, frame));
         const cpu::ChannelForward<T> gates(tensors, chunks, frame);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const Range images = part_of(call.count(), chunks, chunk);
-            for (Index n = images.first; n < images.last; ++n) {
-                const cpu::Rows<const T> x(call.x[n].data(), In::channels);
-                const cpu::Rows<T> y(call.y[n].data(), In::channels);
-                const typename cpu::ChannelForward<T>::Image channel(gates, chunk, n);
-                for (Index p = 0; p < In::area; ++p) channel.pool(&x.at(p, 0), p);
-                channel.close();
-                for (Index p = 0; p < In::area; ++p) y[p] = x[p] * channel.gate();
-            }
+        each_image(ctx, call.count(), chunks, [&](Index n, Index chunk) {
+            const cpu::Rows<const T> x(call.x[n].data(), In::channels);
+            const cpu::Rows<T> y(call.y[n].data(), In::channels);
+            const typename cpu::ChannelForward<T>::Image channel(gates, chunk, n);
+            for (Index p = 0; p < In::area; ++p) channel.pool(&x.at(p, 0), p);
+            channel.close();
+            for (Index p = 0; p < In::area; ++p) y[p] = x[p] * channel.gate();
         });
     }
 
@@ -42,22 +39,18 @@ struct Kernel<ChannelAttention<In, Ratio, H>, Cpu> {
         const Index chunks = chunks_for(call.count());
         const cpu::ChannelTensors<T> tensors(shape, call.params, call.saved);
         const cpu::ChannelBackward<T> gates(tensors, call.count(), chunks, frame);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const Range images = part_of(call.count(), chunks, chunk);
-            for (Index n = images.first; n < images.last; ++n) {
-                const cpu::Rows<const T> x(call.x[n].data(), In::channels),
-                    dy(call.dy[n].data(), In::channels);
-                const typename cpu::ChannelBackward<T>::Image channel(gates, chunk, n);
-                for (Index p = 0; p < In::area; ++p) channel.add(p, &x.at(p, 0), &dy.at(p, 0), T(1), T(0));
-                channel.close();
-                if (!call.dx) continue;
-                channel.to_pools();
-                const cpu::Rows<T> dx(call.dx.batch[n].data(), In::channels);
-                for (Index p = 0; p < In::area; ++p) {
-                    cpu::write(dx[p], dy[p] * channel.gate() + channel.from_average(), call.dx.accumulates());
-                }
-                channel.from_maximum([&](Index p, Index c, T slope) { dx.at(p, c) += slope; });
+        each_image(ctx, call.count(), chunks, [&](Index n, Index chunk) {
+            const cpu::Rows<const T> x(call.x[n].data(), In::channels), dy(call.dy[n].data(), In::channels);
+            const typename cpu::ChannelBackward<T>::Image channel(gates, chunk, n);
+            for (Index p = 0; p < In::area; ++p) channel.add(p, &x.at(p, 0), &dy.at(p, 0), T(1), T(0));
+            channel.close();
+            if (!call.dx) return;
+            channel.to_pools();
+            const cpu::Rows<T> dx(call.dx.batch[n].data(), In::channels);
+            for (Index p = 0; p < In::area; ++p) {
+                cpu::write(dx[p], dy[p] * channel.gate() + channel.from_average(), call.dx.accumulates());
             }
+            channel.from_maximum([&](Index p, Index c, T slope) { dx.at(p, c) += slope; });
         });
         gates.add_parameter_gradients(ctx, call.dparams);
     }

@@ -110,4 +110,21 @@ constexpr Index chunks_for(Index count, Index operations) {
     return std::clamp(count * operations / worth_waking, Index{1}, chunks_for(count));
 }
 
+/// body(n), body(n, chunk) or body(n, chunk, worker) for every image of a batch, in so many parts.
+template <class Body>
+void each_image(Cpu& ctx, Index count, Index chunks, const Body& body) {
+    ctx.parallel(chunks, [&](Index chunk, int worker) {
+        const Range images = part_of(count, chunks, chunk);
+        for (Index n = images.first; n < images.last; ++n) {
+            if constexpr (std::is_invocable_v<const Body&, Index>) {
+                body(n);
+            } else if constexpr (std::is_invocable_v<const Body&, Index, Index>) {
+                body(n, chunk);
+            } else {
+                body(n, chunk, worker);
+            }
+        }
+    });
+}
+
 }  // namespace daf

@@ -26,17 +26,17 @@ inline void draw_run(const Stream& stream, std::uint32_t sample, std::uint32_t f
     }
     auto k0 = static_cast<std::uint32_t>(stream.seed.value);
     auto k1 = static_cast<std::uint32_t>(stream.seed.value >> 32);
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < Philox::rounds; ++round) {
         for (Index i = 0; i < mask_blocks; ++i) {
-            const std::uint64_t p0 = std::uint64_t{0xD2511F53u} * c0[i];
-            const std::uint64_t p1 = std::uint64_t{0xCD9E8D57u} * c2[i];
+            const std::uint64_t p0 = Philox::multiplier0 * c0[i];
+            const std::uint64_t p1 = Philox::multiplier1 * c2[i];
             c0[i] = static_cast<std::uint32_t>(p1 >> 32) ^ c1[i] ^ k0;
             c1[i] = static_cast<std::uint32_t>(p1);
             c2[i] = static_cast<std::uint32_t>(p0 >> 32) ^ c3[i] ^ k1;
             c3[i] = static_cast<std::uint32_t>(p0);
         }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
+        k0 += Philox::key_step0;
+        k1 += Philox::key_step1;
     }
     for (Index i = 0; i < mask_blocks; ++i) {
         words[4 * i] = c0[i];
@@ -55,7 +55,7 @@ struct Kernel<Dropout<S>, Cpu> {
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
         const double rate = M == Mode::train ? call.op.rate : 0;
-        for_each_image(ctx, call.count(), [&](Index n) {
+        each_image(ctx, call.count(), chunks(call.count()), [&](Index n) {
             mask_image(rate, call.side.draw, n, call.x[n].data(), call.y[n].data(), false);
         });
     }
@@ -63,21 +63,16 @@ struct Kernel<Dropout<S>, Cpu> {
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        for_each_image(ctx, call.count(), [&](Index n) {
+        each_image(ctx, call.count(), chunks(call.count()), [&](Index n) {
             mask_image(call.op.rate, call.side.draw, n, call.dy[n].data(), call.dx.batch[n].data(),
                        call.dx.accumulates());
         });
     }
 
   private:
-    template <class Body>
-    static void for_each_image(Cpu& ctx, Index count, const Body& body) {
+    static Index chunks(Index count) {
         constexpr Index operations = 8;  // an element, most of them Philox's
-        const Index chunks = chunks_for(count, operations * S::size);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(count, chunks, chunk);
-            for (Index n = first; n < last; ++n) body(n);
-        });
+        return chunks_for(count, operations * S::size);
     }
 
     /// to (+)= from * the image's mask. Nothing is drawn at rate 0.

@@ -32,13 +32,10 @@ struct Kernel<DualAttention<In, Ratio, K, A, H>, Cpu> {
         const cpu::ChannelTensors<T> channel_tensors(channel_shape, call.params, saved);
         const cpu::SpatialTensors<T> spatial_tensors(spatial_shape, call.params, saved);
         const cpu::ChannelForward<T> channel_gates(channel_tensors, chunks, frame);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const Range images = part_of(call.count(), chunks, chunk);
-            for (Index n = images.first; n < images.last; ++n) {
-                const typename cpu::ChannelForward<T>::Image channel(channel_gates, chunk, n);
-                const cpu::SpatialForward<T> spatial(spatial_tensors, n);
-                apply<T>({call.x[n].data(), channels}, {call.y[n].data(), channels}, channel, spatial);
-            }
+        each_image(ctx, call.count(), chunks, [&](Index n, Index chunk) {
+            const typename cpu::ChannelForward<T>::Image channel(channel_gates, chunk, n);
+            const cpu::SpatialForward<T> spatial(spatial_tensors, n);
+            apply<T>({call.x[n].data(), channels}, {call.y[n].data(), channels}, channel, spatial);
         });
     }
 
@@ -50,17 +47,13 @@ struct Kernel<DualAttention<In, Ratio, K, A, H>, Cpu> {
         const cpu::SpatialTensors<T> spatial_tensors(spatial_shape, call.params, call.saved);
         const cpu::ChannelBackward<T> channel_gates(channel_tensors, call.count(), chunks, frame);
         const cpu::SpatialBackward<T> spatial_gates(spatial_tensors, chunks, frame);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const Range images = part_of(call.count(), chunks, chunk);
-            for (Index n = images.first; n < images.last; ++n) {
-                const typename cpu::ChannelBackward<T>::Image channel(channel_gates, chunk, n);
-                const typename cpu::SpatialBackward<T>::Image spatial(spatial_gates, chunk, n);
-                const ConstRows<T> x(call.x[n].data(), channels), dy(call.dy[n].data(), channels);
-                gate_slopes<T>(x, dy, channel, spatial);
-                if (!call.dx) continue;
-                map_slopes<T>(dy, {call.dx.batch[n].data(), channels}, channel, spatial,
-                              call.dx.accumulates());
-            }
+        each_image(ctx, call.count(), chunks, [&](Index n, Index chunk) {
+            const typename cpu::ChannelBackward<T>::Image channel(channel_gates, chunk, n);
+            const typename cpu::SpatialBackward<T>::Image spatial(spatial_gates, chunk, n);
+            const ConstRows<T> x(call.x[n].data(), channels), dy(call.dy[n].data(), channels);
+            gate_slopes<T>(x, dy, channel, spatial);
+            if (!call.dx) return;
+            map_slopes<T>(dy, {call.dx.batch[n].data(), channels}, channel, spatial, call.dx.accumulates());
         });
         channel_gates.add_parameter_gradients(ctx, call.dparams);
         spatial_gates.add_parameter_gradients(call.dparams);

@@ -44,24 +44,16 @@ struct Kernel<GlobalAveragePool<In>, Cpu> {
 
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        const Index chunks = chunks_for(call.count(), In::size);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(call.count(), chunks, chunk);
-            for (Index n = first; n < last; ++n) {
-                cpu::average_pixels(call.x[n].data(), In::area, channels, call.y[n].data());
-            }
+        each_image(ctx, call.count(), chunks_for(call.count(), In::size), [&](Index n) {
+            cpu::average_pixels(call.x[n].data(), In::area, channels, call.y[n].data());
         });
     }
 
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        const Index chunks = chunks_for(call.count(), In::size);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(call.count(), chunks, chunk);
-            for (Index n = first; n < last; ++n) {
-                spread(call.dy[n].data(), call.dx.batch[n].data(), call.dx.accumulates());
-            }
+        each_image(ctx, call.count(), chunks_for(call.count(), In::size), [&](Index n) {
+            spread(call.dy[n].data(), call.dx.batch[n].data(), call.dx.accumulates());
         });
     }
 
@@ -92,29 +84,21 @@ struct Kernel<GlobalMaxPool<In>, Cpu> {
 
     template <Mode M, class T, class Space>
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
-        const Index chunks = chunks_for(call.count(), In::size);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(call.count(), chunks, chunk);
-            for (Index n = first; n < last; ++n) {
-                std::int32_t* winner = nullptr;
-                if constexpr (M == Mode::train) winner = call.saved.winner[n].data();
-                cpu::largest_of_pixels(call.x[n].data(), In::area, channels, call.y[n].data(), winner);
-            }
+        each_image(ctx, call.count(), chunks_for(call.count(), In::size), [&](Index n) {
+            std::int32_t* winner = nullptr;
+            if constexpr (M == Mode::train) winner = call.saved.winner[n].data();
+            cpu::largest_of_pixels(call.x[n].data(), In::area, channels, call.y[n].data(), winner);
         });
     }
 
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        const Index chunks = chunks_for(call.count(), In::size);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const auto [first, last] = part_of(call.count(), chunks, chunk);
-            for (Index n = first; n < last; ++n) {
-                T* dx = call.dx.batch[n].data();
-                if (!call.dx.accumulates()) std::fill_n(dx, In::size, T(0));
-                for (Index c = 0; c < channels; ++c) {
-                    dx[call.saved.winner[n][c] * channels + c] += call.dy[n][c];
-                }
+        each_image(ctx, call.count(), chunks_for(call.count(), In::size), [&](Index n) {
+            T* dx = call.dx.batch[n].data();
+            if (!call.dx.accumulates()) std::fill_n(dx, In::size, T(0));
+            for (Index c = 0; c < channels; ++c) {
+                dx[call.saved.winner[n][c] * channels + c] += call.dy[n][c];
             }
         });
     }

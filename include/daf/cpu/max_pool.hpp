@@ -34,16 +34,17 @@ struct Kernel<MaxPool<In, K>, Cpu> {
             cpu::ThreadScratch own(frame, ctx.threads(), scratch_size<T>(strip_size));
             const cpu::PerThread<T> strips = own.take<T>(strip_size);
             const auto rows = cpu::rows_of(call.x);
-            cpu::each_image(ctx, call.count(), In::size, [&](Index n, int worker) {
-                T* x = strips.of(worker);
-                for (Index r = 0; r < size.out_height(); ++r) {
-                    for (Index k = 0; k < K; ++k) rows(n, r * K + k, x + k * row_size);
-                    const Index at = r * Op::Output::width * In::channels;
-                    cpu::max_pool(strip, x, call.y[n].data() + at, winner_of(n) + at);
-                }
-            });
+            each_image(ctx, call.count(), chunks_for(call.count(), In::size),
+                       [&](Index n, Index, int worker) {
+                           T* x = strips.of(worker);
+                           for (Index r = 0; r < size.out_height(); ++r) {
+                               for (Index k = 0; k < K; ++k) rows(n, r * K + k, x + k * row_size);
+                               const Index at = r * Op::Output::width * In::channels;
+                               cpu::max_pool(strip, x, call.y[n].data() + at, winner_of(n) + at);
+                           }
+                       });
         } else {
-            cpu::each_image(ctx, call.count(), In::size, [&](Index n, int) {
+            each_image(ctx, call.count(), chunks_for(call.count(), In::size), [&](Index n) {
                 cpu::max_pool(size, call.x[n].data(), call.y[n].data(), winner_of(n));
             });
         }
@@ -52,7 +53,7 @@ struct Kernel<MaxPool<In, K>, Cpu> {
     template <class T, class Space>
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         if (!call.dx) return;
-        cpu::each_image(ctx, call.count(), In::size, [&](Index n, int) {
+        each_image(ctx, call.count(), chunks_for(call.count(), In::size), [&](Index n) {
             for (Index row = 0; row < In::height; ++row) {
                 cpu::max_pool_gradient(size, call.dy[n].data(), call.saved.winner[n].data(), row,
                                        call.dx.batch[n].data() + row * row_size, call.dx.accumulates());

@@ -47,22 +47,12 @@ void max_pool(const MaxPoolSize& size, const T* x, T* y, std::uint8_t* winner) {
     }
 }
 
-/// body(n, worker) for every image of a batch of maps of so many elements.
-template <class Body>
-void each_image(Cpu& ctx, Index count, Index elements, const Body& body) {
-    const Index chunks = chunks_for(count, elements);
-    ctx.parallel(chunks, [&](Index chunk, int worker) {
-        const auto [first, last] = part_of(count, chunks, chunk);
-        for (Index n = first; n < last; ++n) body(n, worker);
-    });
-}
-
 /// A batch.
 template <class T>
 void max_pool(Cpu& ctx, const MaxPoolSize& size, const T* x, T* y, Index count) {
     const Index from = size.height * size.width * size.channels;
     const Index to = size.out_height() * size.out_width() * size.channels;
-    each_image(ctx, count, from, [&](Index n, int) {
+    each_image(ctx, count, chunks_for(count, from), [&](Index n) {
         max_pool(size, x + n * from, y + n * to, static_cast<std::uint8_t*>(nullptr));
     });
 }

@@ -20,16 +20,13 @@ struct Kernel<SpatialAttention<In, K>, Cpu> {
         auto frame = ctx.scratch();
         const Index chunks = chunks_for(call.count());
         const cpu::SpatialTensors<T> tensors(shape, call.params, saved_or_scratch(call, frame));
-        ctx.parallel(chunks, [&](Index chunk) {
-            const Range images = part_of(call.count(), chunks, chunk);
-            for (Index n = images.first; n < images.last; ++n) {
-                const cpu::Rows<const T> x(call.x[n].data(), In::channels);
-                const cpu::Rows<T> y(call.y[n].data(), In::channels);
-                const cpu::SpatialForward<T> spatial(tensors, n);
-                for (Index p = 0; p < In::area; ++p) spatial.pool(&x.at(p, 0), p);
-                spatial.close();
-                for (Index p = 0; p < In::area; ++p) y[p] = x[p] * spatial.gate(p);
-            }
+        each_image(ctx, call.count(), chunks, [&](Index n) {
+            const cpu::Rows<const T> x(call.x[n].data(), In::channels);
+            const cpu::Rows<T> y(call.y[n].data(), In::channels);
+            const cpu::SpatialForward<T> spatial(tensors, n);
+            for (Index p = 0; p < In::area; ++p) spatial.pool(&x.at(p, 0), p);
+            spatial.close();
+            for (Index p = 0; p < In::area; ++p) y[p] = x[p] * spatial.gate(p);
         });
     }
 
@@ -39,20 +36,16 @@ struct Kernel<SpatialAttention<In, K>, Cpu> {
         const Index chunks = chunks_for(call.count());
         const cpu::SpatialTensors<T> tensors(shape, call.params, call.saved);
         const cpu::SpatialBackward<T> gates(tensors, chunks, frame);
-        ctx.parallel(chunks, [&](Index chunk) {
-            const Range images = part_of(call.count(), chunks, chunk);
-            for (Index n = images.first; n < images.last; ++n) {
-                const cpu::Rows<const T> x(call.x[n].data(), In::channels),
-                    dy(call.dy[n].data(), In::channels);
-                const typename cpu::SpatialBackward<T>::Image spatial(gates, chunk, n);
-                for (Index p = 0; p < In::area; ++p) spatial.dgate(p) = (x[p] * dy[p]).sum();
-                spatial.close();
-                if (!call.dx) continue;
-                const cpu::Rows<T> dx(call.dx.batch[n].data(), In::channels);
-                for (Index p = 0; p < In::area; ++p) {
-                    cpu::write(dx[p], dy[p] * spatial.gate(p) + spatial.from_mean(p), call.dx.accumulates());
-                    dx.at(p, spatial.argmax(p)) += spatial.from_maximum(p);
-                }
+        each_image(ctx, call.count(), chunks, [&](Index n, Index chunk) {
+            const cpu::Rows<const T> x(call.x[n].data(), In::channels), dy(call.dy[n].data(), In::channels);
+            const typename cpu::SpatialBackward<T>::Image spatial(gates, chunk, n);
+            for (Index p = 0; p < In::area; ++p) spatial.dgate(p) = (x[p] * dy[p]).sum();
+            spatial.close();
+            if (!call.dx) return;
+            const cpu::Rows<T> dx(call.dx.batch[n].data(), In::channels);
+            for (Index p = 0; p < In::area; ++p) {
+                cpu::write(dx[p], dy[p] * spatial.gate(p) + spatial.from_mean(p), call.dx.accumulates());
+                dx.at(p, spatial.argmax(p)) += spatial.from_maximum(p);
             }
         });
         gates.add_parameter_gradients(call.dparams);
