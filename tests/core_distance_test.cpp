@@ -35,9 +35,10 @@ TEST_CASE("it is not measured where the threads cannot all run at once, and soon
 
     std::atomic<bool> done{false};
     daf::ThreadPool::Background busy;
-    several.start(busy, 2, [&](Index) {  // both workers
+    const auto wait = [&](Index) {
         while (!done) std::this_thread::yield();
-    });
+    };
+    several.start(busy, 2, wait);  // both workers
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     const auto begin = std::chrono::steady_clock::now();
     CHECK(daf::cpu::handover_nanoseconds(several) == 0);
