@@ -130,6 +130,36 @@ TEST_CASE("ablate: resume keeps what is finished, goes on with what is not, and 
     CHECK(json::parse(content_of(longer / "config.json"))["epochs"] == 2);
 }
 
+TEST_CASE("ablate: too few epochs are refused before anything is written or trained") {
+    const ScratchFolder folder;
+    REQUIRE(ablate(folder / "all", few).status == 0);
+    const std::string config = content_of(folder / "all/config.json");
+    // The last run alone has more, and an earlier one is still to be trained.
+    const auto longer = folder / "all/full/seed-1";
+    REQUIRE(daf_test::resume(longer, {"--epochs", "3"}).status == 0);
+    std::filesystem::remove_all(folder / "all/noatt-notcl/seed-1");
+    const Outcome outcome = ablate(folder / "all", {"--resume", "--epochs", "2"});
+    CHECK(outcome.status == 2);
+    CHECK(is_one_clear_line(outcome.err, "--epochs: '" + longer.string() + "' has done 3 epochs"));
+    CHECK(outcome.out == "");
+    CHECK((content_of(folder / "all/config.json") == config));
+    CHECK_FALSE(std::filesystem::exists(folder / "all/noatt-notcl/seed-1"));
+    CHECK(std::filesystem::exists(folder / "all/ablation.json"));
+}
+
+TEST_CASE("ablate: the table of fewer epochs is gone before a run goes on to more of them") {
+    const ScratchFolder folder;
+    REQUIRE(ablate(folder / "all", few).status == 0);
+    daf_test::RunningProgram more({DAF_CNN_PROGRAM, "ablate", "--run", folder / "all", "--resume",  //
+                                   "--epochs", "1000"});
+    daf_test::wait_until([&] { return contains(more.out_so_far(), "epoch    2/1000"); });
+    more.send(SIGKILL);
+    more.wait();
+    const Outcome outcome = daf_test::daf_cnn({"report", "--run", folder / "all"});
+    CHECK(outcome.status == 1);
+    CHECK(is_one_clear_line(outcome.err, "ablation.json: expected the table of this ablation, found none"));
+}
+
 TEST_CASE("ablate: contradictions and bad use are refused") {
     const ScratchFolder folder;
     REQUIRE(ablate(folder / "all", few).status == 0);

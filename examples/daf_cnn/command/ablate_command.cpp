@@ -77,18 +77,46 @@ void check_belongs(const RunFolder& run, TrainConfig wanted) {
     }
 }
 
-double accuracy_of(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& run, const Splits& data) {
+/// What a run came to that is there and finished. Throws for one that cannot stand in this table.
+std::optional<double> kept(const RunFolder& run, const TrainConfig& config) {
     std::error_code ignored;
     // A folder without config.json was left before its run began.
+    if (!std::filesystem::exists(run.config(), ignored)) return std::nullopt;
+    check_belongs(run, config);
+    return finished(run, config.epochs);
+}
+
+/// visit(variant's number, configuration, folder) for every run. Seed by seed: stopped early, it has
+/// something to compare.
+template <class Visit>
+void for_each_run(const AblationConfig& config, const RunFolder& folder, Visit&& visit) {
+    for (int seed = 0; seed < config.seeds; ++seed) {
+        for (std::size_t v = 0; v < variants.size(); ++v) {
+            const TrainConfig one = config.of(variants[v], seed);
+            visit(v, one,
+                  RunFolder(folder.path() / variants[v].folder / ("seed-" + std::to_string(one.seed))));
+        }
+    }
+}
+
+/// Looks at every run before anything is written. A table that is to become another one goes first: report
+/// would show it beside models that are not its own.
+void prepare(const AblationConfig& config, const RunFolder& folder) {
+    bool all_finished = true;
+    for_each_run(config, folder, [&](std::size_t, const TrainConfig& one, const RunFolder& run) {
+        if (!kept(run, one)) all_finished = false;
+    });
+    if (!all_finished) std::filesystem::remove(ablation_file(folder.path()));
+}
+
+double accuracy_of(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& run, const Splits& data) {
+    std::error_code ignored;
     const bool there = std::filesystem::exists(run.config(), ignored);
     std::optional<RunLock> lock;
-    if (there) {
-        lock = claim(run, Begin::where_it_stopped);
-        check_belongs(run, config);
-        if (const auto accuracy = finished(run, config.epochs)) {
-            std::cout << "kept: " << run.path().string() << std::endl;
-            return *accuracy;
-        }
+    if (there) lock = claim(run, Begin::where_it_stopped);
+    if (const auto accuracy = kept(run, config)) {
+        std::cout << "kept: " << run.path().string() << std::endl;
+        return *accuracy;
     }
     return run_training(cpu, config, run, data, there ? Begin::where_it_stopped : Begin::anew).accuracy();
 }
@@ -98,19 +126,13 @@ Accuracies train_all(daf::Cpu& cpu, const AblationConfig& config, const RunFolde
     Accuracies accuracies;
     const std::size_t runs = variants.size() * static_cast<std::size_t>(config.seeds);
     std::size_t number = 0;
-    // Seed by seed: stopped early, it has something to compare.
-    for (int seed = 0; seed < config.seeds; ++seed) {
-        for (std::size_t v = 0; v < variants.size(); ++v) {
-            const TrainConfig one = config.of(variants[v], seed);
-            const std::string name = "seed-" + std::to_string(one.seed);
-            std::cout << formatted("\n== run %zu of %zu: %s, seed %llu\n", ++number, runs,
-                                   std::string(variants[v].name).c_str(),
-                                   static_cast<unsigned long long>(one.seed));
-            accuracies[v].push_back(
-                accuracy_of(cpu, one, RunFolder(folder.path() / variants[v].folder / name), data));
-            std::cout << "validation accuracy " << share_text(accuracies[v].back()) << std::endl;
-        }
-    }
+    for_each_run(config, folder, [&](std::size_t v, const TrainConfig& one, const RunFolder& run) {
+        std::cout << formatted("\n== run %zu of %zu: %s, seed %llu\n", ++number, runs,
+                               std::string(variants[v].name).c_str(),
+                               static_cast<unsigned long long>(one.seed));
+        accuracies[v].push_back(accuracy_of(cpu, one, run, data));
+        std::cout << "validation accuracy " << share_text(accuracies[v].back()) << std::endl;
+    });
     return accuracies;
 }
 
@@ -126,11 +148,15 @@ void ablate(const Request& request) {
     daf::Cpu cpu(daf::Threads{config.training.threads});
     const Splits data = load_run_data(cpu, config.training);
     check_batch(config.training, data);
-    if (begin == Begin::anew) lock = claim_new(folder);
+    if (begin == Begin::anew) {
+        lock = claim_new(folder);
+    } else {
+        prepare(config, folder);
+    }
     write_settings(folder.config(), settings_of(config));
     try {
         const Accuracies accuracies = train_all(cpu, config, folder, data);
-        daf::write_atomically(folder.path() / "ablation.json",
+        daf::write_atomically(ablation_file(folder.path()),
                               [&](daf::FileWriter& file) { file.write(ablation_json(config, accuracies)); });
         std::cout << '\n' << ablation_text(config, accuracies);
     } catch (const Stopped& stopped) {

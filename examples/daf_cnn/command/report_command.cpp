@@ -8,6 +8,7 @@
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
 #include "report/page.hpp"
+#include "training/ablation.hpp"
 #include "training/run_folder.hpp"
 
 namespace daf_cnn {

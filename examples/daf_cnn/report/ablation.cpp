@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "command/json_text.hpp"
+#include "training/ablation.hpp"
 
 namespace daf_cnn {
 
@@ -59,10 +60,6 @@ std::vector<AblationVariant> read_variants(const std::filesystem::path& file) {
 }
 
 }  // namespace
-
-std::filesystem::path ablation_file(const std::filesystem::path& folder) {
-    return folder / "ablation.json";
-}
 
 AblationReport gather_ablation(daf::Cpu& cpu, const std::filesystem::path& folder, std::size_t most_points) {
     AblationReport report{folder, read_variants(ablation_file(folder)), {}};

@@ -25,10 +25,8 @@ struct AblationReport {
     std::vector<RunReport> runs;  // each variant's first seed
 };
 
-/// DIR/ablation.json.
-std::filesystem::path ablation_file(const std::filesystem::path& folder);
-
-/// Throws daf::FileError, or daf::FormatError that names the file and the entry.
+/// Of the folder's ablation.json. Throws daf::FileError, or daf::FormatError that names the file and the
+/// entry.
 AblationReport gather_ablation(daf::Cpu& cpu, const std::filesystem::path& folder, std::size_t most_points);
 
 }  // namespace daf_cnn

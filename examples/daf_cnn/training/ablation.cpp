@@ -17,6 +17,10 @@ TrainConfig AblationConfig::of(const Variant& variant, int run) const {
     return config;
 }
 
+std::filesystem::path ablation_file(const std::filesystem::path& folder) {
+    return folder / "ablation.json";
+}
+
 double mean_of(const std::vector<double>& values) {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }

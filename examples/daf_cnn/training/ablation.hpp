@@ -52,6 +52,9 @@ void for_each_option(AblationConfig& config, Visit&& visit) {
     });
 }
 
+/// DIR/ablation.json: the table, once every run is finished.
+std::filesystem::path ablation_file(const std::filesystem::path& folder);
+
 /// What its runs came to: accuracies[variant][run], each the best epoch's on the validation images.
 using Accuracies = std::array<std::vector<double>, variants.size()>;
 
@@ -61,7 +64,7 @@ double spread_of(const std::vector<double>& values);
 
 /// A table for a terminal, beside the paper's figures.
 std::string ablation_text(const AblationConfig& config, const Accuracies& accuracies);
-/// DIR/ablation.json's content.
+/// The content of ablation_file().
 std::string ablation_json(const AblationConfig& config, const Accuracies& accuracies);
 
 }  // namespace daf_cnn
