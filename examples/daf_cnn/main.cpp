@@ -10,11 +10,11 @@
 #include <map>
 #include <new>
 #include <string>
-#include <string_view>
 
 #include "command/commands.hpp"
 #include "command/help.hpp"
 #include "command/option.hpp"
+#include "command/parsing.hpp"
 #include "command/text.hpp"
 #include "training/stop.hpp"
 
@@ -38,28 +38,7 @@ int complain(const std::string& what, Status status) {
     return status;
 }
 
-/// "train, eval or bench": every command.
-std::string names_of(const std::vector<const CLI::App*>& commands) {
-    std::string names;
-    for (std::size_t i = 0; i < commands.size(); ++i) {
-        names += i == 0 ? "" : i + 1 == commands.size() ? " or " : ", ";
-        names += commands[i]->get_name();
-    }
-    return names;
-}
-
-/// --run="$RUN" of an empty RUN: the parser would take the next word for its value.
-void check_values_given(int argc, char** argv) {
-    for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
-        const std::string_view word(argv[i]);
-        if (!word.starts_with("--") || !word.ends_with('=')) continue;
-        throw daf_cnn::BadUse(std::string(word.substr(0, word.size() - 1)) +
-                              ": expected a value behind the '=', but found nothing; give one, or leave the "
-                              "option out");
-    }
-}
-
-int run(int argc, char** argv) {
+void run(int argc, char** argv) {
     CLI::App program{"Faces' expressions by DAF-CNN: 3D attention and Triplet-Centre loss"};
     program.name("daf-cnn");
     program.require_subcommand(0, 1);
@@ -78,25 +57,17 @@ int run(int argc, char** argv) {
         {"eval", daf_cnn::add_eval(program)},     {"predict", daf_cnn::add_predict(program)},
         {"faces", daf_cnn::add_faces(program)},   {"bench", daf_cnn::add_bench(program)}};
     daf_cnn::place_help_flags(program);
-    check_values_given(argc, argv);
     try {
-        program.parse(argc, argv);
+        daf_cnn::parse(program, argc, argv);
     } catch (const CLI::Success& wanted) {  // --help, --version
-        return program.exit(wanted);
+        program.exit(wanted);
+        return;
     } catch (const CLI::ParseError& error) {
-        return complain(std::string(error.what()) + " (daf-cnn --help says more)", bad_use);
+        throw daf_cnn::BadUse(std::string(error.what()) + " (daf-cnn --help says more)");
     }
     if (manual) std::cout << daf_cnn::manual_page(program);
     if (completion) std::cout << daf_cnn::bash_completion(program);
-    const auto chosen = program.get_subcommands();
-    if (chosen.empty() && (manual || completion)) return done;
-    if (chosen.empty()) {
-        throw daf_cnn::BadUse("expected a command: " + names_of(daf_cnn::commands_of(program)) +
-                              " (daf-cnn --help says more)");
-    }
-    commands.at(chosen.front()->get_name())();
-    if (!std::cout.flush()) return complain("cannot write to standard output", failed);
-    return done;
+    if (!manual && !completion) commands.at(daf_cnn::chosen_command(program).get_name())();
 }
 
 }  // namespace
@@ -108,7 +79,8 @@ int main(int argc, char** argv) {
     // So is a reader that has gone: Ctrl-C ends the `tee` that a training writes to, which is yet to save.
     std::signal(SIGPIPE, SIG_IGN);
     try {
-        return run(argc, argv);
+        run(argc, argv);
+        return std::cout.flush() ? done : complain("cannot write to standard output", failed);
     } catch (const daf_cnn::BadUse& error) {
         return complain(error.what(), bad_use);
     } catch (const daf_cnn::Stopped& signal) {

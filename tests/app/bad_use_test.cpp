@@ -40,10 +40,20 @@ TEST_CASE("bad use: exit status 2, naming the option, what was given and what is
     };
     const std::vector<Case> cases{
         {{}, "expected a command: train, finetune, "},
-        {{"learn"}, "learn"},
+        {{"evl"},
+         "expected a command: train, finetune, ablate, report, eval, predict, faces or bench, but was given "
+         "'evl'"},
         {{"train"}, "--run: expected a folder"},
-        {{"train", "--run", run, "--frobnicate"}, "--frobnicate"},
-        {{"train", "--run", run, "--epochs"}, "--epochs"},
+        // The first word at fault is named, and where its command is explained.
+        {{"train", "--frobnicate", "x", "--margn", "3"},
+         "--frobnicate: daf-cnn train has no such option (daf-cnn train --help says more)"},
+        {{"--frobnicate"}, "--frobnicate: daf-cnn has no such option (daf-cnn --help says more)"},
+        {{"train", "a", "b"}, "'a': daf-cnn train takes no word that is no option"},
+        {{"train", "--run", run, "--epochs"}, "--epochs: expected a value, N, but found the end"},
+        {{"train", "--seed", "1", "--run", run, "--seed", "2"},
+         "--seed: expected one value, but was given '1' and '2'"},
+        {{"train", "--run", run, "--keep-epochs=2"}, "--keep-epochs: expected no value, but was given '2'"},
+        {{"train", "--run", run, "--resume=off"}, "--resume: expected no value, but was given 'off'"},
         // A shell's variable that is empty: the next word is not its value.
         {{"train", "--run=", "--resume"}, "--run: expected a value behind the '=', but found nothing"},
         {{"predict", "--weights=", run}, "--weights: expected a value behind the '='"},

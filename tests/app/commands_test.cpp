@@ -62,6 +62,19 @@ TEST_CASE("faces: a sheet of grey values, and nothing overwritten without --forc
     CHECK(is_one_clear_line(nowhere.err, "none/sheet.pgm: No such file"));
 }
 
+TEST_CASE("faces: sheet and CSV are two files, however one is spelt") {
+    const ScratchFolder folder;
+    std::filesystem::create_directory(folder / "faces");
+    std::filesystem::create_directory_symlink(folder / "faces", folder / "link");
+    for (const std::filesystem::path& other : {folder / "faces/./g.pgm", folder / "link/g.pgm"}) {
+        const std::string out = folder / "faces/g.pgm";
+        const Outcome outcome = daf_cnn({"faces", "--out", out, "--csv", other, "--limit", "7"});
+        CHECK(outcome.status == 2);
+        CHECK(is_one_clear_line(outcome.err, "--csv: expected another file than --out's '" + out + "'"));
+        CHECK_FALSE(std::filesystem::exists(out));
+    }
+}
+
 TEST_CASE("faces: as a CSV they train to the same bits as generated") {
     const ScratchFolder folder;
     const std::string csv = folder / "faces.csv";

@@ -176,7 +176,9 @@ TEST_CASE("config: what is written is read back, to the last bit") {
 }
 
 TEST_CASE(
-    "config: a resumed run may change epochs, threads, device, precision and how often it saves alone") {
+    "config: a resumed run may change where its data lies, epochs, threads, device, precision and how often "
+    "it "
+    "saves alone") {
     TrainConfig stored, now;
     stored.lr = 0.02;
     now.epochs = 99;
@@ -193,7 +195,7 @@ TEST_CASE(
     daf_cnn::for_each_option(now, [&](const daf_cnn::Option& option, auto&) {
         CHECK(option.free_on_resume == (option.name == "epochs" || option.name == "threads" ||
                                         option.name == "device" || option.name == "precision" ||
-                                        option.name == "save-every"));
+                                        option.name == "save-every" || option.name == "data"));
     });
 }
 

@@ -46,8 +46,8 @@ TEST_CASE("divergence: a rate that is far too large stops with epoch, batch and 
     const std::regex message(
         "daf-cnn: epoch 1, batch ([0-9]+) of 10: the loss is (nan|-?inf); the first layer with a number that "
         "is not "
-        "finite is (trunk\\.[0-9]+|attention|fc[12]|the losses)\\. Train with a smaller --lr or "
-        "--lambda\\.\n");
+        "finite is (trunk\\.[0-9]+|attention|fc[12]|the losses)\\. Train in another --run, with a smaller "
+        "--lr, --lambda, --alpha or --weight-decay\\.\n");
     CHECK(std::regex_match(outcome.err, message));
     CHECK_FALSE(std::filesystem::exists(folder / "run/best.safetensors"));
 }
@@ -62,11 +62,12 @@ TEST_CASE("divergence: in a later epoch the best model is named, and kept as it 
         const Outcome outcome = resume(folder / "run", {"--epochs", "2"});
         CAPTURE(outcome.err);
         CHECK(outcome.status == 1);
-        CHECK(is_one_clear_line(outcome.err,
-                                "epoch 2, batch 1 of 2: the loss is nan; the first layer with a number that "
-                                "is not finite is trunk.3. Train "
-                                "with a smaller --lr or --lambda; the best model so far is kept in " +
-                                    (folder / "run/best.safetensors").string() + ".\n"));
+        CHECK(is_one_clear_line(
+            outcome.err,
+            "epoch 2, batch 1 of 2: the loss is nan; the first layer with a number that "
+            "is not finite is trunk.3. Train "
+            "in another --run, with a smaller --lr, --lambda or --alpha; the best model so far is kept in " +
+                (folder / "run/best.safetensors").string() + ".\n"));
         CHECK((content_of(folder / "run/best.safetensors") == best));
         CHECK((content_of(folder / "run/last.safetensors") == last));
     }
@@ -84,7 +85,7 @@ TEST_CASE("divergence: --weights that are not finite are named") {
         return train(folder / "run", {"--epochs", "1", "--weights", weights});
     };
     const std::string advice = ". Take another checkpoint than --weights " + weights.string() +
-                               ", or train with a smaller --lr or --lambda.\n";
+                               ", or train in another --run, with a smaller --lr, --lambda or --alpha.\n";
     const std::string layer = "the loss is nan; the first layer with a number that is not finite is ";
     Outcome outcome = train_from("fc1.weight");
     CHECK(outcome.status == 1);
@@ -96,4 +97,27 @@ TEST_CASE("divergence: --weights that are not finite are named") {
     outcome = train_from("fc2.bias");
     CHECK(outcome.status == 1);
     CHECK(is_one_clear_line(outcome.err, "epoch 1, batch 1 of 2: " + layer + "fc2" + advice));
+}
+
+TEST_CASE("divergence: a model whose numbers are not finite is neither judged, nor asked, nor reported on") {
+    const ScratchFolder folder;
+    REQUIRE(train(folder / "run", {"--epochs", "1"}).status == 0);
+    const std::string best = folder / "run/best.safetensors", face = folder / "face.pgm";
+    REQUIRE(daf_cnn({"faces", "--out", face, "--rows", "1", "--columns", "1"}).status == 0);
+    plant(best, "fc2.weight", not_a_number);
+    const std::vector<std::vector<std::string>> commands{
+        {"eval", "--weights", best, "--limit", "14"},
+        {"eval", "--weights", best, "--limit", "14", "--json"},
+        {"predict", "--weights", best, face},
+        {"report", "--run", folder / "run"}};
+    for (const auto& command : commands) {
+        const Outcome outcome = daf_cnn(command);
+        CAPTURE(command[0]);
+        CHECK(outcome.status == 1);
+        CHECK(outcome.out.empty());
+        CHECK(is_one_clear_line(outcome.err,
+                                best + ": the network makes numbers that are not finite, first in fc2. "
+                                       "Name another checkpoint."));
+    }
+    CHECK_FALSE(std::filesystem::exists(folder / "run/report.html"));
 }

@@ -207,9 +207,15 @@ TEST_CASE("fer_csv: faults of a row") {
     for (const Case& c : cases) {
         CAPTURE(c.row.substr(0, 40));
         // The fault stands on line 4: an empty line counts, and what precedes is sound.
-        const std::string message = refusal(std::string(header) + row(3, 0) + "\n" + c.row + row(3, 1));
+        const std::string content = std::string(header) + row(3, 0) + "\n" + c.row + row(3, 1);
+        const std::string message = refusal(content);
         CAPTURE(message);
         CHECK(message.starts_with("faces.csv:4: " + c.message));
+        // It says how to do without the line where that can be done.
+        FerCsvOptions skipping = only_train;
+        skipping.skip_bad = true;
+        CHECK(message.ends_with(" Or leave such lines out: --skip-bad.") ==
+              refusal(content, skipping).empty());
         // The other splits' rows are checked as well.
         const FerCsvOptions other{{Split::validation}, {}};
         CHECK(refusal(std::string(header) + "\n" + row(3, 0) + c.row, other).starts_with("faces.csv:4: "));
@@ -282,4 +288,14 @@ TEST_CASE("fer_csv: bad lines are left out and counted where that is asked for")
     CHECK(contains(splits.train.first_skipped, "faces.csv:3: unknown label"));
     CHECK(contains(refusal("emotion,Usage\n", options), "column 'pixels' is missing"));
     CHECK(contains(refusal(std::string(header) + "9,1,Training\n", options), "no images"));
+}
+
+TEST_CASE("fer_csv: where every line is bad, leaving them out leaves nothing, and the first is named") {
+    FerCsvOptions options = only_train;
+    options.skip_bad = true;
+    const std::string message = refusal(std::string(header) + "7,1,Training\n" + "8,1,Training\n", options);
+    CHECK(
+        message.starts_with("faces.csv: no images: expected rows with Usage Training, found none beside 2 "
+                            "bad rows (the first: "));
+    CHECK(contains(message, "faces.csv:2: unknown label: expected an emotion from 0 to 6, found '7'. "));
 }

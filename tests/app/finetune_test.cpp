@@ -179,3 +179,31 @@ TEST_CASE("finetune: what contradicts the checkpoint, or lacks one, is refused")
     refused(with_weights(folder.file("bad.safetensors", "hello")), 1, "bad.safetensors: ");
     refused({"--config", folder / "pre/config.json"}, 2, "--weights: expected the checkpoint");
 }
+
+TEST_CASE("finetune: a run of another objective is neither repeated nor gone on with as its own") {
+    const ScratchFolder folder;
+    REQUIRE(daf_test::train(folder / "joint", {"--epochs", "1"}).status == 0);
+    const auto weights = folder / "joint/best.safetensors";
+    const std::string last = content_of(folder / "joint/last.safetensors");
+    Outcome outcome =
+        finetune(folder / "run", {"--config", folder / "joint/config.json", "--weights", weights});
+    CHECK(outcome.status == 2);
+    CHECK(is_one_clear_line(outcome.err,
+                            "--config: expected a run by the Triplet-Centre loss alone, but its "
+                            "objective is 'joint'; add --objective tc, or repeat it by daf-cnn "
+                            "train"));
+    CHECK_FALSE(std::filesystem::exists(folder / "run"));
+    outcome = finetune(folder / "joint", {"--resume", "--epochs", "2"});
+    CHECK(outcome.status == 2);
+    CHECK(is_one_clear_line(outcome.err,
+                            "--resume: expected a run by the Triplet-Centre loss alone, but its "
+                            "objective is 'joint'; go on with it by daf-cnn train"));
+    CHECK((content_of(folder / "joint/last.safetensors") == last));
+
+    // Asked for, it is what is done.
+    outcome = finetune(folder / "run",
+                       {"--config", folder / "joint/config.json", "--weights", weights, "--objective", "tc"});
+    CAPTURE(outcome.err);
+    REQUIRE(outcome.status == 0);
+    CHECK(json::parse(content_of(folder / "run/config.json"))["objective"] == "tc");
+}

@@ -181,3 +181,13 @@ TEST_CASE("help: bash completes commands, options, their words, files and folder
     const auto data = offered({"train", "--data", "gene"}, here);
     for (const char* word : {"generated", "gene.csv", "genes"}) CHECK(has(data, word));
 }
+
+TEST_CASE("help: what cannot be written is a failure, whatever was asked for") {
+    for (const char* option : {"--man", "--bash-completion", "--help", "--version", "train --help"}) {
+        CAPTURE(option);
+        const Outcome full =
+            run_command({"sh", "-c", "\"$0\" " + std::string(option) + " >/dev/full", DAF_CNN_PROGRAM});
+        CHECK(full.status == 1);
+        CHECK(daf_test::is_one_clear_line(full.err, "cannot write to standard output"));
+    }
+}

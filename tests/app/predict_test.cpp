@@ -217,3 +217,20 @@ TEST_CASE("predict: bad use") {
     refused({"predict", "--weights", "w"}, "predict: expected the images of faces");
     refused({"predict", "--weights", "w", image, "--format", "xml"}, "--format: expected text, csv or json");
 }
+
+TEST_CASE("predict: a name in brackets with commas is one file's name") {
+    const ScratchFolder folder;
+    const auto weights = trained(folder);
+    folder.file("a", face_png(0));
+    folder.file("b", face_png(1));
+    folder.file("[a,b]", face_png(2));
+    folder.file("[c]", face_png(3));
+    folder.file("[]", face_png(4));
+    const std::vector<std::string> names{"a", "[a,b]", "[c]", "[]"};
+    const std::string here = std::filesystem::current_path();
+    std::filesystem::current_path(folder.path());
+    const json said = predictions(weights, names);
+    std::filesystem::current_path(here);
+    REQUIRE(said.size() == names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) CHECK(said[i]["image"] == names[i]);
+}

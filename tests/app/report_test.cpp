@@ -345,7 +345,10 @@ TEST_CASE("report: bad use and damaged runs are refused in one line that says wh
     refused(1, "Is a directory", {"--run", run, "--out", folder.path()});
 
     fs::rename(run / "best.safetensors", run / "kept");
-    refused(1, "best.safetensors: expected the best epoch's model, found none", {"--run", run});
+    refused(1,
+            "best.safetensors: expected the best epoch's model, found none, though epochs have ended. "
+            "Restore it.",
+            {"--run", run});
     fs::rename(run / "kept", run / "best.safetensors");
     // Metrics that are not those of the model: the page says so.
     std::string altered;

@@ -88,18 +88,18 @@ void evaluate(const Request& request) {
         throw BadUse("--skip-bad: it acts only with --data FOLDER or FILE.csv; leave it out or choose one");
     }
     daf::Cpu cpu(daf::Threads{request.threads});
-    const auto [preset, info, network] =
+    const TrainedNetwork trained =
         load_trained(cpu, request.weights, eval_batch, placement_of(request.device, request.precision));
     const Split split = split_of(request.split);
     const DataSource source{request.data, daf::Seed{request.data_seed}, request.limit, request.skip_bad};
-    Splits splits = load_data(cpu, source, preset->side, {split});
-    const Judgement judgement = judge_split(*network, splits[split], eval_batch);
+    Splits splits = load_data(cpu, source, trained.preset->side, {split});
+    const Judgement judgement = trained.judge(splits[split], eval_batch);
     if (request.json) {
-        std::cout << json_of(request, info, judgement, splits[split].skipped, *network)
+        std::cout << json_of(request, trained.info, judgement, splits[split].skipped, *trained.network)
                          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
                   << '\n';
     } else {
-        print(info, splits[split], judgement, *network);
+        print(trained.info, splits[split], judgement, *trained.network);
     }
 }
 

@@ -25,11 +25,17 @@ struct Request {
     Given given;
 };
 
+/// Whether both are one file, which would be written twice.
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(a, ignored) == std::filesystem::weakly_canonical(b, ignored);
+}
+
 void check(const Request& request) {
     if (request.out.empty() && request.csv.empty()) {
         throw BadUse("faces: expected a file to write; add --out SHEET.pgm, --csv FACES.csv or both");
     }
-    if (request.out == request.csv) {
+    if (!request.out.empty() && !request.csv.empty() && same_file(request.out, request.csv)) {
         throw BadUse("--csv: expected another file than --out's '" + request.out + "'");
     }
     const auto useless = [&](const char* name, const std::string& with) {

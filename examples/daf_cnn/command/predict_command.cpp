@@ -59,10 +59,10 @@ Faces read_faces(const Request& request, Index side) {
     return faces;
 }
 
-std::vector<Reading> read_all(FaceNetwork& network, const Faces& faces) {
+std::vector<Reading> read_all(const TrainedNetwork& trained, const Faces& faces) {
     std::vector<Reading> readings;
-    for_each_batch(faces.pixels, network.side(), predict_batch, [&](const BatchBuffer& images) {
-        for (Reading& reading : network.read(images.images())) readings.push_back(std::move(reading));
+    for_each_batch(faces.pixels, trained.network->side(), predict_batch, [&](const BatchBuffer& images) {
+        for (Reading& reading : trained.read(images.images())) readings.push_back(std::move(reading));
     });
     return readings;
 }
@@ -131,7 +131,7 @@ void predict(const Request& request) {
     const TrainedNetwork trained =
         load_trained(cpu, request.weights, predict_batch, placement_of(request.device, request.precision));
     const Faces faces = read_faces(request, trained.network->side());
-    const std::vector<Reading> readings = read_all(*trained.network, faces);
+    const std::vector<Reading> readings = read_all(trained, faces);
     std::cout << (request.format == "csv"    ? csv_table(faces, readings)
                   : request.format == "json" ? json_array(faces, readings)
                                              : text_table(faces, readings));

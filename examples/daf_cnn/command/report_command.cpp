@@ -4,6 +4,8 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
@@ -18,6 +20,7 @@ namespace {
 struct Request {
     std::string run;
     std::string out;
+    std::optional<std::string> data{};
     std::uint32_t points = 4000;
     int threads = default_threads();
     Given given;
@@ -60,10 +63,11 @@ void report(const Request& request) {
     std::error_code ignored;
     std::string page;
     if (std::filesystem::exists(ablation_file(folder), ignored)) {
-        page = ablation_page(gather_ablation(cpu, folder, request.points));
+        page = ablation_page(gather_ablation(cpu, folder, request.points, request.data));
     } else {
         check_not_an_unfinished_ablation(folder);
         DataCache cache;
+        cache.moved_to = request.data;
         page = run_page(gather(cpu, RunFolder(folder), request.points, cache));
     }
     daf::write_atomically(out, [&](daf::FileWriter& file) { file.write(page); });
@@ -80,6 +84,10 @@ Command add_report(CLI::App& program) {
                given);
     add_option(*app, Option{"out", AnyText{"FILE"}, "where to write the page", "DIR/report.html"},
                request->out, given);
+    add_option(*app,
+               Option{"data", AnyText{"generated|FOLDER|FILE.csv"},
+                      "where the data lies, if it has moved since", "as config.json says"},
+               request->data, given);
     add_option(
         *app,
         Option{"points", Interval{1, 20000},

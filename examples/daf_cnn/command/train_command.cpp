@@ -39,6 +39,16 @@ void follow_weights(TrainConfig& config, const Given& given) {
     follow("attention", config.attention, origin.attention == Attention::full ? "full" : "none");
 }
 
+/// finetune is for one objective. Where a stored run has another one, that must be asked for.
+void check_objective(const Request& request, const TrainConfig& config) {
+    if (!request.needs_weights || config.objective == "tc" || request.given.contains("objective")) return;
+    throw BadUse(std::string(request.resume ? "--resume" : "--config") +
+                 ": expected a run by the Triplet-Centre loss alone, but its objective is '" +
+                 config.objective + "'; " +
+                 (request.resume ? "go on with it by daf-cnn train"
+                                 : "add --objective tc, or repeat it by daf-cnn train"));
+}
+
 /// What the run is to do: from the command line, from another run's config.json, or from its own.
 TrainConfig settled(const Request& request, const RunFolder& folder) {
     if (request.resume) {
@@ -72,6 +82,7 @@ void train(const Request& request) {
     const Begin begin = request.resume ? Begin::where_it_stopped : Begin::anew;
     const std::optional<RunLock> lock = claim(folder, begin);
     const TrainConfig config = settled(request, folder);
+    check_objective(request, config);
     check_device(config);
     daf::Cpu cpu(daf::Threads{config.threads});
     const Splits data = load_run_data(cpu, config);

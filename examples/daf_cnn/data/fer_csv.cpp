@@ -252,7 +252,8 @@ Splits read_fer_csv(const std::filesystem::path& path, const FerCsvOptions& opti
         try {
             reader.read(*line, lines);
         } catch (const daf::FormatError& bad) {
-            if (!options.skip_bad) throw;
+            if (!options.skip_bad)
+                throw daf::FormatError(std::string(bad.what()) + " Or leave such lines out: --skip-bad.");
             Dataset& first = splits[options.splits.front()];
             if (first.skipped++ == 0) first.first_skipped = bad.what();
             continue;
@@ -264,11 +265,14 @@ Splits read_fer_csv(const std::filesystem::path& path, const FerCsvOptions& opti
     }
 
     for (const Usage& usage : usages) {
-        if (is_asked(usage.split) && splits[usage.split].size() == 0 && !is_full(usage.split)) {
-            throw daf::FormatError(path.string() + ": no images: expected rows with Usage " +
-                                   std::string(usage.name) +
-                                   ", found none. Choose another split or a file that has it.");
-        }
+        if (!is_asked(usage.split) || splits[usage.split].size() > 0 || is_full(usage.split)) continue;
+        const Dataset& first = splits[options.splits.front()];
+        const std::string bad = first.skipped == 0 ? std::string()
+                                                   : " beside " + std::to_string(first.skipped) +
+                                                         " bad rows (the first: " + first.first_skipped + ")";
+        throw daf::FormatError(path.string() + ": no images: expected rows with Usage " +
+                               std::string(usage.name) + ", found none" + bad +
+                               ". Name a file that has them.");
     }
     return splits;
 }

@@ -90,7 +90,7 @@ struct InferBench {
     using Inference = daf::Inference<Net, Backend, T>;
     InferBench(Backend& context, Index count)
         : ctx(context),
-          net(ctx, first_values().slab(), daf::max_batch(count)),
+          net(ctx, first_values().slab(), daf::usual_batch(count)),
           workspace(net.workspace(ctx, daf::max_batch(count))),
           batch(ctx, count) {}
     void operator()() { net(ctx, workspace, batch.x()); }

@@ -2,6 +2,7 @@
 
 #include <daf/io/file.hpp>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "command/json_text.hpp"
 #include "training/ablation.hpp"
@@ -61,9 +62,11 @@ std::vector<AblationVariant> read_variants(const std::filesystem::path& file) {
 
 }  // namespace
 
-AblationReport gather_ablation(daf::Cpu& cpu, const std::filesystem::path& folder, std::size_t most_points) {
+AblationReport gather_ablation(daf::Cpu& cpu, const std::filesystem::path& folder, std::size_t most_points,
+                               std::optional<std::string> moved_to) {
     AblationReport report{folder, read_variants(ablation_file(folder)), {}};
     DataCache cache;
+    cache.moved_to = std::move(moved_to);
     for (const AblationVariant& variant : report.variants) {
         const std::string run = "seed-" + std::to_string(variant.seeds.front());
         report.runs.push_back(gather(cpu, RunFolder(folder / variant.folder / run), most_points, cache));

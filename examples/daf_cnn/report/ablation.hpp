@@ -25,8 +25,9 @@ struct AblationReport {
     std::vector<RunReport> runs;  // each variant's first seed
 };
 
-/// Of the folder's ablation.json. Throws daf::FileError, or daf::FormatError that names the file and the
-/// entry.
-AblationReport gather_ablation(daf::Cpu& cpu, const std::filesystem::path& folder, std::size_t most_points);
+/// Of the folder's ablation.json. moved_to: where the data lies, if not where it says. Throws daf::FileError,
+/// or daf::FormatError that names the file and the entry.
+AblationReport gather_ablation(daf::Cpu& cpu, const std::filesystem::path& folder, std::size_t most_points,
+                               std::optional<std::string> moved_to);
 
 }  // namespace daf_cnn

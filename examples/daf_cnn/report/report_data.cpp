@@ -24,15 +24,15 @@ std::vector<std::uint32_t> evenly_spaced(std::size_t count, std::size_t wanted) 
     return which;
 }
 
-std::vector<Reading> read_images(FaceNetwork& network, const Dataset& data,
+std::vector<Reading> read_images(const TrainedNetwork& trained, const Dataset& data,
                                  std::span<const std::uint32_t> which, Index batch) {
     std::vector<Reading> readings;
-    BatchBuffer buffer(network.side(), batch);
+    BatchBuffer buffer(trained.network->side(), batch);
     while (!which.empty()) {
         const auto now = which.first(std::min(which.size(), static_cast<std::size_t>(batch)));
         which = which.subspan(now.size());
         buffer.fill(data, now);
-        std::ranges::move(network.read(buffer.images()), std::back_inserter(readings));
+        std::ranges::move(trained.read(buffer.images()), std::back_inserter(readings));
     }
     return readings;
 }
@@ -174,9 +174,10 @@ void check_run(const RunFolder& folder) {
                      "daf-cnn train or ablate wrote");
     }
     if (!std::filesystem::exists(folder.best(), ignored)) {
-        throw daf::FileError(folder.best().string() +
-                             ": expected the best epoch's model, found none: no epoch " +
-                             "of this run has ended yet. Go on with it by daf-cnn train --resume.");
+        const std::string what = folder.best().string() + ": expected the best epoch's model, found none";
+        if (folder.whole_lines() > 0) throw daf::FileError(what + ", though epochs have ended. Restore it.");
+        throw daf::FileError(what + ": no epoch of this run has ended yet. " +
+                             "Go on with it by daf-cnn train --resume.");
     }
 }
 
@@ -204,11 +205,20 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     check_run(folder);
     RunReport report(folder);
     report.config = read_config(folder.config());
+    if (cache.moved_to) report.config.data = *cache.moved_to;
     report.epochs = folder.epochs();
     const Index batch = std::min<Index>(report.config.batch, most_images);
     const TrainedNetwork trained = load_trained(cpu, folder.best(), batch);
     FaceNetwork& network = *trained.network;
-    const Splits& data = data_of(cpu, report.config, network.side(), cache);
+    const Splits& data = [&]() -> const Splits& {
+        try {
+            return data_of(cpu, report.config, network.side(), cache);
+        } catch (const daf::FileError& error) {
+            if (cache.moved_to) throw;
+            throw daf::FileError(std::string(error.what()) + " It is named in " + folder.config().string() +
+                                 "; --data says where it is now.");
+        }
+    }();
     const Dataset& seen = data.validation;
 
     report.best_epoch = trained.info.epoch;
@@ -221,7 +231,7 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     report.skipped_images = data.train.skipped + seen.skipped;
 
     const std::vector<Reading> readings =
-        read_images(network, seen, evenly_spaced(seen.size(), seen.size()), batch);
+        read_images(trained, seen, evenly_spaced(seen.size(), seen.size()), batch);
     for (std::size_t i = 0; i < readings.size(); ++i)
         report.confusion.add(seen.labels[i], readings[i].prediction);
     report.mistakes = surest_mistakes(seen, readings);
@@ -236,7 +246,7 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     for (const std::uint32_t i : shown) shown_readings.push_back(&readings[i]);
     report.validation = embedded(cpu, seen, shown, shown_readings);
     const auto sample = evenly_spaced(data.train.size(), train_points);
-    const std::vector<Reading> sample_readings = read_images(network, data.train, sample, batch);
+    const std::vector<Reading> sample_readings = read_images(trained, data.train, sample, batch);
     std::vector<const Reading*> pointers;
     for (const Reading& reading : sample_readings) pointers.push_back(&reading);
     report.train = embedded(cpu, data.train, sample, pointers);

@@ -70,6 +70,7 @@ struct RunReport {
 
 /// The data of the run that was gathered last, so that runs on the same data read it once.
 struct DataCache {
+    std::optional<std::string> moved_to{};  // where the data lies, if not where the runs' config.json says
     std::optional<DataSource> source{};
     Index side = 0;
     Splits splits;

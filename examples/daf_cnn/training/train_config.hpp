@@ -144,9 +144,12 @@ void for_each_option(Config& config, Visit&& visit) {
         config.recipe);
 
     const auto data = under("Data");
-    data(Option{"data", AnyText{"generated|FOLDER|FILE.csv"},
+    data(Option{"data",
+                AnyText{"generated|FOLDER|FILE.csv"},
                 "faces drawn by the program, images as FOLDER/train|val|test/CLASS/IMAGE, or a file in "
-                "FER2013's CSV layout"},
+                "FER2013's CSV layout",
+                {},
+                true},
          config.data);
     data(Option{"data-seed", any_seed, "which faces are generated"}, config.data_seed);
     data(Option{"limit", Interval{1, 1e9}, "the first N images of each split",

@@ -1,6 +1,10 @@
 #include "training/trained_network.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "command/option.hpp"
+#include "training/judging.hpp"
 
 namespace daf_cnn {
 
@@ -30,7 +34,7 @@ Origin origin_of(const daf::Safetensors& file) {
 TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch,
                             Placement placement) {
     const daf::Safetensors file = daf::open_checkpoint(weights);
-    TrainedNetwork trained{nullptr, daf::checkpoint_info(file), nullptr};
+    TrainedNetwork trained{weights, nullptr, daf::checkpoint_info(file), nullptr};
     const Origin origin = origin_of(file);
     NetworkSettings settings;
     settings.placement = placement;
@@ -44,6 +48,26 @@ TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights,
     trained.network = origin.preset->make_network(cpu, settings);
     trained.network->restore(file, daf::Restore::parameters);
     return trained;
+}
+
+std::vector<Reading> TrainedNetwork::read(std::span<const float> images) const {
+    std::vector<Reading> readings = network->read(images);
+    for (const Reading& reading : readings) {
+        if (!std::ranges::all_of(reading.probabilities, [](double p) { return std::isfinite(p); }))
+            refuse(images);
+    }
+    return readings;
+}
+
+Judgement TrainedNetwork::judge(const Dataset& data, Index batch) const {
+    return judge_split(*network, data, batch, [&](const Judgement& so_far, std::span<const float> images) {
+        if (!std::isfinite(so_far.softmax_sum) || !std::isfinite(so_far.tc_sum)) refuse(images);
+    });
+}
+
+void TrainedNetwork::refuse(std::span<const float> images) const {
+    throw daf::FormatError(file.string() + ": the network makes numbers that are not finite, first in " +
+                           network->first_not_finite_judging(images) + ". Name another checkpoint.");
 }
 
 }  // namespace daf_cnn

@@ -4,7 +4,10 @@
 #include <daf/train/checkpoint.hpp>
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <vector>
 
+#include "data/dataset.hpp"
 #include "network/face_network.hpp"
 
 namespace daf_cnn {
@@ -19,9 +22,19 @@ struct Origin {
 Origin origin_of(const daf::Safetensors& file);
 
 struct TrainedNetwork {
+    std::filesystem::path file;
     const Preset* preset;
     daf::CheckpointInfo info;
     std::unique_ptr<FaceNetwork> network;
+
+    /// What the network makes of each image. Throws daf::FormatError where that is not finite, with the
+    /// layer.
+    std::vector<Reading> read(std::span<const float> images) const;
+    /// How it does on a split, so many images at a time. Throws as read does.
+    Judgement judge(const Dataset& data, Index batch) const;
+
+  private:
+    [[noreturn]] void refuse(std::span<const float> images) const;
 };
 
 /// The network of a checkpoint that `daf-cnn train` wrote, for batches up to `largest_batch`. The file says

@@ -33,6 +33,21 @@ std::string labels_checksum(const Splits& data) {
     return sum.hex();
 }
 
+/// "--lr, --lambda or --alpha": what makes a run's steps as large as they are.
+std::string smaller_figures(const TrainConfig& config) {
+    std::vector<std::string> options{"--lr"};
+    const bool metric = config.objective != "softmax";
+    if (metric && config.lambda > 0) options.push_back("--lambda");
+    if (metric && config.centre_update == "eq12" && config.alpha > 0) options.push_back("--alpha");
+    if (config.weight_decay > 0) options.push_back("--weight-decay");
+    std::string text;
+    for (std::size_t i = 0; i < options.size(); ++i) {
+        if (i > 0) text += i + 1 == options.size() ? " or " : ", ";
+        text += options[i];
+    }
+    return text;
+}
+
 /// A checkpoint that may be missing; a link to one may not.
 struct Found {
     std::filesystem::path path;
@@ -291,7 +306,7 @@ void Training::diverged(const std::string& where, double loss, const std::string
                    (config_.weights && epochs_done_ == 0
                         ? "Take another checkpoint than --weights " + *config_.weights + ", or train"
                         : "Train") +
-                   " with a smaller --lr or --lambda" +
+                   " in another --run, with a smaller " + smaller_figures(config_) +
                    (kept ? "; the best model so far is kept in " + folder_.best().string() : "") + ".");
 }
 

@@ -33,10 +33,14 @@ class Gpu {
     explicit Gpu(DeviceNumber device = {}) : device_(gpu::usable(device.value)) { set_cudnn({}); }
     Gpu(const Gpu&) = delete;
     Gpu& operator=(const Gpu&) = delete;
+    /// What is queued still uses the scratch and cuDNN's plans.
+    ~Gpu() { static_cast<void>(cudaStreamSynchronize(stream())); }
 
-    /// Scratch for what is to come; an operator's entry point asks for it by itself.
+    /// Scratch for what is to come; an operator's entry point asks for it by itself. Where it grows, what is
+    /// queued runs first.
     void reserve(Index bytes) {
         make_current();
+        if (0 < arena_.capacity() && arena_.capacity() < bytes) wait();
         arena_.reserve(bytes);
     }
     /// The scratch itself, to see whether it has moved.
@@ -45,15 +49,16 @@ class Gpu {
     /// the stream.
     BasicScratchFrame<DeviceMemory> scratch() { return BasicScratchFrame<DeviceMemory>(arena_); }
 
+    /// It may go, or outlive the context, whatever the context has queued.
     Memory allocate(Index bytes) const {
         make_current();
-        return DeviceMemory(bytes);
+        return DeviceMemory(bytes, stream_);
     }
     template <class T>
     void zero(T* data, Index count) const {
         if (count == 0) return;
         make_current();
-        gpu::check_cuda(cudaMemsetAsync(data, 0, bytes_of<T>(count), stream_.raw()), "cudaMemsetAsync");
+        gpu::check_cuda(cudaMemsetAsync(data, 0, bytes_of<T>(count), stream()), "cudaMemsetAsync");
     }
 
     /// Between two places of the GPU's memory, in the stream's order.
@@ -91,13 +96,13 @@ class Gpu {
     }
 
     /// Returns when everything launched has run. Throws CudaError if something of it failed.
-    void wait() const { gpu::check_cuda(cudaStreamSynchronize(stream_.raw()), "cudaStreamSynchronize"); }
+    void wait() const { gpu::check_cuda(cudaStreamSynchronize(stream()), "cudaStreamSynchronize"); }
 
     /// Queues a kernel; see GridBackend.
     template <class Kernel>
     void launch(Index blocks, const Kernel& kernel) const {
         make_current();
-        gpu::launch(stream_.raw(), blocks, kernel);
+        gpu::launch(stream(), blocks, kernel);
     }
 
     /// How convolutions and linear layers may be computed from here on.
@@ -152,7 +157,7 @@ class Gpu {
     }
 
     /// What the context's work runs on, for those who add their own to it.
-    cudaStream_t stream() const { return stream_.raw(); }
+    cudaStream_t stream() const { return stream_->raw(); }
     /// What this thread makes next belongs to the context's GPU.
     void make_current() const { gpu::check_cuda(cudaSetDevice(device_), "cudaSetDevice"); }
 
@@ -164,7 +169,7 @@ class Gpu {
     void queue_copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) const {
         if (bytes == 0) return;
         make_current();
-        gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream_.raw()), "cudaMemcpyAsync");
+        gpu::check_cuda(cudaMemcpyAsync(to, from, bytes, kind, stream()), "cudaMemcpyAsync");
     }
 
     /// Room for a plan's workspace where memory that the device allocates would begin: libraries below cuDNN
@@ -189,12 +194,12 @@ class Gpu {
     }
     gpu::cudnn::Convolutions& convolutions() const {
         make_current();
-        if (!convolutions_) convolutions_.emplace(stream_.raw());
+        if (!convolutions_) convolutions_.emplace(stream());
         return *convolutions_;
     }
 
     int device_;
-    gpu::WorkStream stream_;
+    DeviceMemory::Work stream_ = std::make_shared<const gpu::WorkStream>();  // and of the memory it allocated
     BasicScratchArena<DeviceMemory> arena_;
     CudnnChoice choice_;
     mutable std::optional<gpu::cudnn::Convolutions> convolutions_;  // from the first convolution on

@@ -1,7 +1,7 @@
 #pragma once
 // Memory that somebody owns: a GPU's, and the host's that a GPU can reach.
 #include <daf/core/operator.hpp>
-#include <daf/gpu/launch.cuh>
+#include <daf/gpu/stream.cuh>
 #include <memory>
 
 namespace daf {
@@ -9,9 +9,14 @@ namespace daf {
 /// A GPU's memory of a fixed size. Movable; views of it stay valid when it moves.
 class DeviceMemory {
   public:
+    using Work = std::shared_ptr<const gpu::WorkStream>;
+
     DeviceMemory() = default;
-    /// On the current device. Throws ArgumentError for a negative size, CudaError where there is not enough.
-    explicit DeviceMemory(Index bytes) : bytes_(allocate(bytes)), size_(bytes) {}
+    /// On the current device. Given back once what is queued on `user` by then has run. Without one, or where
+    /// other streams use it, its owner sees to that: cudaFree is not said to wait. Throws ArgumentError for a
+    /// negative size, CudaError where there is not enough.
+    explicit DeviceMemory(Index bytes, Work user = nullptr)
+        : bytes_(allocate(bytes), Free{std::move(user)}), size_(bytes) {}
     DeviceMemory(DeviceMemory&& other) noexcept
         : bytes_(std::move(other.bytes_)), size_(std::exchange(other.size_, 0)) {}
     DeviceMemory& operator=(DeviceMemory&& other) noexcept {
@@ -38,8 +43,12 @@ class DeviceMemory {
         return static_cast<std::byte*>(at);
     }
     struct Free {
-        // It waits for the kernels that may still use the memory.
-        void operator()(std::byte* p) const { static_cast<void>(cudaFree(p)); }
+        Work user;
+        // Of its stream alone: to wait for the whole device is refused while another thread captures.
+        void operator()(std::byte* p) const {
+            if (user) static_cast<void>(cudaStreamSynchronize(user->raw()));
+            static_cast<void>(cudaFree(p));
+        }
     };
     std::unique_ptr<std::byte, Free> bytes_;
     Index size_ = 0;

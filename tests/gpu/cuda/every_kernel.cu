@@ -47,9 +47,11 @@ void every_kernel(daf::Gpu& gpu) {
     both_passes<GlobalAveragePool<Map>, T>(gpu);
     both_passes<GlobalMaxPool<Map>, T>(gpu);
     both_passes<Linear<Map, 512>, T>(gpu);
-    // Few channels, few features.
+    // Few channels, few features, up to the most that kernels of ours take.
     both_passes<ConvBnRelu<Shape<96, 96, 1>, 64>, T>(gpu);
     both_passes<Linear<Shape<512>, 7>, T>(gpu);
+    both_passes<Linear<Shape<512>, 16>, T>(gpu);
+    static_assert(daf::gpu::is_narrow(16) && !daf::gpu::is_narrow(17));
     both_passes<Conv2d<Shape<6, 6, 4>, 64, 1>, T>(gpu);
     between_conv_and_pool<ConvBnRelu<Map, 512>, T>(gpu);
     both_passes<Relu<Map>, T>(gpu);

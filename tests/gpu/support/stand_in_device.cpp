@@ -32,6 +32,8 @@ StandInDevice& device() {
 
 StandInDevice::~StandInDevice() {
     open(memory_);
+    open(freed_);
+    for (const auto& [at, bytes] : freed_) std::free(at);
     for (std::byte* at : kept_) std::free(at);
 }
 
@@ -62,15 +64,27 @@ cudaError_t StandInDevice::free(void* at) {
         kept_.push_back(static_cast<std::byte*>(at));
         return refused;
     }
-    run_all();
     const auto found = memory_.find(static_cast<std::byte*>(at));
     if (found == memory_.end()) return fail(cudaErrorInvalidValue);
-    open(memory_);
-    memory_.erase(found);
-    close(memory_);
-    std::free(at);
+    freed_.insert(memory_.extract(found));
+    open(freed_);
+    std::memset(at, 0xFF, freed_[static_cast<std::byte*>(at)]);
+    close(freed_);
     --figures.allocations;
+    forget_freed();
     return cudaSuccess;
+}
+
+void StandInDevice::forget_freed() {
+    if (!std::ranges::all_of(streams_, [](const auto& stream) { return stream->queue.empty(); })) return;
+    open(freed_);
+    for (const auto& [at, bytes] : freed_) {
+        if (!std::all_of(at, at + bytes, [](std::byte b) { return b == std::byte{0xFF}; })) {
+            lost = cudaErrorIllegalAddress;
+        }
+        std::free(at);
+    }
+    freed_.clear();
 }
 
 cudaError_t StandInDevice::allocate_pinned(void** at, std::size_t bytes) {
@@ -147,12 +161,7 @@ void StandInDevice::run_while_not(const Done& done) {
         }
     }
     close(memory_);
-}
-
-void StandInDevice::run_all() {
-    run_while_not([&] {
-        return std::ranges::all_of(streams_, [](const auto& stream) { return stream->queue.empty(); });
-    });
+    forget_freed();
 }
 
 void StandInDevice::run(cudaStream_t stream) {

@@ -85,14 +85,17 @@ class StandInDevice {
     void seed_order(std::uint64_t seed) { order_.seed(seed); }
 
   private:
-    void run_all();
+    /// Takes back what was freed, once nothing is queued that may use it. What was written there since is a
+    /// fault.
+    void forget_freed();
     template <class Done>
     void run_while_not(const Done& done);
     bool runs_one(CUstream_st& stream);
 
     cudaError_t last_error_ = cudaSuccess;
     std::map<std::byte*, std::size_t> memory_;
-    std::vector<std::byte*> kept_;  // what it refused to take back; the process's end does
+    std::map<std::byte*, std::size_t> freed_;  // NaNs until it is taken back
+    std::vector<std::byte*> kept_;             // what it refused to take back; the process's end does
     std::map<void*, std::size_t> pinned_;
     std::vector<std::unique_ptr<CUstream_st>> streams_;
     std::mt19937_64 order_;

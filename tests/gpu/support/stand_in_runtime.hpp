@@ -7,6 +7,8 @@
 //   streams run in any order that events allow, drawn from a seed
 //   what is queued on a stream that records runs at the recording's launches alone; allocating, freeing and
 //   waiting are refused meanwhile
+//   memory that is freed is gone at once, though work that uses it may be queued: that finds NaNs there, and
+//   to write there is a fault
 //   copies outside of an allocation, launches that CUDA refuses and double frees are errors
 #include <daf/gpu/launch.cuh>
 
