@@ -32,6 +32,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
+        check<T>(call.x, call.y);
         const auto* weight = call.params.weight.data();
         if constexpr (direct) {
             run<T>(ctx, weight, call.params.bias.data(), call.x, call.y);
@@ -45,7 +46,9 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
 
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
-        gpu::ConvolutionBackward<Op, T>(call.count())
+        using Gradients = gpu::ConvolutionBackward<Op, T>;
+        Gradients::check(call.x.data(), call.dy.data(), gpu::slopes_of(call.dx));
+        Gradients(call.count())
             .run(ctx, call.x.data(), call.params.weight.data(), call.dy.data(), gpu::slopes_of(call.dx),
                  call.dparams.weight.data());
         if constexpr (Op::with_bias) {
@@ -74,6 +77,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
         }
         void forward(Backend& ctx, Batch<In, const T, Space> x,
                      Batch<typename Op::Output, T, Space> y) const {
+            check<T>(x, y);
             run<T>(ctx, weights(), bias(), x, y);
         }
 
@@ -84,6 +88,13 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
     };
 
   private:
+    template <class T, class X, class Y>
+    static void check(const X& x, const Y& y) {
+        if constexpr (!direct) {
+            gpu::check_alignment<T>(Op::Header::name, "x", x.data(), size.x_size());
+            gpu::check_alignment<T>(Op::Header::name, "y", y.data(), size.y_size());
+        }
+    }
     static constexpr gpu::ConvolutionTask task(Index count) {
         return {Op::Header::name, gpu::Pass::forward, size, count};
     }

@@ -121,8 +121,10 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
         if constexpr (M == Mode::train) {
+            check<T>(call.x.data(), "z", call.saved.z.data());
             train(ctx, call);
         } else {
+            check<T>(call.x.data(), "y", call.y.data());
             auto frame = ctx.scratch();
             const Folded<T> folded(frame.template take<std::byte>(Folded<T>::bytes));
             folded.template fold<Bn>(ctx, call.params);
@@ -134,6 +136,8 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
 
     template <class T, class Space, class X, class DY>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space, X, DY>& call) {
+        using Gradients = gpu::ConvolutionBackward<Op, T>;
+        Gradients::check(call.x.data(), nullptr, gpu::slopes_of(call.dx));
         const auto& saved = call.saved;
         const auto dy = gpu::slope_source<Backend>(call.dy);
         auto frame = ctx.scratch();
@@ -146,7 +150,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
                 call.dparams.gamma.data(), call.dparams.beta.data());
             gradient.apply(ctx, {dz, false});
         }
-        gpu::ConvolutionBackward<Op, T>(call.count())
+        Gradients(call.count())
             .run(ctx, call.x.data(), call.params.weight.data(), dz, gpu::slopes_of(call.dx),
                  call.dparams.weight.data());
     }
@@ -186,6 +190,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         }
         void forward(Backend& ctx, Batch<In, const T, Space> x,
                      Batch<typename Op::Output, T, Space> y) const {
+            check<T>(x.data(), "y", y.data());
             Folded<T>(memory_.data()).run(ctx, x.data(), y.data(), x.count());
         }
 
@@ -194,6 +199,13 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     };
 
   private:
+    template <class T>
+    static void check(const T* x, const char* result, const T* made) {
+        if constexpr (!direct) {
+            gpu::check_alignment(name, "x", x, size.x_size());
+            gpu::check_alignment(name, result, made, size.y_size());
+        }
+    }
     /// Scratch of the training pass's convolution.
     template <class T>
     static Index convolution_bytes(const Backend& ctx, Index count) {

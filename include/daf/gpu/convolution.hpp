@@ -37,13 +37,31 @@ constexpr ConvolutionSize convolution_size() {
 ///   weight_gradient      x      dy      dw
 enum class Pass { forward, forward_bias_relu, forward_statistics, data_gradient, weight_gradient };
 
-/// A product that a backend may prepare for: `op` is the operator in whose name errors speak.
+/// A product that a backend may prepare for: `op` is the operator in whose name errors speak, `call` what
+/// that one does by it; null where that is what the pass is called.
 struct ConvolutionTask {
     const char* op;
     Pass pass;
     ConvolutionSize size;
     Index batch;
+    const char* call = nullptr;
 };
+
+/// What the address of a map is a multiple of, for images of so many bytes one behind the other.
+constexpr Index map_alignment(Index image_bytes) {
+    Index alignment = 16;
+    while (image_bytes % alignment != 0) alignment /= 2;
+    return alignment;
+}
+/// Throws ArgumentError for a map that convolutions take for aligned and that is not. Before anything has
+/// been changed: operators check what they hand on first of all.
+template <class T>
+void check_alignment(const char* op, const char* operand, const T* map, Index image_elements) {
+    const Index alignment = map_alignment(image_elements * Index{sizeof(T)});
+    if (reinterpret_cast<std::uintptr_t>(map) % static_cast<std::uintptr_t>(alignment) == 0) return;
+    throw ArgumentError(std::string(op) + ": " + operand + " must lie at a multiple of " +
+                        std::to_string(alignment) + " bytes: give it memory of its own");
+}
 
 /// Where the operands lie. The result is overwritten; it overlaps nothing.
 template <class T>

@@ -35,6 +35,15 @@ class ConvolutionBackward {
         }
     }
 
+    /// Throws ArgumentError for a map that the convolutions refuse. dy: null where it is scratch.
+    static void check(const T* x, const T* dy, Slopes<T> dx) {
+        if (!is_direct(size)) check_alignment(Op::Header::name, "x", x, size.x_size());
+        if (!is_direct(size) || dx.data != nullptr) {
+            check_alignment(Op::Header::name, "dy", dy, size.y_size());
+        }
+        if (!dx.accumulate) check_alignment(Op::Header::name, "dx", dx.data, size.x_size());
+    }
+
     /// dx: null where it is not wanted. dweight is added to.
     template <ConvolvingBackend Backend>
     void run(Backend& ctx, const T* x, const Wide<T>* weight, const T* dy, Slopes<T> dx,

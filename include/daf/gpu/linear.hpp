@@ -15,7 +15,10 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
     static constexpr gpu::ConvolutionSize size{1, 1, Features, In::size, 1, 1};
 
     static constexpr gpu::ConvolutionTask task(gpu::Pass pass, Index count) {
-        return {Op::Header::name, pass, size, count};
+        const char* call = pass == gpu::Pass::data_gradient ? "forward"
+                           : pass == gpu::Pass::forward     ? "data gradient"
+                                                            : "weight gradient";
+        return {Op::Header::name, pass, size, count, call};
     }
     static constexpr gpu::SumSize sum_size(Index count) { return {count, Features}; }
 
@@ -37,6 +40,7 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
 
     template <Mode M, class T, class Space>
     static void forward(Backend& ctx, const ForwardCall<Op, M, T, Space>& call) {
+        check<T>(call.x, "y", call.y);
         auto frame = ctx.scratch();
         run<T>(ctx, aligned_copy<T>(ctx, frame, call.params.weight.data()), call.params.bias.data(), call.x,
                call.y);
@@ -44,6 +48,10 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
 
     template <class T, class Space>
     static void backward(Backend& ctx, const BackwardCall<Op, T, Space>& call) {
+        check<T>(call.x, "dy", call.dy);
+        if (!call.dx.accumulates()) {
+            gpu::check_alignment<T>(Op::Header::name, "dx", call.dx.batch.data(), In::size);
+        }
         const Index count = call.count();
         {
             auto frame = ctx.scratch();
@@ -78,6 +86,7 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
             return ctx.template convolution_bytes<T>(task(gpu::Pass::data_gradient, count));
         }
         void forward(Backend& ctx, Batch<In, const T, Space> x, Batch<Shape<Features>, T, Space> y) const {
+            check<T>(x, "y", y);
             run<T>(ctx, weight(), bias(), x, y);
         }
 
@@ -88,6 +97,11 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
     };
 
   private:
+    template <class T, class X, class Y>
+    static void check(const X& x, const char* name, const Y& y) {
+        gpu::check_alignment<T>(Op::Header::name, "x", x.data(), In::size);
+        gpu::check_alignment<T>(Op::Header::name, name, y.data(), Features);
+    }
     template <class T>
     static void copy_weight(Backend& ctx, T* to, const Wide<T>* weight) {
         if constexpr (std::is_same_v<T, Wide<T>>) {

@@ -182,3 +182,73 @@ TEST_CASE("a plan that lacked memory alone is asked for again, and no other engi
         CHECK(plan_in(disturbed) == wanted);
     }
 }
+
+namespace {
+
+/// Trains an operator's passes with one of their maps four bytes beside where it should lie: each is refused
+/// under the name that it has there, and leaves everything as it was.
+template <class Op>
+void check_misplaced(std::initializer_list<const char*> in_forward,
+                     std::initializer_list<const char*> in_backward) {
+    constexpr Index images = 3;
+    daf::Gpu gpu;
+    const auto memory = [&](Index floats) {
+        auto zeros = gpu.allocate((floats + 1) * Index{sizeof(float)});
+        gpu.zero(zeros.template as<float>(), floats + 1);
+        return zeros;
+    };
+    const auto xs = memory(images * Op::Input::size), dxs = memory(images * Op::Input::size),
+               ys = memory(images * Op::Output::size), dys = memory(images * Op::Output::size),
+               parameters = memory(daf::parameter_count<Op>), gradients = memory(daf::gradient_count<Op>),
+               saved = memory(daf::saved_bytes<Op, float>(images));
+    const auto slab = [](const daf::DeviceMemory& at, Index size) {
+        return daf::DeviceSlab<float>(at.as<float>(), static_cast<std::size_t>(size));
+    };
+    const auto params = slab(parameters, daf::parameter_count<Op>),
+               sums = slab(gradients, daf::gradient_count<Op>);
+    const auto pass = [&](bool back, const std::string& misplaced) {
+        const auto at = [&](const char* name, const daf::DeviceMemory& map) {
+            return map.as<float>() + (misplaced == name);
+        };
+        using In = daf::Batch<typename Op::Input, float, daf::Device>;
+        using Out = daf::Batch<typename Op::Output, float, daf::Device>;
+        const In x(at("x", xs), images), dx(at("dx", dxs), images);
+        const Out y(at("y", ys), images), dy(at("dy", dys), images);
+        const auto kept =
+            daf::bind_saved<Op, float, daf::Device>(reinterpret_cast<std::byte*>(at("z", saved)), images);
+        if (back) {
+            daf::backward(gpu, Op{}, x, y, dy, daf::overwrite(dx), daf::bind<Op>(params),
+                          daf::bind_gradients<Op>(sums), kept);
+        } else {
+            daf::forward<daf::train>(gpu, Op{}, x, y, daf::bind<Op>(params), kept);
+        }
+    };
+    const std::vector<float> ones(static_cast<std::size_t>(daf::parameter_count<Op>), 1.0f);
+    gpu.copy_in(params.data(), ones.data(), daf::parameter_count<Op>);
+    pass(false, "");
+    const std::vector<float> slopes = daf_test::numbers(images * Op::Output::size, 1);
+    gpu.copy_in(dys.template as<float>(), slopes.data(), static_cast<Index>(slopes.size()));
+    const auto state = [&] { return std::pair(values_of(gpu, params), values_of(gpu, sums)); };
+    const auto before = state();
+    const auto refuses = [&](bool back, const std::string& name) {
+        INFO(name);
+        CHECK(daf_test::message_of<daf::ArgumentError>([&] { pass(back, name); }) ==
+              std::string(Op::Header::name) + ": " + name +
+                  " must lie at a multiple of 16 bytes: give it memory of its own");
+        CHECK(state() == before);
+    };
+    for (const char* name : in_forward) refuses(false, name);
+    for (const char* name : in_backward) refuses(true, name);
+    pass(true, "");
+    CHECK(state() != before);
+}
+
+}  // namespace
+
+TEST_CASE("a map that is not aligned is refused under its own name, and nothing has changed") {
+    check_misplaced<daf::Linear<Shape<8>, 20>>({"x", "y"}, {"x", "dy", "dx"});
+    check_misplaced<daf::Conv2d<Shape<4, 4, 8>, 4, 3, 1, daf::Bias::per_channel>>({"x", "y"},
+                                                                                  {"x", "dy", "dx"});
+    check_misplaced<daf::Conv2d<Shape<4, 4, 1>, 4, 3, 1, daf::Bias::per_channel>>({}, {"dy", "dx"});
+    check_misplaced<daf::ConvBnRelu<Shape<4, 4, 8>, 4>>({"x", "z"}, {"x", "dx"});
+}

@@ -160,14 +160,24 @@ TEST_CASE("pointers go to the tensors that the graph has for them") {
     CHECK(statistics.pointers == std::vector<void*>{x, w, y, sums, squares});
 }
 
-TEST_CASE("an operand that is not aligned as its plan takes for granted is refused") {
+TEST_CASE(
+    "a plan takes for granted what a map's address is checked for, and an error has the operator's words") {
+    for (const daf::Index floats : {1, 2, 3, 4, 6, 8}) {
+        const Extents extents{5, floats, 1, 1};
+        CHECK(extents.alignment(CUDNN_DATA_FLOAT) == daf::gpu::map_alignment(4 * floats));
+    }
     alignas(16) float memory[8] = {};
-    const daf::gpu::ConvolutionTask task{"linear", Pass::data_gradient, {1, 1, 4, 4, 1, 1}, 1};
-    CHECK(message_of<daf::ArgumentError>([&] {
-              binding_of<float>(task, {memory + 1, memory, memory});
-          }) ==
-          "linear: data gradient of a 1x1 convolution of (1,1,4) to (1,1,4), batch 1, float: dy must lie at "
-          "a multiple of 16 bytes: give it memory of its own");
-    // Images of three floats follow each other at multiples of four bytes.
-    binding_of<float>({"linear", Pass::forward, {1, 1, 3, 3, 1, 1}, 1}, {memory + 1, memory + 2, memory + 3});
+    const auto lies = [&](daf::Index at, daf::Index image) {
+        return message_of<daf::ArgumentError>(
+            [&] { daf::gpu::check_alignment("linear", "dx", memory + at, image); });
+    };
+    CHECK(lies(1, 4) == "linear: dx must lie at a multiple of 16 bytes: give it memory of its own");
+    CHECK(lies(1, 2) == "linear: dx must lie at a multiple of 8 bytes: give it memory of its own");
+    CHECK(lies(0, 4).empty());
+    CHECK(lies(4, 4).empty());
+    CHECK(lies(1, 3).empty());  // images of three floats follow each other at multiples of four bytes
+
+    const daf::gpu::ConvolutionTask task{"linear", Pass::data_gradient, {1, 1, 4, 8, 1, 1}, 2, "forward"};
+    CHECK(described(task, CUDNN_DATA_FLOAT) ==
+          "linear: forward of a 1x1 convolution of (1,1,4) to (1,1,8), batch 2, float");
 }

@@ -29,7 +29,8 @@ inline const char* described(Pass pass) {
     return "";
 }
 inline std::string described(const ConvolutionTask& task, cudnnDataType_t type) {
-    return std::string(task.op) + ": " + described(task.pass) + " of a " + described(task.size) + ", batch " +
+    const char* call = task.call != nullptr ? task.call : described(task.pass);
+    return std::string(task.op) + ": " + call + " of a " + described(task.size) + ", batch " +
            std::to_string(task.batch) + ", " + type_name(type);
 }
 
@@ -47,31 +48,9 @@ inline Plan plan_of(const Target& target, const ConvolutionTask& task, cudnnData
     }
 }
 
-/// Throws ArgumentError for an operand whose address is no multiple of what its tensor promises.
-inline void check_alignment(const ConvolutionTask& task, cudnnDataType_t type, const char* operand,
-                            const void* pointer, const Extents& extents) {
-    const std::int64_t alignment = extents.alignment(type);
-    if (reinterpret_cast<std::uintptr_t>(pointer) % static_cast<std::uintptr_t>(alignment) == 0) return;
-    throw ArgumentError(described(task, type) + ": " + operand + " must lie at a multiple of " +
-                        std::to_string(alignment) + " bytes: give it memory of its own");
-}
-
 /// The operands of a task under the names of its graph.
 template <class T>
 Binding binding_of(const ConvolutionTask& task, const ConvolutionOperands<T>& operands) {
-    const ConvolutionExtents e(task.size, task.batch);
-    const bool to_data = task.pass == Pass::data_gradient, to_weight = task.pass == Pass::weight_gradient;
-    constexpr cudnnDataType_t type = data_type<T>;
-    check_alignment(task, type, to_data ? "dy" : "x", operands.left, to_data ? e.y : e.x);
-    check_alignment(task, type, to_weight ? "dy" : "weights", operands.right, to_weight ? e.y : e.w);
-    check_alignment(task, type,
-                    to_data     ? "dx"
-                    : to_weight ? "dw"
-                                : "y",
-                    operands.result,
-                    to_data     ? e.x
-                    : to_weight ? e.w
-                                : e.y);
     Binding binding;
     binding.add(tensor_id::left, operands.left);
     binding.add(tensor_id::right, operands.right);

@@ -37,10 +37,7 @@ struct Extents {
     std::int64_t image() const { return channels * height * width; }
     /// What an address is a multiple of, where the first image's is: as much as 16 bytes.
     std::int64_t alignment(cudnnDataType_t type) const {
-        const std::int64_t bytes = image() * element_bytes(type);
-        std::int64_t alignment = 16;
-        while (bytes % alignment != 0) alignment /= 2;
-        return alignment;
+        return map_alignment(image() * element_bytes(type));
     }
 };
 
