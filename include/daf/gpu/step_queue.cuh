@@ -64,13 +64,6 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
         run(x.count(), body);
     }
 
-    /// Whether the next step of this size asks for nothing: one has been queued, and nothing has changed
-    /// under it since.
-    bool knows(Index count) const {
-        const auto found = known_.find(count);
-        return found != known_.end() && found->second.surroundings == surroundings();
-    }
-
     Figures finish() {
         const Turn& oldest = turn(finished_);
         oldest.done.wait();
@@ -137,7 +130,7 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
         try {
             start(count, body);
         } catch (...) {
-            // The step has not begun, and the next one takes its place in pinned memory.
+            // It gives no figures, and the next step takes its place in pinned memory.
             static_cast<void>(cudaStreamSynchronize(copies_.raw()));
             throw;
         }
@@ -147,6 +140,11 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
                         "cudaMemcpyAsync");
         now.done.record(gpu_->stream());
         ++queued_;
+    }
+    /// Whether a step of this size has been queued, and nothing has changed under it since.
+    bool knows(Index count) const {
+        const auto found = known_.find(count);
+        return found != known_.end() && found->second.surroundings == surroundings();
     }
     template <class Body>
     void start(Index count, const Body& body) {

@@ -258,9 +258,8 @@ class Learner {
         head_.check(x.count());
         detail::check_memory("Learner", "x", x.data());
         detail::check_side<Softmax>(SideInput<From>(labels), x.count(), true);
-        if constexpr (!in_host_memory) {  // what may fail does before the step has begun
-            if (!steps_.knows(x.count())) ctx_->reserve(scratch_of(*ctx_, x.count()));
-        }
+        // What may fail does before the step has begun; of a size that has been trained it finds all there.
+        if constexpr (!in_host_memory) ctx_->reserve(scratch_of(*ctx_, x.count()));
         const StepNumbers numbers{
             {draws_, first_sample}, scale_of(optimizer_, updates_ + 1), unfinished_ > 0};
         steps_.queue(x, labels, numbers,

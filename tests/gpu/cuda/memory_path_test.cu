@@ -106,3 +106,38 @@ TEST_CASE("a context, a model and a learner that go while their work is queued l
     CHECK(runtime_figures().allocations == 0);
     CHECK(runtime_figures().streams == 1);
 }
+
+TEST_CASE("a step that there is no memory for changes nothing, however little is missing") {
+    const auto small = daf_test::TinyData<float>(2), large = daf_test::TinyData<float>(daf_test::most_images);
+    const auto step = [](auto& learner, const auto& data) {
+        daf_test::Run run;
+        run.add(learner.step(data.images(), data.classes()));
+        run.parameters = daf_test::parameters_of(learner);  // running figures among them
+        return run;
+    };
+    daf::Gpu calm, short_of_memory;
+    auto undisturbed = daf_test::tiny_learner(calm), learner = daf_test::tiny_learner(short_of_memory);
+    CHECK(step(learner, small) == step(undisturbed, small));
+    const auto wanted = step(undisturbed, large);
+    const auto before = daf_test::parameters_of(learner);
+    auto& machine = daf_test::machine();
+    const auto whole = machine;
+    int refused = 0;
+    for (std::size_t bytes = 0;; bytes += 1024) {
+        INFO("bytes free: ", bytes);
+        machine = whole;
+        machine.elsewhere = daf_test::free_memory() - bytes;
+        std::optional<daf_test::Run> run;
+        const auto message = daf_test::message_of<daf::CudaError>([&] { run = step(learner, large); });
+        if (run) {
+            CHECK(*run == wanted);
+            break;
+        }
+        ++refused;
+        REQUIRE(message.find("out of memory") != std::string::npos);
+        REQUIRE(daf_test::parameters_of(learner) == before);
+    }
+    machine = whole;
+    CHECK(refused > 3);
+    CHECK(step(learner, small) == step(undisturbed, small));
+}
