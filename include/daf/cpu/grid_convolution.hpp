@@ -3,6 +3,7 @@
 // patches of a zero-padded copy of one image.
 #include <algorithm>
 #include <daf/cpu/convolution_parts.hpp>
+#include <daf/cpu/gemm.hpp>
 
 namespace daf::cpu {
 
