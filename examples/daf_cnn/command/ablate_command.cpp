@@ -75,6 +75,11 @@ void check_belongs(const RunFolder& run, TrainConfig wanted) {
         throw daf::MismatchError(run.config().string() + ": another run than this ablation's: " +
                                  contradiction.what() + ", or move the folder away");
     }
+    if (found.data != wanted.data) {  // of one table all runs have the same
+        throw daf::MismatchError(run.config().string() +
+                                 ": another run than this ablation's: its --data is '" + found.data +
+                                 "', not '" + wanted.data + "'. Move the data back, or the folder away.");
+    }
 }
 
 /// What a run came to that is there and finished. Throws for one that cannot stand in this table.

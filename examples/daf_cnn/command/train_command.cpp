@@ -104,8 +104,8 @@ Command add(CLI::App& program, const char* name, const char* description, const 
         request->run);
     add_run_option(
         Option{"resume", AnyText{},
-               "go on with the run in DIR; only --epochs, --threads, --device, --precision and --save-every "
-               "may differ from its own"},
+               "go on with the run in DIR; only --epochs, --threads, --device, --precision, --save-every and "
+               "--data, the new place of the same images, may differ from its own"},
         request->resume);
     add_run_option(Option{"config", AnyText{"FILE"},
                           "repeat the run that wrote this config.json, to the same bits; options beside it "
