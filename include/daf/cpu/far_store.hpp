@@ -48,8 +48,8 @@ inline constexpr Index most_handed_bytes = Index{16} << 20;
 inline constexpr Index most_handed_bytes = std::numeric_limits<Index>::max();
 #endif
 
-/// Whether it goes past the caches, so many elements at a time: where there are more, or where the threads'
-/// cores are apart.
+/// Whether so many elements that threads hand to each other go past the caches: where the last cache has no
+/// room for them, or where the threads' cores are apart.
 template <class T>
 constexpr bool hands_past_caches(Index elements, bool cores_apart) {
     return has_far_stores<T> && (cores_apart || elements > most_handed_bytes / Index{sizeof(T)});

@@ -36,7 +36,7 @@ struct Sum {
 enum class Store {
     overwrite,
     add,          // to what is there
-    past_caches,  // overwrites whole lines so (far_store.hpp), where the panel has no fewer rows
+    past_caches,  // overwrites whole lines so (far_store.hpp), where all of the panel's rows are stored
 };
 constexpr Store overwrite_or_add(bool add) {
     return add ? Store::add : Store::overwrite;

@@ -78,7 +78,8 @@ struct WinogradTiling {
     /// thread alone writes and reads.
     template <class T>
     bool hands_past_caches(Cpu& ctx, Index block_elements) const {
-        return chunks == 1 && cpu::hands_past_caches<T>(block_elements, ctx.cores_apart());
+        return has_far_stores<T> && chunks == 1 &&
+               cpu::hands_past_caches<T>(block_elements, ctx.cores_apart());  // which may measure
     }
 
     /// body(row, column, tile) for every tile of a block's strip s: its place in the strip, and its number in

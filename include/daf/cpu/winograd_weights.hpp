@@ -179,8 +179,8 @@ class WinogradWeights {
     static void clear_panels(T* panel, Index size, Index points, Index stride) {
         for (Index k = 0; k < points; ++k) std::fill_n(panel + k * stride, size, T(0));
     }
-    /// Channels of x that a piece holds: so few that it stays in a core's cache until it is read. On AMD's
-    /// (which have SSE4a) with 64-byte registers twice as many take no longer, if they are all.
+    /// Channels of x that a piece holds: so few that it stays in a core's cache until it is read. AMD's
+    /// processors (which have SSE4a) with 64-byte registers take up to twice as many in one piece.
     static constexpr Index piece_inputs = 128;
 #if defined(__SSE4A__)
     static constexpr Index most_inputs_at_once = has_far_stores<T> ? 2 * piece_inputs : piece_inputs;
