@@ -202,11 +202,12 @@ TEST_CASE("a model's own output is refused as its input where it would be overwr
     daf::Model<daf::Sequence<Shape<8>, layer::Linear<8>>, daf::Cpu> one(cpu, daf::max_batch(2), daf::Seed{1});
     const auto y = one.forward(daf::batch_of<Shape<8>>(x));
     CHECK_THROWS_WITH_AS(one.forward(y),
-                         "Workspace: x is its own output, which it is about to write: copy x first",
+                         "Workspace: x lies where its own outputs go, and would be overwritten: copy x first",
                          daf::ArgumentError);
     daf::Model<daf::Sequence<Shape<8>, layer::Linear<8>>, daf::Cpu> another(cpu, daf::max_batch(2),
                                                                             daf::Seed{1});
     CHECK(another.forward(y).count() == 2);
+    CHECK_THROWS_AS(one.forward(y.slice(1, 1)), daf::ArgumentError);
 
     // In evaluation two buffers take turns. In training the last output stays where it is until its backward
     // pass, and would be written while backward still has to read it.
@@ -214,6 +215,28 @@ TEST_CASE("a model's own output is refused as its input where it would be overwr
     daf::Model<Two, daf::Cpu> two(cpu, daf::max_batch(2), daf::Seed{1});
     CHECK(two.forward(two.forward(daf::batch_of<Shape<8>>(x))).count() == 2);
     CHECK_THROWS_AS(two.forward_train(two.forward_train(daf::batch_of<Shape<8>>(x))), daf::ArgumentError);
+}
+
+TEST_CASE("in evaluation the middle of every map's batch lies in the middle of its buffer") {
+    using Net = daf::Sequence<Shape<6, 6, 2>, layer::Conv2d<16>, layer::MaxPool<2>, layer::Conv2d<64>,
+                              layer::MaxPool<3>, layer::Linear<48>>;
+    using Eval = daf::Workspace<Net, float, daf::Cpu, daf::Mode::eval>;
+    daf::Cpu cpu(daf::Threads{2});
+    const std::vector<float> x = daf_test::noise<float>(8 * 72, 1);
+    std::vector<float> parameters(daf::parameter_count<Net>);
+    Eval workspace(cpu, 8);
+    cpu.reserve(Eval::scratch_bytes(cpu, 8));
+    for (const daf::Index count : {8, 2}) {
+        std::array<std::vector<const float*>, 2> middles;
+        workspace.forward(cpu, Net{}, daf::bind_all_parameters<Net>(parameters.data()),
+                          daf::batch_of<Shape<6, 6, 2>>(x).slice(0, count), {},
+                          [&](auto i, const auto&, const auto&, const auto& y) {
+                              middles[i % 2].push_back(y.data() + y.size() / 2);
+                          });
+        for (const auto& of_buffer : middles) {
+            for (const float* middle : of_buffer) CHECK(std::abs(middle - of_buffer[0]) <= 16);
+        }
+    }
 }
 
 TEST_CASE("a backward pass with what does not fit changes nothing, and can be made good") {

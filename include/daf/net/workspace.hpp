@@ -117,7 +117,8 @@ class Workspace {
     void check(Batch<typename Seq::Input, const T, Space> x) const {
         check(x.count());
         if (overwrites(x.data()))
-            throw ArgumentError("Workspace: x is its own output, which it is about to write: copy x first");
+            throw ArgumentError(
+                "Workspace: x lies where its own outputs go, and would be overwritten: copy x first");
     }
 
     /// The Sequence's output for x. The view lives until the next call; as that call's x it is refused where
@@ -153,16 +154,16 @@ class Workspace {
         check(x);
         static_for<PreparedTuple::size>([&](auto i) {
             using Step = TypeAt<i, PreparedTuple>;
-            const BatchOf<typename Step::Output> y(at(turn(i)), x.count());
+            const auto y = in_turn<typename Step::Output>(i, x.count());
             if constexpr (i == 0) {
                 get<i>(prepared).forward(ctx, x, y);
             } else {
                 static_assert(
                     std::same_as<typename Step::Input, typename TypeAt<i - 1, PreparedTuple>::Output>);
-                get<i>(prepared).forward(ctx, BatchOf<typename Step::Input>(at(turn(i - 1)), x.count()), y);
+                get<i>(prepared).forward(ctx, in_turn<typename Step::Input>(i - 1, x.count()), y);
             }
         });
-        return {at(turn(PreparedTuple::size - 1)), x.count()};
+        return in_turn<typename Seq::Output>(PreparedTuple::size - 1, x.count());
     }
 
     /// Between forward and backward in training, with forward's parameters: visit(i, y) for every operator's
@@ -264,6 +265,7 @@ class Workspace {
     /// Where everything lies, in bytes from the start. gradient[i]: by operator i's input.
     struct Plan {
         std::array<Index, length> output{}, saved{}, gradient{};
+        Index buffer = 0;  // of evaluation: as large as the widest output
         Index bytes = 0;
 
         constexpr explicit Plan(Index max_batch) {
@@ -274,8 +276,8 @@ class Workspace {
             if constexpr (M == Mode::eval) {
                 Index widest = 0;
                 static_for<length>([&](auto i) { widest = std::max(widest, Op<i>::Output::size); });
-                const Index turns[2] = {place(of(widest)), place(of(widest))};
-                for (std::size_t i = 0; i < length; ++i) output[i] = turns[i % 2];
+                buffer = align_up(of(widest));
+                bytes = 2 * buffer;
             } else {
                 std::array<Index, length> end{};  // of what backward needs until it has passed operator i
                 static_for<length>([&](auto i) {
@@ -305,8 +307,7 @@ class Workspace {
     bool overwrites(const T* x) const {
         const auto* begin = reinterpret_cast<const std::byte*>(x);
         if constexpr (M == Mode::train) return base_ <= begin && begin < base_ + plan_.bytes;
-        if constexpr (length > 0) return x == at(plan_.output[0]);
-        return false;
+        return base_ <= begin && begin < base_ + plan_.buffer;
     }
 
     /// Every operator draws from a stream of its own.
@@ -315,13 +316,20 @@ class Workspace {
         return draw;
     }
 
-    /// Where the i-th step of inference puts its output: the two buffers in turns, however many operators a
-    /// step runs.
-    Index turn(std::size_t i) const { return plan_.output[i % 2]; }
+    /// Where the i-th operator's or step's output lies in evaluation: in two buffers in turns, and its middle
+    /// in that of the buffer. So of two threads, each with half of the images, neither stores to lines that
+    /// hold the other's in another layer, for which it would wait on cores that share no cache
+    /// (docs/what_helped.md).
+    template <class S>
+    BatchOf<S> in_turn(std::size_t i, Index count) const {
+        const Index beside = plan_.buffer - count * S::size * static_cast<Index>(sizeof(T));
+        return {at(static_cast<Index>(i % 2) * plan_.buffer + beside / 2 / alignment * alignment), count};
+    }
     T* at(Index offset) const { return reinterpret_cast<T*>(base_ + offset); }
 
     template <std::size_t I>
     BatchOf<typename Op<I>::Output> stored(Index count) const {
+        if constexpr (M == Mode::eval) return in_turn<typename Op<I>::Output>(I, count);
         return {at(plan_.output[I]), count};
     }
     /// Operator I's output, stored or deferred.
