@@ -14,7 +14,7 @@ inline double handover_nanoseconds(ThreadPool& pool) {
     if (threads < 2 || pool.inside()) return 0;
     using Clock = std::chrono::steady_clock;
     const int first_timed = 4, rounds = first_timed + std::max(64 / threads, 2);
-    const auto deadline = Clock::now() + std::chrono::microseconds(100);  // some may be asleep
+    const auto deadline = Clock::now() + std::chrono::microseconds(100 + 4 * threads);  // some may be asleep
     Clock::time_point begin, end = Clock::time_point::min();
     struct alignas(64) {
         std::atomic<int> taken{0};
@@ -43,23 +43,26 @@ inline double handover_nanoseconds(ThreadPool& pool) {
     return std::chrono::duration<double, std::nano>(end - begin).count() / ((rounds - first_timed) * threads);
 }
 
+/// Whether a line that takes so long goes between cores that share no cache.
+constexpr bool between_caches(double nanoseconds) {
+    return nanoseconds > 110;
+}
+
 /// Measured anew now and then: systems move threads from core to core, and virtual processors move too.
 class CoreDistance {
   public:
-    /// Whether the pool's cores share no cache. Takes some 15 us for two threads
-    /// every tenth of a second, 100 us at the most.
+    /// Whether the pool's cores share no cache. Takes some 15 us for two threads every tenth of a second;
+    /// where they do not run at the same time, 108 us at the most, and tries again 20 ms later.
     bool apart(ThreadPool& pool) {
         const auto now = std::chrono::steady_clock::now();
         if (now < next_) return apart_;
-        next_ = now + std::chrono::milliseconds(100);
-        if (const double nanoseconds = handover_nanoseconds(pool); nanoseconds > 0)
-            apart_ = nanoseconds > most_together;
+        const double nanoseconds = handover_nanoseconds(pool);
+        next_ = now + std::chrono::milliseconds(nanoseconds > 0 ? 100 : 20);
+        if (nanoseconds > 0) apart_ = between_caches(nanoseconds);
         return apart_;
     }
 
   private:
-    static constexpr double most_together = 110;  // nanoseconds
-
     bool apart_ = false;
     std::chrono::steady_clock::time_point next_{};
 };
