@@ -22,7 +22,7 @@ class PerThread {
 
 /// Room in a frame for each thread's pieces, those of one thread side by side. Where they are not small, no
 /// two threads' lie in the same large page: on cores that share no cache, threads that write to one wait for
-/// each other, whichever lines they write (docs/performance.md).
+/// each other, whichever lines they write (docs/what_helped.md).
 class ThreadScratch {
   public:
     /// Bytes of the frame for so many threads, each of which takes `own` bytes: its pieces' scratch_size.
