@@ -76,9 +76,7 @@ Times timed(daf::Cpu& cpu, Index batch, int rounds) {
 /// How many times fewer multiplications than the plain sum's Op's algorithm does, on tiles that fit.
 template <class Op>
 double fewer_multiplications(const daf::Cpu& cpu, Index batch) {
-    if constexpr (requires(const daf::cpu::ConvolutionSize*& size) {
-                      size = &daf::Kernel<Op, daf::Cpu>::size;
-                  }) {
+    if constexpr (requires(const daf::ConvolutionSize*& size) { size = &daf::Kernel<Op, daf::Cpu>::size; }) {
         const auto choice = daf::cpu::choose_convolution<float>(cpu, daf::Kernel<Op, daf::Cpu>::size, batch);
         if (choice.algorithm != daf::Convolution::winograd) return 1;
         const double outputs_per_point =

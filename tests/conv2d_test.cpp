@@ -12,7 +12,7 @@ namespace {
 
 /// body(y, x, weight) with the places of every product that the definition sums.
 template <class Body>
-void for_each_term(const daf::cpu::ConvolutionSize& size, daf::Index count, const Body& body) {
+void for_each_term(const daf::ConvolutionSize& size, daf::Index count, const Body& body) {
     const auto each = [](daf::Index extent, const auto& inner) {
         for (daf::Index i = 0; i < extent; ++i) inner(i);
     };
@@ -25,10 +25,10 @@ void for_each_term(const daf::cpu::ConvolutionSize& size, daf::Index count, cons
             const daf::Index c = column * size.stride + tap % size.kernel - size.kernel / 2;
             if (r < 0 || r >= size.height || c < 0 || c >= size.width) return;
             const daf::Index x = (n * size.height + r) * size.width + c;
-            each(size.in, [&](daf::Index i) {
+            each(size.channels, [&](daf::Index i) {
                 each(size.features, [&](daf::Index o) {
-                    body(at(pixel * size.features + o), at(x * size.in + i),
-                         at((tap * size.in + i) * size.features + o));
+                    body(at(pixel * size.features + o), at(x * size.channels + i),
+                         at((tap * size.channels + i) * size.features + o));
                 });
             });
         });
@@ -36,7 +36,7 @@ void for_each_term(const daf::cpu::ConvolutionSize& size, daf::Index count, cons
 }
 
 /// The direct convolution's passes, by the definition.
-void check_by_definition(const daf::cpu::ConvolutionSize& size, daf::Index count) {
+void check_by_definition(const daf::ConvolutionSize& size, daf::Index count) {
     const daf_test::Operands of(size, count);
     std::vector<double> y(of.dy.size()), dx(of.x.size()), dweight(of.weight.size());
     for_each_term(size, count, [&](std::size_t at_y, std::size_t at_x, std::size_t at_weight) {
@@ -74,7 +74,7 @@ TEST_CASE("kernel sizes, strides and a bias keep every promise") {
 
 TEST_CASE("a map that passes by in several strips gives the sums of the definition") {
     for (const daf::Index stride : {1, 2}) {
-        const daf::cpu::ConvolutionSize size{70, 45, 2, 48, 3, stride};
+        const daf::ConvolutionSize size{70, 45, 2, 48, 3, stride};
         const daf::Index count = 14;
         REQUIRE(daf::cpu::direct_strip_rows<double>(size) < size.out_height());
         REQUIRE(daf::cpu::goes_past_caches<double>(count * size.y_size(), size.features) == (stride == 1));
@@ -84,12 +84,12 @@ TEST_CASE("a map that passes by in several strips gives the sums of the definiti
 
 TEST_CASE("a map so small that all its pixels are multiplied at once gives the sums of the definition") {
     // The last passes by in strips nevertheless. Few images are shared by the threads, many are dealt out.
-    for (const daf::cpu::ConvolutionSize& size : {daf::cpu::ConvolutionSize{3, 3, 20, 33, 3, 1},
-                                                  {2, 6, 3, 5, 5, 1},
-                                                  {5, 6, 3, 7, 3, 2},
-                                                  {3, 4, 3, 7, 3, 2},
-                                                  {3, 3, 2, 5, 7, 1},
-                                                  {3, 3, 1, 20000, 1, 1}}) {
+    for (const daf::ConvolutionSize& size : {daf::ConvolutionSize{3, 3, 20, 33, 3, 1},
+                                             {2, 6, 3, 5, 5, 1},
+                                             {5, 6, 3, 7, 3, 2},
+                                             {3, 4, 3, 7, 3, 2},
+                                             {3, 3, 2, 5, 7, 1},
+                                             {3, 3, 1, 20000, 1, 1}}) {
         REQUIRE(daf::cpu::joins_pixels(size.out_height(), size.out_width()));
         if (size.kernel == 1) REQUIRE(daf::cpu::direct_strip_rows<double>(size) < size.out_height());
         for (const daf::Index count : {2, 9}) check_by_definition(size, count);

@@ -10,7 +10,7 @@ void check_preset(daf::Index side, std::initializer_list<daf::Index> widths, daf
     sizes.push_back({side, side, 1, *widths.begin(), 3, 1});  // the first layer
     for (const auto& size : sizes) {
         const auto choice = daf::cpu::choose_convolution<float>(cpu, size, batch);
-        daf_test::check_errors(size, batch, {choice}, size.in == 1 ? 1 : size.in / 8);
+        daf_test::check_errors(size, batch, {choice}, size.channels == 1 ? 1 : size.channels / 8);
     }
 }
 

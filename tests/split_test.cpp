@@ -58,7 +58,7 @@ TEST_CASE("the product of split floats stays close to double on maps of any shap
 
 TEST_CASE("small maps of many images have an image a lane, and the last images may be missing" *
           doctest::skip(no_tiles)) {
-    const daf::cpu::ConvolutionSize size{6, 6, 64, 32, 3, 1};
+    const daf::ConvolutionSize size{6, 6, 64, 32, 3, 1};
     CHECK(SplitTiling::of(size, 40, 1).across);
     CHECK_FALSE(SplitTiling::of(size, 5, 1).across);
     check_errors(size, 40, {by_split});
@@ -67,7 +67,7 @@ TEST_CASE("small maps of many images have an image a lane, and the last images m
 
 TEST_CASE("a batch of several units: the sums of dweight go on from one to the next" *
           doctest::skip(no_tiles)) {
-    const daf::cpu::ConvolutionSize size{24, 24, 32, 32, 3, 1};
+    const daf::ConvolutionSize size{24, 24, 32, 32, 3, 1};
     CHECK(SplitTiling::of(size, 30, 32).units() > 2);
     check_errors(size, 30, {by_split});
 }

@@ -23,8 +23,9 @@ std::vector<float> as_floats(const std::vector<double>& values) {
 TEST_CASE("weights that are transformed a slice of channels at a time give what all at once give") {
     // 64 points of 128 x 180 channels are more than a cache holds; five images are one block; the last slice
     // and its last panel are not full.
-    const daf::cpu::ConvolutionSize large{12, 12, 128, 180, 3, 1};
-    const daf::cpu::WinogradTraffic traffic{large.in + large.features, large.in, 1, sizeof(double)};
+    const daf::ConvolutionSize large{12, 12, 128, 180, 3, 1};
+    const daf::cpu::WinogradTraffic traffic{large.channels + large.features, large.channels, 1,
+                                            sizeof(double)};
     const auto tiling = daf::cpu::WinogradTiling::of(large, 5, 6, traffic);
     CHECK(tiling.by_slices);
     daf_test::check_as_direct(large, 5, {Convolution::winograd, 6});
@@ -34,17 +35,18 @@ TEST_CASE("weights that are transformed a slice of channels at a time give what 
 
 TEST_CASE(
     "weights that every block of tiles transforms anew, a slice at a time, give what all at once give") {
-    const daf::cpu::ConvolutionSize wide{4, 5, 200, 208, 3, 1};
+    const daf::ConvolutionSize wide{4, 5, 200, 208, 3, 1};
     constexpr Index count = 210;
-    const daf::cpu::WinogradTraffic traffic{wide.in + wide.features, wide.in, 1, sizeof(double)};
+    const daf::cpu::WinogradTraffic traffic{wide.channels + wide.features, wide.channels, 1, sizeof(double)};
     const auto tiling = daf::cpu::WinogradTiling::of(wide, count, 6, traffic);
     CHECK(tiling.by_slices);
     CHECK(tiling.blocks() > 1);
     daf_test::check_as_direct(wide, count, {Convolution::winograd, 6});
     daf_test::check_ways_of_dx(wide, count, {Convolution::winograd, 6});
     // The same of floats, of which more fit.
-    const daf::cpu::ConvolutionSize wider{4, 5, 300, 300, 3, 1};
-    const daf::cpu::WinogradTraffic of_floats{wider.in + wider.features, wider.in, 1, sizeof(float)};
+    const daf::ConvolutionSize wider{4, 5, 300, 300, 3, 1};
+    const daf::cpu::WinogradTraffic of_floats{wider.channels + wider.features, wider.channels, 1,
+                                              sizeof(float)};
     const auto tiling_of_floats = daf::cpu::WinogradTiling::of(wider, 320, 6, of_floats);
     CHECK(tiling_of_floats.by_slices);
     CHECK(tiling_of_floats.blocks() > 1);
@@ -57,10 +59,10 @@ TEST_CASE("blocks of tiles that are spread over the threads give the same bits a
     daf_test::check_same_bits({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
     daf_test::check_ways_of_dx({48, 48, 16, 32, 3, 1}, 20, {Convolution::winograd, 6});
     // Weights of 4 MiB, which forward's threads each read where there are blocks enough.
-    const daf::cpu::ConvolutionSize wide{48, 48, 128, 128, 3, 1};
+    const daf::ConvolutionSize wide{48, 48, 128, 128, 3, 1};
     const auto tiling = [&](Index count) {
         return daf::cpu::WinogradTiling::of(wide, count, 6,
-                                            {wide.in + wide.features, wide.in, 1, sizeof(float)});
+                                            {wide.channels + wide.features, wide.channels, 1, sizeof(float)});
     };
     CHECK(tiling(8).chunks == 8);
     CHECK_FALSE(tiling(8).by_slices);
@@ -72,9 +74,10 @@ TEST_CASE("blocks of tiles that are spread over the threads give the same bits a
 }
 
 TEST_CASE("strips of a few images that threads take whole give what the direct convolution gives") {
-    const daf::cpu::ConvolutionSize size{24, 22, 16, 20, 3, 1};
+    const daf::ConvolutionSize size{24, 22, 16, 20, 3, 1};
     for (const Index count : {1, 2, 3}) {
-        const daf::cpu::WinogradTraffic traffic{size.in + size.features, size.in, 1, sizeof(double)};
+        const daf::cpu::WinogradTraffic traffic{size.channels + size.features, size.channels, 1,
+                                                sizeof(double)};
         const auto tiling = daf::cpu::WinogradTiling::of(size, count, 6, traffic);
         CHECK(tiling.strips() == (count == 3 ? 6 : 4));
         CHECK(tiling.chunks == tiling.strips());
@@ -82,8 +85,10 @@ TEST_CASE("strips of a few images that threads take whole give what the direct c
         daf_test::check_same_bits(size, count, {Convolution::winograd, 6});
     }
     // Weights that two threads had better not both read, and images enough.
-    const auto chunks = [](const daf::cpu::ConvolutionSize& s, Index count) {
-        return daf::cpu::WinogradTiling::of(s, count, 6, {s.in + s.features, s.in, 1, sizeof(float)}).chunks;
+    const auto chunks = [](const daf::ConvolutionSize& s, Index count) {
+        return daf::cpu::WinogradTiling::of(s, count, 6,
+                                            {s.channels + s.features, s.channels, 1, sizeof(float)})
+            .chunks;
     };
     CHECK(chunks({24, 24, 128, 128, 3, 1}, 1) == 1);
     CHECK(chunks({24, 24, 16, 20, 3, 1}, 4) == 1);
@@ -92,8 +97,8 @@ TEST_CASE("strips of a few images that threads take whole give what the direct c
 }
 
 TEST_CASE("tiles that are cut for a number of threads give the same bits as for any") {
-    const auto y_by = [](const daf::cpu::ConvolutionSize& size, Index count,
-                         daf::cpu::ConvolutionChoice choice, int threads, int made_for) {
+    const auto y_by = [](const daf::ConvolutionSize& size, Index count, daf::cpu::ConvolutionChoice choice,
+                         int threads, int made_for) {
         const daf_test::Operands operands(size, count);
         const std::vector<float> x = as_floats(operands.x), weight = as_floats(operands.weight);
         daf::Cpu cpu(daf::Threads{threads});
@@ -103,16 +108,15 @@ TEST_CASE("tiles that are cut for a number of threads give the same bits as for 
         forward.transform(cpu, weight.data(), transformed.data());
         cpu.reserve(forward.scratch(threads));
         auto frame = cpu.scratch();
-        forward.run(cpu, frame, transformed.data(), size.x_rows(x.data()), y.data(), {},
+        forward.run(cpu, frame, transformed.data(), daf::cpu::rows_of_x(size, x.data()), y.data(), {},
                     [](float*, Index, Index) {});
         return y;
     };
-    const auto tiling = [](const daf::cpu::ConvolutionSize& size, Index count, WinogradTile tile,
-                           int threads) {
+    const auto tiling = [](const daf::ConvolutionSize& size, Index count, WinogradTile tile, int threads) {
         return daf::cpu::WinogradTiling::for_threads(
-            size, count, tile, {size.in + size.features, size.in, 1, sizeof(float)}, threads);
+            size, count, tile, {size.channels + size.features, size.channels, 1, sizeof(float)}, threads);
     };
-    const auto check = [&](const daf::cpu::ConvolutionSize& size, WinogradTile tile, Index count) {
+    const auto check = [&](const daf::ConvolutionSize& size, WinogradTile tile, Index count) {
         const daf::cpu::ConvolutionChoice choice{Convolution::winograd, tile};
         const auto want = y_by(size, count, choice, 1, daf::cpu::any_threads);
         for (const int threads : {1, 2, 3, 8, 64}) {
@@ -122,7 +126,7 @@ TEST_CASE("tiles that are cut for a number of threads give the same bits as for 
             CHECK(y_by(size, count, choice, 3, threads) == want);  // a pool of another size
         }
     };
-    const daf::cpu::ConvolutionSize narrow{24, 22, 16, 20, 3, 1}, wide{12, 12, 96, 160, 3, 1};
+    const daf::ConvolutionSize narrow{24, 22, 16, 20, 3, 1}, wide{12, 12, 96, 160, 3, 1};
     for (const Index tile : {2, 4, 6}) {
         check(narrow, tile, 1);
         check(narrow, tile, 5);
@@ -134,7 +138,7 @@ TEST_CASE("tiles that are cut for a number of threads give the same bits as for 
     const auto most_rows = [](const daf::cpu::WinogradTiling& t, int threads) {
         return (t.blocks() + threads - 1) / threads * t.block_strips * t.strip_rows;
     };
-    const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1};  // 16 rows of tiles
+    const daf::ConvolutionSize large{96, 96, 64, 64, 3, 1};  // 16 rows of tiles
     CHECK(most_rows(tiling(large, 1, 6, 2), 2) == 8);
     CHECK(most_rows(tiling(large, 1, 6, 3), 3) == 6);
     CHECK(tiling(large, 1, 6, 17).chunks == 16);
@@ -147,7 +151,7 @@ TEST_CASE("tiles that are cut for a number of threads give the same bits as for 
 }
 
 TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") {
-    const daf::cpu::ConvolutionSize size{6, 6, 24, 40, 3, 1};
+    const daf::ConvolutionSize size{6, 6, 24, 40, 3, 1};
     const daf_test::Operands operands(size, 2);
     for (const auto& choice :
          {daf::cpu::ConvolutionChoice{Convolution::winograd, 6}, {Convolution::direct}}) {
@@ -165,8 +169,9 @@ TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") 
             }
             ran_it = worker;
             auto frame = cpu.scratch();
-            forward.transform_and_run(cpu, frame, operands.weight.data(), size.x_rows(operands.x.data()),
-                                      y.data(), [](double*, Index, Index) {});
+            forward.transform_and_run(cpu, frame, operands.weight.data(),
+                                      daf::cpu::rows_of_x(size, operands.x.data()), y.data(),
+                                      [](double*, Index, Index) {});
             done = true;
         });
         CHECK(ran_it != 0);
@@ -176,7 +181,7 @@ TEST_CASE("a convolution inside a chunk works, whichever worker has the chunk") 
 
 TEST_CASE(
     "maps too large for the caches are the same whether their place is aligned for stores past them or not") {
-    const daf::cpu::ConvolutionSize size{47, 45, 16, 16, 3, 1};  // the last tiles reach over the map
+    const daf::ConvolutionSize size{47, 45, 16, 16, 3, 1};  // the last tiles reach over the map
     const Index count = daf::cpu::far_map_bytes / (size.x_size() * Index{sizeof(float)}) + 1;
     const auto x = as_floats(daf_test::noise(count * size.x_size(), 1, 1));
     const auto dy = as_floats(daf_test::noise(count * size.y_size(), 2, 1));
@@ -201,8 +206,8 @@ TEST_CASE(
     const auto dx_at = [&](Index offset) {
         std::vector<float> dweight(weight.size());
         return made_at(cpu, offset, count * size.x_size(), [&](daf::ScratchFrame& frame, float* dx) {
-            backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()), dx, false,
-                         dweight.data());
+            backward.run(cpu, frame, weight.data(), daf::cpu::rows_of_x(size, x.data()),
+                         daf::cpu::rows_of_y(size, dy.data()), dx, false, dweight.data());
         });
     };
     CHECK(dx_at(0) == dx_at(1));
@@ -211,7 +216,7 @@ TEST_CASE(
     const auto y_at = [&](daf::Cpu& ctx, Index offset) {
         std::vector<Index> pixels_of(static_cast<std::size_t>(forward.slots()));
         auto y = made_at(ctx, offset, count * size.y_size(), [&](daf::ScratchFrame& frame, float* place) {
-            forward.transform_and_run(ctx, frame, weight.data(), size.x_rows(x.data()), place,
+            forward.transform_and_run(ctx, frame, weight.data(), daf::cpu::rows_of_x(size, x.data()), place,
                                       [&](float* pixels, Index n, Index slot) {
                                           pixels_of[static_cast<std::size_t>(slot)] += n;
                                           for (Index i = 0; i < n * size.features; ++i) pixels[i] *= 2;
@@ -224,7 +229,7 @@ TEST_CASE(
     CHECK(y == y_at(cpu, 1));
     CHECK(y == y_at(one, 0));
     auto once = made_at(cpu, 1, count * size.y_size(), [&](daf::ScratchFrame& frame, float* place) {
-        forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()), place,
+        forward.transform_and_run(cpu, frame, weight.data(), daf::cpu::rows_of_x(size, x.data()), place,
                                   [](float*, Index, Index) {});
     });
     for (float& value : once) value *= 2;

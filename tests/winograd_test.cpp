@@ -70,8 +70,8 @@ TEST_CASE("conv + BN + ReLU by Winograd keeps every promise") {
 TEST_CASE("the passes by any tile keep every shape") {
     for (const Index tile : {2, 3, 4, 6}) {
         CAPTURE(tile);
-        for (const daf::cpu::ConvolutionSize& size :
-             {daf::cpu::ConvolutionSize{5, 7, 3, 4, 3, 1}, {1, 2, 5, 19, 3, 1}, {13, 12, 20, 33, 3, 1}}) {
+        for (const daf::ConvolutionSize& size :
+             {daf::ConvolutionSize{5, 7, 3, 4, 3, 1}, {1, 2, 5, 19, 3, 1}, {13, 12, 20, 33, 3, 1}}) {
             daf_test::check_as_direct(size, 3, {Convolution::winograd, tile});
         }
     }
@@ -80,20 +80,21 @@ TEST_CASE("the passes by any tile keep every shape") {
 TEST_CASE("however many channels remain that fill no packet, the passes are the direct ones") {
     constexpr Index lanes = daf::cpu::lanes<double>;
     for (Index rest = 1; rest < lanes; ++rest) {
-        const daf::cpu::ConvolutionSize size{7, 9, lanes + rest, 2 * lanes - rest, 3, 1};
+        const daf::ConvolutionSize size{7, 9, lanes + rest, 2 * lanes - rest, 3, 1};
         const Index count = rest == 1 ? 400 : 2;
         CAPTURE(rest);
         // The first one's gradients are sums of chunks.
         const auto tiling = daf::cpu::WinogradTiling::of(
-            size, count, 6, {size.in + size.features, std::max(size.in, size.features), 2, sizeof(double)});
+            size, count, 6,
+            {size.channels + size.features, std::max(size.channels, size.features), 2, sizeof(double)});
         if (rest == 1) REQUIRE(tiling.chunks > 1);
         daf_test::check_as_direct(size, count, {Convolution::winograd, 6});
     }
 }
 
 TEST_CASE("the passes by whole maps are those by their pixels") {
-    for (const daf::cpu::ConvolutionSize& size :
-         {daf::cpu::ConvolutionSize{3, 3, 1, 2, 3, 1}, {3, 3, 20, 33, 3, 1}, {3, 3, 210, 220, 3, 1}}) {
+    for (const daf::ConvolutionSize& size :
+         {daf::ConvolutionSize{3, 3, 1, 2, 3, 1}, {3, 3, 20, 33, 3, 1}, {3, 3, 210, 220, 3, 1}}) {
         daf_test::check_as_direct(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
         daf_test::check_same_bits(size, 70, {Convolution::winograd, WinogradTile::whole_map()});
     }
@@ -149,13 +150,13 @@ TEST_CASE("Winograd in float stays close to the direct convolution in double on 
 TEST_CASE("the rule takes Winograd where it pays, and the tile that costs least") {
     using daf::cpu::ConvolutionCost;
     using daf::cpu::Weights;
-    const auto tile_if_it_pays = [](const daf::cpu::ConvolutionSize& size, Index count) {
+    const auto tile_if_it_pays = [](const daf::ConvolutionSize& size, Index count) {
         const ConvolutionCost<float> cost{size, count, Weights::transformed_now};
         const WinogradTile tile = winograd_tile(cost);
         return cost.winograd(tile) < cost.direct() ? tile : WinogradTile(0);
     };
-    const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
-    const daf::cpu::ConvolutionSize deep{6, 6, 512, 512, 3, 1}, small{3, 3, 128, 128, 3, 1};
+    const daf::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
+    const daf::ConvolutionSize deep{6, 6, 512, 512, 3, 1}, small{3, 3, 128, 128, 3, 1};
     CHECK(tile_if_it_pays(large, 1) == 6);
     CHECK(tile_if_it_pays(first, 32) == 0);
     // The more images there are for its many weights, the larger the tile.
@@ -170,12 +171,12 @@ TEST_CASE("the rule takes Winograd where it pays, and the tile that costs least"
 
 TEST_CASE("a context can insist on an algorithm") {
     using daf::cpu::Weights;
-    const auto algorithm_of = [](const daf::Cpu& ctx, const daf::cpu::ConvolutionSize& size, Index count,
+    const auto algorithm_of = [](const daf::Cpu& ctx, const daf::ConvolutionSize& size, Index count,
                                  Weights weights = Weights::transformed_now) {
         return daf::cpu::choose_convolution<float>(ctx, size, count, weights).algorithm;
     };
     daf::Cpu cpu(daf::Threads{1});
-    const daf::cpu::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
+    const daf::ConvolutionSize large{96, 96, 64, 64, 3, 1}, first{96, 96, 1, 64, 3, 1};
     CHECK(algorithm_of(cpu, large, 1) == Convolution::winograd);
     CHECK(algorithm_of(cpu, large, 1, Weights::transformed_before) ==
           (cpu.matrix_tiles() ? Convolution::split : Convolution::winograd));

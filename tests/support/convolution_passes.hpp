@@ -22,7 +22,7 @@ struct Operands {
 
     Operands(std::vector<double> of_x, std::vector<double> of_dy, std::vector<double> of_weight)
         : x(std::move(of_x)), dy(std::move(of_dy)), weight(std::move(of_weight)) {}
-    Operands(const daf::cpu::ConvolutionSize& size, daf::Index count)
+    Operands(const daf::ConvolutionSize& size, daf::Index count)
         : x(noise(count * size.x_size(), 1, 1)),
           dy(noise(count * size.y_size(), 2, 1)),
           weight(noise(size.weights(), 3, 0.1)) {}
@@ -33,10 +33,10 @@ template <class T>
 struct Passes {
     std::vector<T> y, dx, dweight;
 
-    Passes(const daf::cpu::ConvolutionSize& size, daf::Index count, daf::cpu::ConvolutionChoice choice,
+    Passes(const daf::ConvolutionSize& size, daf::Index count, daf::cpu::ConvolutionChoice choice,
            int threads = 2)
         : Passes(Operands(size, count), size, count, choice, threads) {}
-    Passes(const Operands& operands, const daf::cpu::ConvolutionSize& size, daf::Index count,
+    Passes(const Operands& operands, const daf::ConvolutionSize& size, daf::Index count,
            daf::cpu::ConvolutionChoice choice, int threads = 2, daf::Cores cores = daf::Cores::measured) {
         const auto as_t = [](const std::vector<double>& v) { return std::vector<T>(v.begin(), v.end()); };
         const auto x = as_t(operands.x), dy = as_t(operands.dy), weight = as_t(operands.weight);
@@ -49,13 +49,14 @@ struct Passes {
         cpu.reserve(std::max(forward.whole_scratch(threads), backward.scratch(threads)));
         {
             auto frame = cpu.scratch();
-            forward.transform_and_run(cpu, frame, weight.data(), size.x_rows(x.data()),
+            forward.transform_and_run(cpu, frame, weight.data(), daf::cpu::rows_of_x(size, x.data()),
                                       y_memory.template as<T>(), [](T*, daf::Index, daf::Index) {});
         }
         {
             auto frame = cpu.scratch();
-            backward.run(cpu, frame, weight.data(), size.x_rows(x.data()), size.y_rows(dy.data()),
-                         dx_memory.template as<T>(), false, dweight.data());
+            backward.run(cpu, frame, weight.data(), daf::cpu::rows_of_x(size, x.data()),
+                         daf::cpu::rows_of_y(size, dy.data()), dx_memory.template as<T>(), false,
+                         dweight.data());
         }
         y.assign(y_memory.template as<T>(), y_memory.template as<T>() + dy.size());
         dx.assign(dx_memory.template as<T>(), dx_memory.template as<T>() + x.size());
@@ -76,7 +77,7 @@ double error(const std::vector<T>& got, const std::vector<double>& want) {
 }
 
 /// All three passes, in double, beside the direct convolution's.
-inline void check_as_direct(const daf::cpu::ConvolutionSize& size, daf::Index count,
+inline void check_as_direct(const daf::ConvolutionSize& size, daf::Index count,
                             daf::cpu::ConvolutionChoice choice) {
     const Passes<double> want(size, count, {daf::Convolution::direct}), got(size, count, choice);
     CHECK(error(got.y, want.y) <= 1e-12);
@@ -85,9 +86,8 @@ inline void check_as_direct(const daf::cpu::ConvolutionSize& size, daf::Index co
 }
 
 /// The 3x3 layers of a preset from its second on.
-inline std::vector<daf::cpu::ConvolutionSize> layers(daf::Index side,
-                                                     std::initializer_list<daf::Index> widths) {
-    std::vector<daf::cpu::ConvolutionSize> all;
+inline std::vector<daf::ConvolutionSize> layers(daf::Index side, std::initializer_list<daf::Index> widths) {
+    std::vector<daf::ConvolutionSize> all;
     daf::Index in = *widths.begin();
     for (const daf::Index out : widths) {
         for (const daf::Index from : {in, out}) all.push_back({side, side, from, out, 3, 1});
@@ -98,7 +98,7 @@ inline std::vector<daf::cpu::ConvolutionSize> layers(daf::Index side,
 }
 
 /// The same bits on any number of threads.
-inline void check_same_bits(const daf::cpu::ConvolutionSize& size, daf::Index count,
+inline void check_same_bits(const daf::ConvolutionSize& size, daf::Index count,
                             daf::cpu::ConvolutionChoice choice) {
     const Passes<float> one(size, count, choice, 1);
     for (const int threads : {2, 3, 4, 8}) {
@@ -110,7 +110,7 @@ inline void check_same_bits(const daf::cpu::ConvolutionSize& size, daf::Index co
 }
 
 /// dx is overwritten, added to or left out, and the gradient by the weights is the same to the bit.
-inline void check_ways_of_dx(const daf::cpu::ConvolutionSize& size, daf::Index count,
+inline void check_ways_of_dx(const daf::ConvolutionSize& size, daf::Index count,
                              daf::cpu::ConvolutionChoice choice) {
     const Operands operands(size, count);
     const Passes<double> overwritten(operands, size, count, choice);
@@ -120,8 +120,8 @@ inline void check_ways_of_dx(const daf::cpu::ConvolutionSize& size, daf::Index c
     const auto dweight_beside = [&](double* dx) {
         std::vector<double> dweight(operands.weight.size());
         auto frame = cpu.scratch();
-        backward.run(cpu, frame, operands.weight.data(), size.x_rows(operands.x.data()),
-                     size.y_rows(operands.dy.data()), dx, true, dweight.data());
+        backward.run(cpu, frame, operands.weight.data(), daf::cpu::rows_of_x(size, operands.x.data()),
+                     daf::cpu::rows_of_y(size, operands.dy.data()), dx, true, dweight.data());
         return dweight;
     };
     std::vector<double> added(operands.x.size(), 2), want = overwritten.dx;
@@ -142,15 +142,15 @@ std::vector<T> every(daf::Index step, const std::vector<T>& values, daf::Index r
 
 /// The direct convolution in double, but of every step-th feature of y and dweight and every step-th channel
 /// of dx: they hang on no other feature's dy and weights, and on no other channel's weights.
-inline Passes<double> exact_passes(const Operands& operands, const daf::cpu::ConvolutionSize& size,
+inline Passes<double> exact_passes(const Operands& operands, const daf::ConvolutionSize& size,
                                    daf::Index count, daf::Index step) {
-    const auto exact = [&](const Operands& some, const daf::cpu::ConvolutionSize& of) {
+    const auto exact = [&](const Operands& some, const daf::ConvolutionSize& of) {
         return Passes<double>(some, of, count, {daf::Convolution::direct});
     };
     if (step == 1) return exact(operands, size);
-    daf::cpu::ConvolutionSize features = size, channels = size;
+    daf::ConvolutionSize features = size, channels = size;
     features.features /= step;
-    channels.in /= step;
+    channels.channels /= step;
     Passes<double> passes =
         exact({operands.x, every(step, operands.dy), every(step, operands.weight)}, features);
     passes.dx =
@@ -161,7 +161,7 @@ inline Passes<double> exact_passes(const Operands& operands, const daf::cpu::Con
 
 /// Errors in float against the direct convolution in double, relative to the largest value; of every step-th
 /// channel of each result.
-inline void check_errors(const daf::cpu::ConvolutionSize& size, daf::Index count,
+inline void check_errors(const daf::ConvolutionSize& size, daf::Index count,
                          const std::vector<daf::cpu::ConvolutionChoice>& choices, daf::Index step = 1) {
     const Operands operands(size, count);
     const Passes<double> exact = exact_passes(operands, size, count, step);
@@ -169,9 +169,9 @@ inline void check_errors(const daf::cpu::ConvolutionSize& size, daf::Index count
         const Passes<float> fast(operands, size, count, choice);
         const double y = error(every(step, fast.y), exact.y), dx = error(every(step, fast.dx), exact.dx);
         const double dweight = error(every(step, fast.dweight), exact.dweight);
-        MESSAGE(size.height, "x", size.width, " ", size.in, "->", size.features, " batch ", count, " tile ",
-                choice.tile.outputs, " of ", choice.tile.points, " points: y ", y, " dx ", dx, " dweight ",
-                dweight);
+        MESSAGE(size.height, "x", size.width, " ", size.channels, "->", size.features, " batch ", count,
+                " tile ", choice.tile.outputs, " of ", choice.tile.points, " points: y ", y, " dx ", dx,
+                " dweight ", dweight);
         CHECK(y <= 5e-5);
         CHECK(dx <= 2e-4);
         CHECK(dweight <= 2e-4);
@@ -181,7 +181,7 @@ inline void check_errors(const daf::cpu::ConvolutionSize& size, daf::Index count
 /// The same on all 3x3 layers of the presets but the first of each. Errors grow with the channels and with
 /// what a weight's gradient sums over, so large maps need few images.
 inline void check_errors_on_presets(const std::vector<daf::cpu::ConvolutionChoice>& choices) {
-    std::vector<daf::cpu::ConvolutionSize> sizes = layers(48, {16, 32, 64, 128, 128});
+    std::vector<daf::ConvolutionSize> sizes = layers(48, {16, 32, 64, 128, 128});
     for (const auto& half : layers(48, {32, 64, 128, 256, 256})) sizes.push_back(half);
     for (const auto& paper : layers(96, {64, 128, 256, 512, 512})) sizes.push_back(paper);
     for (const auto& size : sizes) {

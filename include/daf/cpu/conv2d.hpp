@@ -8,7 +8,7 @@ namespace daf {
 template <class In, Index Features, Index K, Index Stride, Bias B>
 struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
     using Op = Conv2d<In, Features, K, Stride, B>;
-    static constexpr cpu::ConvolutionSize size = cpu::convolution_size<Op>();
+    static constexpr ConvolutionSize size = convolution_size<Op>();
 
     template <class T>
     static Index scratch_bytes(const Cpu& ctx, Index count) {
@@ -21,7 +21,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
     static void forward(Cpu& ctx, const ForwardCall<Op, M, T, Space>& call) {
         auto frame = ctx.scratch();
         cpu::ConvolutionForward<T>(ctx, size, call.count())
-            .transform_and_run(ctx, frame, call.params.weight.data(), size.x_rows(call.x.data()),
+            .transform_and_run(ctx, frame, call.params.weight.data(), cpu::rows_of_x(size, call.x.data()),
                                call.y.data(), [&](T* pixels, Index count, Index) {
                                    if constexpr (Op::with_bias) {
                                        add_bias(call.params.bias.data(), pixels, count);
@@ -33,9 +33,9 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
     static void backward(Cpu& ctx, const BackwardCall<Op, T, Space>& call) {
         auto frame = ctx.scratch();
         cpu::ConvolutionBackward<T>(ctx, size, call.count())
-            .run(ctx, frame, call.params.weight.data(), size.x_rows(call.x.data()),
-                 size.y_rows(call.dy.data()), call.dx ? call.dx.batch.data() : nullptr, call.dx.accumulates(),
-                 call.dparams.weight.data());
+            .run(ctx, frame, call.params.weight.data(), cpu::rows_of_x(size, call.x.data()),
+                 cpu::rows_of_y(size, call.dy.data()), call.dx ? call.dx.batch.data() : nullptr,
+                 call.dx.accumulates(), call.dparams.weight.data());
         if constexpr (Op::with_bias) {
             bias_gradient(call.count()).add(ctx, frame, call.dy.data(), call.dparams.bias.data());
         }

@@ -12,7 +12,7 @@ template <class In, Index Features, Index K>
 struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
     using Op = ConvBnRelu<In, Features, K>;
     using Bn = typename Op::Normalisation;
-    static constexpr cpu::ConvolutionSize size = cpu::convolution_size<Op>();
+    static constexpr ConvolutionSize size = convolution_size<Op>();
 
     // A y need not be stored, nor an x (core/deferred.hpp): y is one step from the z that backward reads
     // anyway. Nor a dy.

@@ -58,7 +58,7 @@ struct ConvolutionCost {
     }
     /// One of `tensor` weights for each pair of channels.
     constexpr double for_weight(double tensor) const {
-        const double bytes = tensor * static_cast<double>(size.in * size.features) * sizeof(T);
+        const double bytes = tensor * static_cast<double>(size.channels * size.features) * sizeof(T);
         return bytes > most_near ? for_far_weight : for_near_weight;
     }
     constexpr double winograd(WinogradTile tile) const {
@@ -66,8 +66,8 @@ struct ConvolutionCost {
         const Index down = (size.height + side - 1) / side, across = (size.width + side - 1) / side;
         const auto points = static_cast<double>(tile.points * tile.points);
         const auto tiles = static_cast<double>(count * down * across);
-        const double values_per_product =
-            static_cast<double>(size.in + size.features) / static_cast<double>(size.in * size.features);
+        const double values_per_product = static_cast<double>(size.channels + size.features) /
+                                          static_cast<double>(size.channels * size.features);
         const double weight =
             for_weight(points) + (weights == Weights::transformed_now ? for_transform : 0.0);
         return points * (tiles * (1 + for_value * values_per_product) + weight);
@@ -108,7 +108,7 @@ ConvolutionChoice choose_convolution(const Cpu& ctx, const ConvolutionSize& size
         case Convolution::direct: return {Convolution::direct};
     }
     if (splits && ctx.matrix_tiles() && weights == Weights::transformed_before &&
-        std::min(size.in, size.features) >= split_channels) {
+        std::min(size.channels, size.features) >= split_channels) {
         return {Convolution::split};
     }
     return cost.winograd(winograd.tile) < cost.direct() ? winograd : ConvolutionChoice{Convolution::direct};
@@ -197,7 +197,7 @@ class TransformedConvolution {
     void run(Cpu& ctx, const T* x, T* y, Index count, const OutputFinish<T>& finish,
              const AfterPixels<T>& after) const {
         auto frame = ctx.scratch();
-        pass(ctx, count).run(ctx, frame, weights_.template as<T>(), size_.x_rows(x), y, finish, after);
+        pass(ctx, count).run(ctx, frame, weights_.template as<T>(), rows_of_x(size_, x), y, finish, after);
     }
 
     /// The same, and of each window of y the largest alone: y itself is stored where the algorithm cannot
@@ -211,7 +211,7 @@ class TransformedConvolution {
         auto frame = ctx.scratch();
         const auto pass = this->pass(ctx, count);
         const auto run_into = [&](T* to) {
-            pass.run(ctx, frame, weights_.template as<T>(), size_.x_rows(x), to, finish,
+            pass.run(ctx, frame, weights_.template as<T>(), rows_of_x(size_, x), to, finish,
                      [](T*, Index, Index) {});
         };
         if (pass.pools(window)) {

@@ -1,41 +1,20 @@
 #pragma once
-// What the convolution's algorithms share: shapes, and how a pass meets the maps that it reads and writes.
+// What the convolution's algorithms share: how a pass meets the maps that it reads and writes.
+#include <daf/core/convolution_size.hpp>
 #include <daf/cpu/far_store.hpp>
 #include <daf/cpu/map_rows.hpp>
 #include <daf/cpu/thread_scratch.hpp>
 
 namespace daf::cpu {
 
-/// The shapes of a convolution as its run-time-sized cores take them.
-struct ConvolutionSize {
-    Index height, width, in;  // of x
-    Index features;
-    Index kernel, stride;
-
-    constexpr Index out_height() const { return (height - 1) / stride + 1; }
-    constexpr Index out_width() const { return (width - 1) / stride + 1; }
-    constexpr Index out_area() const { return out_height() * out_width(); }
-    constexpr Index border() const { return kernel - 1; }  // both sides together
-    constexpr Index x_size() const { return height * width * in; }
-    constexpr Index y_size() const { return out_area() * features; }
-    constexpr Index weights() const { return kernel * kernel * in * features; }
-    constexpr Index padded_x() const { return (height + border()) * (width + border()) * in; }
-
-    /// Maps in memory as a pass reads them.
-    template <class T>
-    constexpr PlainRows<T> x_rows(const T* x) const {
-        return {x, width * in, height};
-    }
-    template <class T>
-    constexpr PlainRows<T> y_rows(const T* y) const {
-        return {y, out_width() * features, out_height()};
-    }
-};
-
-template <class Op>
-constexpr ConvolutionSize convolution_size() {
-    return {Op::Input::height,    Op::Input::width, Op::Input::channels,
-            Op::Output::channels, Op::kernel,       Op::stride};
+/// Maps in memory as a pass reads them.
+template <class T>
+constexpr PlainRows<T> rows_of_x(const ConvolutionSize& size, const T* x) {
+    return {x, size.width * size.channels, size.height};
+}
+template <class T>
+constexpr PlainRows<T> rows_of_y(const ConvolutionSize& size, const T* y) {
+    return {y, size.out_width() * size.features, size.out_height()};
 }
 
 /// What becomes of an output.

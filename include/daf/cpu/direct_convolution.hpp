@@ -44,35 +44,36 @@ class ConvolutionWeightGradient {
 
     /// Bytes of scratch for what threads share, and for what each has to itself.
     Index shared_size() const { return chunks_ * scratch_size<T>(size_.weights()); }
-    Index own_size() const { return scratch_size<T>(size_.padded_x()) + scratch_size<T>(packed_dy()); }
+    Index own_size() const { return scratch_size<T>(grid_size()) + scratch_size<T>(packed_dy()); }
     void take(ScratchFrame& frame, ThreadScratch& own, int threads) {
         sums_ = frame.take_pieces<T>(chunks_, size_.weights());
-        grids_ = own.take<T>(size_.padded_x());
+        grids_ = own.take<T>(grid_size());
         packed_ = own.take<T>(packed_dy());
         for (Index i = 0; i < chunks_; ++i) std::fill_n(sums_[i], size_.weights(), T(0));
-        for (int i = 0; i < threads; ++i) std::fill_n(grids_.of(i), size_.padded_x(), T(0));
+        for (int i = 0; i < threads; ++i) std::fill_n(grids_.of(i), grid_size(), T(0));
     }
 
     /// An image of x, for a thread's next strips.
     void place(const MapRows<T>& x, Index n, int worker) const {
-        place_in_grid(x, n, {0, size_.height}, size_.width, size_.in, 1, size_.kernel / 2, grid_width(),
+        place_in_grid(x, n, {0, size_.height}, size_.width, size_.channels, 1, size_.kernel / 2, grid_width(),
                       grids_.of(worker));
     }
     /// Adds what a strip of that image's dy makes to its chunk's sum.
     void add(const T* dy, Range rows, Index chunk, int worker) const {
         T* packed = packed_.of(worker);
         T* sums = sums_[chunk];
-        const Index width = packets_ * lanes<T>, grid_row = grid_width() * size_.in;
+        const Index width = packets_ * lanes<T>, grid_row = grid_width() * size_.channels;
         const Sum sum{rows.size(), size_.out_width()};
         pack_panels<T>(packed, size_.features, sum.size(), packets_, 1,
                        [&](Index pixel) { return dy + pixel * size_.features; });
         for (Index first = 0; first < size_.features; first += width) {
             for (Index ky = 0; ky < size_.kernel; ++ky) {
                 const Columns<T> taps{grids_.of(worker) + (rows.first * size_.stride + ky) * grid_row, 1,
-                                      size_.stride * grid_row, size_.stride * size_.in};
-                multiply_panel(packets_, sum, packed + first * sum.size(), taps, size_.kernel * size_.in,
-                               sums + ky * size_.kernel * size_.in * size_.features + first, size_.features,
-                               size_.features - first, Store::add);
+                                      size_.stride * grid_row, size_.stride * size_.channels};
+                multiply_panel(packets_, sum, packed + first * sum.size(), taps,
+                               size_.kernel * size_.channels,
+                               sums + ky * size_.kernel * size_.channels * size_.features + first,
+                               size_.features, size_.features - first, Store::add);
             }
         }
     }
@@ -97,6 +98,7 @@ class ConvolutionWeightGradient {
         return std::min(chunks_for(count), std::max<Index>(copies, 4));
     }
     Index grid_width() const { return size_.width + size_.border(); }
+    Index grid_size() const { return (size_.height + size_.border()) * grid_width() * size_.channels; }
     Index packed_dy() const {
         return packed_size<T>(size_.features, direct_strip_pixels<T>(size_), packets_);
     }
@@ -168,7 +170,7 @@ class DirectForward {
 
     void share_image(Cpu& ctx, const T* transformed, const MapRows<T>& x, T* grid, T* y, Index n,
                      const OutputFinish<T>& finish, const AfterPixels<T>& after) const {
-        const Index groups = slots(), copies = chunks_for(grid_.source_rows(), size_.width * size_.in);
+        const Index groups = slots(), copies = chunks_for(grid_.source_rows(), size_.width * size_.channels);
         ctx.parallel(
             copies, [&](Index part) { grid_.place(x, n, part_of(grid_.source_rows(), copies, part), grid); });
         grid_.join(grid);

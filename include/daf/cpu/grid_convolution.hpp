@@ -39,14 +39,14 @@ class GridConvolution {
   public:
     /// x -> y
     static GridConvolution forward(const ConvolutionSize& size) {
-        return {size,        Map{size.height, size.width, size.in},
+        return {size,        Map{size.height, size.width, size.channels},
                 1,           Map{size.out_height(), size.out_width(), size.features},
                 size.stride, false};
     }
     /// dy -> dx: the weights are turned round, and a stride spreads dy over the grid.
     static GridConvolution data_gradient(const ConvolutionSize& size) {
         return {size,        Map{size.out_height(), size.out_width(), size.features},
-                size.stride, Map{size.height, size.width, size.in},
+                size.stride, Map{size.height, size.width, size.channels},
                 1,           true};
     }
 

@@ -105,7 +105,9 @@ class SplitProduct {
 class SplitForward {
   public:
     SplitForward(const ConvolutionSize& size, Index count)
-        : size_(size), tiling_(SplitTiling::of(size, count, 1)), product_(tiling_, size.in, size.features) {}
+        : size_(size),
+          tiling_(SplitTiling::of(size, count, 1)),
+          product_(tiling_, size.channels, size.features) {}
 
     /// Elements of the weights as this pass reads them; they do not depend on the count.
     Index transformed() const { return product_.weights().size(); }

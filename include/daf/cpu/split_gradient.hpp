@@ -15,8 +15,8 @@ class SplitBackward {
     SplitBackward(const ConvolutionSize& size, Index count)
         : size_(size),
           tiling_(SplitTiling::of(size, count, least_blocks)),
-          to_x_(tiling_, size.features, size.in),
-          turned_x_(tiling_, size.in),
+          to_x_(tiling_, size.features, size.channels),
+          turned_x_(tiling_, size.channels),
           dy_pairs_(tiling_, to_x_.grid(), size.features) {}
 
     Index scratch(int threads) const {
@@ -167,9 +167,9 @@ class SplitBackward {
     /// 32 channels of x by 16 features.
     void add_column(const float* sums, Index row_pair, Column column, float* dweight) const {
         const Index c = row_pair * block_side, f = column.panel * tile_side;
-        const Index channels = std::min(block_side, size_.in - c),
+        const Index channels = std::min(block_side, size_.channels - c),
                     features = std::min(tile_side, size_.features - f);
-        float* to = dweight + (column.tap * size_.in + c) * size_.features + f;
+        float* to = dweight + (column.tap * size_.channels + c) * size_.features + f;
         for (Index i = 0; i < channels; ++i, to += size_.features, sums += block_side) {
             for_each_packet<float>(features, [&]<class P>(Index j) {
                 packet::pstoreu(to + j, packet::padd(packet::ploadu<P>(to + j), packet::ploadu<P>(sums + j)));

@@ -93,7 +93,7 @@ constexpr SplitTiling SplitTiling::of(const ConvolutionSize& size, Index count, 
     constexpr Index near_bytes = Index{3}
                                  << 18;  // of a strip: half of a core's second-level cache, more or less
     SplitTiling t{size.height, size.width, count, false, 1, 1};
-    const Index channels = std::max(size.in, size.features), lane_bytes = 4 * channels;
+    const Index channels = std::max(size.channels, size.features), lane_bytes = 4 * channels;
     for (Index rows = 2; rows <= t.height; ++rows) {
         if (t.height % rows == 0 && (rows + 2) * t.pitch() * lane_bytes <= near_bytes) t.strip_rows = rows;
     }
@@ -101,7 +101,7 @@ constexpr SplitTiling SplitTiling::of(const ConvolutionSize& size, Index count, 
     const Index taps = (3 * t.height - 2) * (3 * t.width - 2);  // of all pixels, inside the map
     const Index along_steps = count * t.strips_of_image() * t.strip_blocks() * 9;
     const Index across_steps = (count + block_side - 1) / block_side * taps;
-    const bool whole_steps = size.in % tile_depth == 0 && size.features % block_side == 0;
+    const bool whole_steps = size.channels % tile_depth == 0 && size.features % block_side == 0;
     if (whole_steps && t.height * t.width <= 64 && across_steps < along_steps) {
         t.across = true;
         t.strip_rows = t.height;

@@ -21,15 +21,15 @@ class WinogradForward {
     WinogradForward(const ConvolutionSize& size, Index count, WinogradTile tile, int threads)
         : size_(size),
           tiling_(tiling(size, count, tile, threads)),
-          weights_(size.in, size.features, tile),
-          v_(tiling_, size.in),
+          weights_(size.channels, size.features, tile),
+          v_(tiling_, size.channels),
           m_(tiling_, size.features),
-          grids_(tiling_, size.in, tile.border) {}
+          grids_(tiling_, size.channels, tile.border) {}
 
     /// Elements of the weights as this pass reads them; they do not depend on the count.
     Index transformed() const { return weights_.size(); }
     void transform(Cpu& ctx, const T* weight, T* transformed) const {
-        weights_.transform(ctx, weight, TapPlaces::plain(size_.in, size_.features), transformed);
+        weights_.transform(ctx, weight, TapPlaces::plain(size_.channels, size_.features), transformed);
     }
 
     /// Parts of the output that AfterPixels may be called for at the same time.
@@ -68,7 +68,7 @@ class WinogradForward {
             return run(ctx, frame, transformed, x, y, {}, after);
         }
         T* laid_out = frame.take<T>(weights_.laid_out_size());
-        lay_out_weights(ctx, weight, size_.in, size_.features, weights_.by_slices(), laid_out);
+        lay_out_weights(ctx, weight, size_.channels, size_.features, weights_.by_slices(), laid_out);
         ThreadScratch own(frame, ctx.threads(), own_size() + scratch_size<T>(weights_.piece_size()));
         const PerThread<T> pieces = own.take<T>(weights_.piece_size());
         const auto multiply_block = [&](const T* v, T* m, Index tiles, bool past_caches) {
@@ -156,7 +156,7 @@ class WinogradForward {
     }
 
     static WinogradTiling tiling(const ConvolutionSize& size, Index count, WinogradTile tile, int threads) {
-        const WinogradTraffic traffic{size.in + size.features, size.in, 1, sizeof(T)};
+        const WinogradTraffic traffic{size.channels + size.features, size.channels, 1, sizeof(T)};
         return threads == any_threads ? WinogradTiling::of(size, count, tile, traffic)
                                       : WinogradTiling::for_threads(size, count, tile, traffic, threads);
     }

@@ -16,15 +16,16 @@ class WinogradBackward {
     WinogradBackward(const ConvolutionSize& size, Index count, WinogradTile tile)
         : size_(size),
           tiling_(WinogradTiling::of(
-              size, count, tile, {size.in + size.features, std::max(size.in, size.features), 2, sizeof(T)})),
-          weights_(size.features, size.in, tile),
-          x_(tiling_, size.in),
+              size, count, tile,
+              {size.channels + size.features, std::max(size.channels, size.features), 2, sizeof(T)})),
+          weights_(size.features, size.channels, tile),
+          x_(tiling_, size.channels),
           dy_(tiling_, size.features),
-          x_grid_(tiling_, size.in, 0),
+          x_grid_(tiling_, size.channels, 0),
           dy_grid_(tiling_, size.features, tile.border),
           slice_(std::min(slice_width(dy_.width()), dy_.width() * dy_.panels())),
           sums_row_(dy_.width() * dy_.panels()),
-          sums_stride_(spread_point<T>(size.in * sums_row_)) {}
+          sums_stride_(spread_point<T>(size.channels * sums_row_)) {}
 
     Index scratch(int threads) const {
         const Index weights = tiling_.by_slices ? 0
@@ -51,12 +52,12 @@ class WinogradBackward {
             dy_grid_.clear_border(dy_grids.of(i));
         }
         if (dx != nullptr) {
-            turn_weights(ctx, weight, size_.in, size_.features, weights_.by_slices(), turned);
+            turn_weights(ctx, weight, size_.channels, size_.features, weights_.by_slices(), turned);
             if (!tiling_.by_slices) weights_.transform(ctx, turned, weights_.by_slices(), transformed);
         }
         const bool tiles_past_caches = tiling_.hands_past_caches<T>(ctx, block_size());
         const bool dx_past_caches =
-            !accumulate && stored_past_caches<T>(size_.x_size() * tiling_.count, size_.in);
+            !accumulate && stored_past_caches<T>(size_.x_size() * tiling_.count, size_.channels);
         const OutputFinish<T> finish{accumulate ? Finish::accumulate : Finish::overwrite};
         ctx.parallel(tiling_.chunks, [&](Index chunk, int owner) {
             T* x_tiles = blocks.of(owner);
@@ -83,7 +84,7 @@ class WinogradBackward {
                 if (dx == nullptr) continue;
                 ctx.parallel(strips.size(), [&](Index s) {
                     const WinogradStrip strip(tiling_, strips.first + s);
-                    x_.output(x_tiles, s, strip, finish, dx + strip.first_pixel(tiling_) * size_.in,
+                    x_.output(x_tiles, s, strip, finish, dx + strip.first_pixel(tiling_) * size_.channels,
                               dx_past_caches);
                 });
             }
@@ -104,7 +105,7 @@ class WinogradBackward {
                 transformed == nullptr ? next_point : weights_.panel(transformed, k, 0);
             for (Index panel = 0; panel < dy_.panels(); ++panel) {
                 dy_.multiply(
-                    dy_tiles, k, panel, x_.channels(x_tiles, k), size_.in, tiles,
+                    dy_tiles, k, panel, x_.channels(x_tiles, k), size_.channels, tiles,
                     sums + k * sums_stride_ + panel * dy_.width(), sums_row_, accumulate,
                     panel + 1 < dy_.panels() ? dy_.panel(dy_tiles, k, panel + 1, tiles) : behind_sums);
             }
@@ -121,7 +122,7 @@ class WinogradBackward {
         const Index slice_panels = slice_ / dy_.width();
         ctx.parallel(slices() * sums_parts(), [&](Index i, int worker) {
             const Index slice = i / sums_parts();
-            const Range in = part_of(size_.in, sums_parts(), i % sums_parts());
+            const Range in = part_of(size_.channels, sums_parts(), i % sums_parts());
             const Range panels{slice * slice_panels, std::min((slice + 1) * slice_panels, dy_.panels())};
             T* sums = pieces.of(worker);
             T* taps = sums + points_at_once() * piece_stride();
@@ -156,10 +157,10 @@ class WinogradBackward {
 
     /// dweight += G^T sums G.
     void add_sums(Cpu& ctx, const T* sums, T* dweight) const {
-        const Index parts = chunks_for(size_.in);
+        const Index parts = chunks_for(size_.channels);
         with_tile(tiling_.tile, [&]<class Way> {
             ctx.parallel(parts, [&](Index part) {
-                const Range in = part_of(size_.in, parts, part);
+                const Range in = part_of(size_.channels, parts, part);
                 winograd::weight_gradients<Way>(
                     sums + in.first * sums_row_, sums_stride_, sums_row_, tiling_.chunks, sums_size(),
                     in.size(), size_.features, {0, tiling_.side()},
@@ -193,7 +194,7 @@ class WinogradBackward {
 
     /// Elements of dweight from a tap to the next. The sums are of its taps turned round: from the last one
     /// back.
-    Index tap() const { return size_.in * size_.features; }
+    Index tap() const { return size_.channels * size_.features; }
     Index last_tap() const { return 8 * tap(); }
 
     /// Whether threads have blocks of their own.
@@ -206,13 +207,13 @@ class WinogradBackward {
                scratch_size<T>(dy_grid_.size());
     }
     Index sums_size() const { return tiling_.points() * sums_stride_; }
-    Index sums_parts() const { return std::min<Index>(size_.in, 4); }
+    Index sums_parts() const { return std::min<Index>(size_.channels, 4); }
     Index slices() const { return (size_.features + slice_ - 1) / slice_; }
     Index points_at_once() const { return WinogradTiling::rows_at_once * tiling_.side(); }
     /// What a thread holds by slices: a piece of the weights, or the sums of some points and the taps that
     /// come of them, each this far from the next.
     Index piece_stride() const {
-        return spread_point<T>((size_.in + sums_parts() - 1) / sums_parts() * slice_);
+        return spread_point<T>((size_.channels + sums_parts() - 1) / sums_parts() * slice_);
     }
     Index piece_size() const {
         return std::max(weights_.piece_size(), (points_at_once() + 9) * piece_stride());

@@ -151,7 +151,7 @@ struct WinogradStrip {
 
 /// Bytes of the transformed weights.
 constexpr Index winograd_weight_bytes(const ConvolutionSize& size, WinogradTile tile, Index element) {
-    return tile.points * tile.points * size.in * size.features * element;
+    return tile.points * tile.points * size.channels * size.features * element;
 }
 
 constexpr WinogradTiling WinogradTiling::of(const ConvolutionSize& size, Index count, WinogradTile tile,

@@ -193,7 +193,7 @@ class WinogradWeights {
         return {0, rows.last < side() ? piece_in_ : 0};
     }
     /// Panels of tiles that a product sums over at once. Columns that lie in more pieces come slower than a
-    /// result that is added to (docs/performance.md).
+    /// result that is added to (docs/what_helped.md).
     static constexpr Index most_panels = 8;
 
     void multiply_panel(const T* panel, const TileColumns<T>& tiles, Index count, T* out, Index out_row,

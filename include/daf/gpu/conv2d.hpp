@@ -8,7 +8,7 @@ namespace daf {
 template <class In, Index Features, Index K, Index Stride, Bias B, GridBackend Backend>
 struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
     using Op = Conv2d<In, Features, K, Stride, B>;
-    static constexpr gpu::ConvolutionSize size = gpu::convolution_size<Op>();
+    static constexpr ConvolutionSize size = convolution_size<Op>();
     static constexpr bool direct = gpu::is_direct(size);
 
     /// As the convolution reads them: cuDNN's turned and of T, the direct one's as they are.

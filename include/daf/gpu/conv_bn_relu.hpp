@@ -85,7 +85,7 @@ template <class In, Index Features, Index K, GridBackend Backend>
 struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     using Op = ConvBnRelu<In, Features, K>;
     using Bn = typename Op::Normalisation;
-    static constexpr gpu::ConvolutionSize size = gpu::convolution_size<Op>();
+    static constexpr ConvolutionSize size = convolution_size<Op>();
     static constexpr const char* name = Op::Header::name;
     static constexpr bool direct = gpu::is_direct(size);
     template <class T>

@@ -3,30 +3,11 @@
 // convolutions themselves are the backend's: cuDNN's on Gpu, but for those of few channels
 // (direct_convolution.hpp). Everything around them is done by kernels of ours.
 #include <algorithm>
+#include <daf/core/convolution_size.hpp>
 #include <daf/gpu/channel_sums.hpp>
 #include <type_traits>
 
 namespace daf::gpu {
-
-/// A "same" convolution of maps (height, width, channels) as cores of run-time size take it.
-struct ConvolutionSize {
-    Index height, width, channels, features, kernel, stride;
-
-    DAF_HOST_DEVICE constexpr Index out_height() const { return (height - 1) / stride + 1; }
-    DAF_HOST_DEVICE constexpr Index out_width() const { return (width - 1) / stride + 1; }
-    DAF_HOST_DEVICE constexpr Index x_size() const { return height * width * channels; }
-    DAF_HOST_DEVICE constexpr Index y_size() const { return out_height() * out_width() * features; }
-    /// Of one feature.
-    DAF_HOST_DEVICE constexpr Index taps() const { return kernel * kernel * channels; }
-    DAF_HOST_DEVICE constexpr Index weights() const { return taps() * features; }
-    friend constexpr auto operator<=>(const ConvolutionSize&, const ConvolutionSize&) = default;
-};
-
-template <class Op>
-constexpr ConvolutionSize convolution_size() {
-    return {Op::Input::height,    Op::Input::width, Op::Input::channels,
-            Op::Output::channels, Op::kernel,       Op::stride};
-}
 
 /// One of the products of a convolution y = w * x. Weights are (features, kernel, kernel, channels):
 ///                        left   right   result

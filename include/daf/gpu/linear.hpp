@@ -12,7 +12,7 @@ namespace daf {
 template <class In, Index Features, Start S, GridBackend Backend>
 requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backend> {
     using Op = Linear<In, Features, S>;
-    static constexpr gpu::ConvolutionSize size{1, 1, Features, In::size, 1, 1};
+    static constexpr ConvolutionSize size{1, 1, Features, In::size, 1, 1};
 
     static constexpr gpu::ConvolutionTask task(gpu::Pass pass, Index count) {
         const char* call = pass == gpu::Pass::data_gradient ? "forward"

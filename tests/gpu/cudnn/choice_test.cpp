@@ -12,7 +12,7 @@ using daf::gpu::Pass;
 using daf_test::contains;
 using daf_test::message_of;
 
-constexpr daf::gpu::ConvolutionSize layer{24, 24, 64, 64, 3, 1};
+constexpr daf::ConvolutionSize layer{24, 24, 64, 64, 3, 1};
 
 ConvolutionTask task_of(Pass pass) {
     return {"conv2d", pass, layer, 32};

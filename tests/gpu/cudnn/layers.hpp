@@ -14,7 +14,7 @@
 
 namespace daf_test {
 
-using daf::gpu::ConvolutionSize;
+using daf::ConvolutionSize;
 using daf::gpu::Pass;
 
 /// The distinct sizes of a preset's layers.

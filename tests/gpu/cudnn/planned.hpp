@@ -54,7 +54,7 @@ inline std::string sum_name(cudnnDataType_t type) {
 }
 
 /// The arithmetic of a convolution, whichever of its tensors is the result.
-inline void check_convolution(const json& node, const daf::gpu::ConvolutionSize& size, cudnnDataType_t type) {
+inline void check_convolution(const json& node, const daf::ConvolutionSize& size, cudnnDataType_t type) {
     const Index border = size.kernel / 2;
     CHECK(node.at("pad") == json{border, border});
     CHECK(node.at("stride") == json{size.stride, size.stride});

@@ -10,7 +10,7 @@ using daf::Index;
 
 /// body(x's element, w's element, y's element) for every product of a convolution.
 template <class Body>
-void for_each_product(const daf::gpu::ConvolutionSize& size, Index batch, const Body& body) {
+void for_each_product(const daf::ConvolutionSize& size, Index batch, const Body& body) {
     for (Index n = 0; n < batch; ++n) {
         for (Index row = 0; row < size.out_height(); ++row) {
             for (Index column = 0; column < size.out_width(); ++column) {
