@@ -48,6 +48,7 @@
 // Composition, training, files.
 #include <daf/io/safetensors.hpp>
 #include <daf/net/descent.hpp>
+#include <daf/net/evaluator.hpp>
 #include <daf/net/gradient_check.hpp>
 #include <daf/net/inference.hpp>
 #include <daf/net/layers.hpp>

@@ -14,15 +14,15 @@
 namespace {
 
 using daf_cnn::Dataset;
-using daf_cnn::FaceNetwork;
+using daf_cnn::FaceLearner;
 using daf_cnn::TrainConfig;
 using daf_test::ScratchFolder;
 namespace fs = std::filesystem;
 
 /// Passes everything on to another network, but runs a step only when somebody needs its result.
-class LateNetwork final : public FaceNetwork {
+class LateNetwork final : public FaceLearner {
   public:
-    explicit LateNetwork(FaceNetwork& network) : network_(network) {}
+    explicit LateNetwork(FaceLearner& network) : network_(network) {}
 
     /// Sends a signal when so many steps have been queued.
     void raise_at(int step, int signal) { signal_at_ = step, signal_ = signal; }
@@ -74,9 +74,8 @@ class LateNetwork final : public FaceNetwork {
         saved_ahead_ = saved_ahead_ || unfinished_ > 0;
         return current().save(path, std::move(info));
     }
-    daf::CheckpointInfo restore(const daf::Safetensors& file, daf::Restore what) override {
-        return current().restore(file, what);
-    }
+    void take_parameters(const daf::Safetensors& file) override { current().take_parameters(file); }
+    daf::CheckpointInfo restore(const daf::Safetensors& file) override { return current().restore(file); }
     void reload(const daf::Safetensors& file) override { current().reload(file); }
 
   private:
@@ -89,12 +88,12 @@ class LateNetwork final : public FaceNetwork {
         waiting_.pop_front();
     }
     /// The network behind every step that is queued.
-    FaceNetwork& current() {
+    FaceLearner& current() {
         while (!waiting_.empty()) run_one();
         return network_;
     }
 
-    FaceNetwork& network_;
+    FaceLearner& network_;
     std::deque<Input> waiting_;  // those that have not run
     std::size_t unfinished_ = 0, most_unfinished_ = 0;
     int queued_ = 0, signal_at_ = 0, signal_ = 0;
@@ -124,7 +123,7 @@ class Run {
           data_(data),
           config_(config),
           folder_(path),
-          network_(daf_cnn::preset_named(config.preset).make_network(cpu, config.network_settings())) {
+          network_(daf_cnn::preset_named(config.preset).make_learner(cpu, config.network_settings())) {
         fs::create_directory(path);
     }
     void train_late() { train(late_); }
@@ -132,7 +131,7 @@ class Run {
     LateNetwork& late() { return late_; }
 
   private:
-    void train(FaceNetwork& network) {
+    void train(FaceLearner& network) {
         daf_cnn::Training training(cpu_, config_, folder_, network, data_);
         training.resume();
         daf_cnn::Progress progress(config_.epochs, training.steps_left(), false);
@@ -143,7 +142,7 @@ class Run {
     const daf_cnn::Splits& data_;
     TrainConfig config_;
     daf_cnn::RunFolder folder_;
-    std::unique_ptr<FaceNetwork> network_;
+    std::unique_ptr<FaceLearner> network_;
     LateNetwork late_{*network_};
 };
 

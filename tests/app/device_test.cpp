@@ -28,7 +28,7 @@ std::string untrained(const ScratchFolder& folder) {
     daf::Cpu cpu(daf::Threads{1});
     daf_cnn::NetworkSettings settings;
     settings.largest_batch = 1;
-    daf_cnn::lite_preset.make_network(cpu, settings)->save(folder / "lite.safetensors", {});
+    daf_cnn::lite_preset.make_learner(cpu, settings)->save(folder / "lite.safetensors", {});
     return folder / "lite.safetensors";
 }
 

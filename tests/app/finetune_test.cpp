@@ -108,7 +108,7 @@ TEST_CASE("finetune: the first centres are the checkpoint's, drawn, or the class
     const auto placed = [&](const char* how) {
         daf_cnn::NetworkSettings settings;
         settings.largest_batch = 16;
-        const auto network = daf_cnn::lite_preset.make_network(cpu, settings);
+        const auto network = daf_cnn::lite_preset.make_learner(cpu, settings);
         daf_cnn::take_weights(*network, weights, how, data.train, 16);
         const auto centres = network->centres();
         return std::vector<float>(centres.begin(), centres.end());
@@ -150,7 +150,7 @@ TEST_CASE("finetune: a class without a training image keeps the checkpoint's cen
     daf_cnn::Splits data =
         daf_cnn::load_data(cpu, {"generated", daf::Seed{7}, 20}, 48, {daf_cnn::Split::train});
     for (auto& label : data.train.labels) label = label == 6 ? 0 : label;
-    const auto network = daf_cnn::lite_preset.make_network(cpu, {});
+    const auto network = daf_cnn::lite_preset.make_learner(cpu, {});
     daf_cnn::take_weights(*network, weights, "means", data.train, 16);
     const auto centres = network->centres();
     const std::size_t length = centres.size() / 7;

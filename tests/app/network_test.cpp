@@ -76,7 +76,7 @@ TEST_CASE("network: every preset learns and judges, with the figures that it sho
             NetworkSettings settings;
             settings.attention = attention;
             settings.largest_batch = 2;
-            const auto network = preset.make_network(cpu, settings);
+            const auto network = preset.make_learner(cpu, settings);
             CHECK(network->side() == figures.side);
             CHECK(network->architecture() == daf_cnn::architecture_of(figures.name, attention));
             CHECK(network->parameter_count() == expected_parameters(figures, attention));
@@ -105,7 +105,7 @@ TEST_CASE("network: a checkpoint names and lays out its tensors as PyTorch's net
     daf::Cpu cpu(daf::Threads{1});
     NetworkSettings settings;
     settings.largest_batch = 1;
-    const auto network = daf_cnn::lite_preset.make_network(cpu, settings);
+    const auto network = daf_cnn::lite_preset.make_learner(cpu, settings);
     network->save(folder / "network.safetensors", {});
     const auto file = daf::open_checkpoint(folder / "network.safetensors");
     std::set<std::string> names;

@@ -1,4 +1,5 @@
-// expect: a Model alone has nothing to train on with: give it the Descent, or use load_parameters
+// expect: a Model or an Evaluator alone has nothing to train on with: give the Descent or the Learner, or use
+// load_parameters
 #include <daf/cpu/linear.hpp>
 #include <daf/net/layers.hpp>
 #include <daf/train/checkpoint.hpp>

@@ -116,7 +116,7 @@ TEST_CASE("a checkpoint that does not fit leaves the descent as it was; its para
         CHECK(Everything(*other) == before);
     }
     const auto moment = copy(adam.moment(0));
-    daf::load_checkpoint(file, adam, "dropping", daf::Restore::parameters);
+    daf::load_parameters(file, adam, "dropping");
     CHECK(copy(model.parameters()) == copy(from.parameters()));
     CHECK(copy(adam.moment(0)) == moment);
     daf::load_parameters(file, alone, "dropping");

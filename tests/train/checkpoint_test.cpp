@@ -65,7 +65,7 @@ TEST_CASE("parameters alone leave moments and counters as they are") {
     train(to, 1, 1);
     const auto moment = copy(to.moment(0));
     daf::save_checkpoint(folder / "a.safetensors", from, {architecture});
-    daf::load_checkpoint(folder / "a.safetensors", to, architecture, daf::Restore::parameters);
+    daf::load_parameters(folder / "a.safetensors", to, architecture);
     CHECK(copy(to.parameters()) == copy(from.parameters()));
     CHECK(copy(to.moment(0)) == moment);
     CHECK(to.updates() == 1);
@@ -104,7 +104,7 @@ TEST_CASE(
     CHECK(message.find("'optimizer': expected what training goes on from, found parameters alone") !=
           std::string::npos);
     CHECK(copy(other.parameters()) != copy(learner.parameters()));
-    daf::load_checkpoint(path, other, architecture, daf::Restore::parameters);
+    daf::load_parameters(path, other, architecture);
     CHECK(copy(other.parameters()) == copy(learner.parameters()));
 }
 

@@ -17,22 +17,31 @@ inline std::shared_ptr<daf::Gpu> gpu_for(Precision precision) {
     return gpu;
 }
 
-template <class P, Attention A, class T>
-std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
-    using Network = CompiledNetwork<P, A, daf::Gpu, T>;
+/// A CompiledNetwork or a CompiledLearner, if the GPU's memory can hold it.
+template <class Compiled>
+std::unique_ptr<Compiled> made_on_gpu(const std::string& architecture, const NetworkSettings& settings) {
     auto gpu = gpu_for(settings.placement.precision);
-    const std::string what = "the network " + architecture_of(P::name, A) + " for batches of " +
-                             std::to_string(settings.largest_batch);
+    const std::string what =
+        "the network " + architecture + " for batches of " + std::to_string(settings.largest_batch);
     // Scratch comes second: cuDNN makes its plans for it, and refuses a batch far too large in its own words.
-    gpu->require_free(Network::bytes_beside_scratch(settings), what);
-    gpu->require_free(Network::bytes_for(*gpu, settings), what);
-    return std::make_unique<Network>(std::move(gpu), settings);
+    gpu->require_free(Compiled::bytes_beside_scratch(settings), what);
+    gpu->require_free(Compiled::bytes_for(*gpu, settings), what);
+    return std::make_unique<Compiled>(std::move(gpu), settings);
 }
 
 template <class P, Attention A>
-std::unique_ptr<FaceNetwork> made_on_gpu(const NetworkSettings& settings) {
-    return settings.placement.precision == Precision::bf16 ? made_on_gpu<P, A, daf::bf16>(settings)
-                                                           : made_on_gpu<P, A, float>(settings);
+std::unique_ptr<FaceNetwork> network_on_gpu(const NetworkSettings& settings) {
+    const std::string name = architecture_of(P::name, A);
+    if (settings.placement.precision == Precision::bf16)
+        return made_on_gpu<CompiledNetwork<P, A, daf::Gpu, daf::bf16>>(name, settings);
+    return made_on_gpu<CompiledNetwork<P, A, daf::Gpu>>(name, settings);
+}
+template <class P, Attention A>
+std::unique_ptr<FaceLearner> learner_on_gpu(const NetworkSettings& settings) {
+    const std::string name = architecture_of(P::name, A);
+    if (settings.placement.precision == Precision::bf16)
+        return made_on_gpu<CompiledLearner<P, A, daf::Gpu, daf::bf16>>(name, settings);
+    return made_on_gpu<CompiledLearner<P, A, daf::Gpu>>(name, settings);
 }
 
 /// Throws where the GPU's memory cannot hold what a bench of the whole network allocates, without the
@@ -68,8 +77,13 @@ std::function<void()> made_bench_on_gpu(std::shared_ptr<daf::Gpu> gpu, BenchMode
 
 template <class P>
 std::unique_ptr<FaceNetwork> make_gpu_network(const NetworkSettings& settings) {
-    return settings.attention == Attention::full ? detail::made_on_gpu<P, Attention::full>(settings)
-                                                 : detail::made_on_gpu<P, Attention::none>(settings);
+    return settings.attention == Attention::full ? detail::network_on_gpu<P, Attention::full>(settings)
+                                                 : detail::network_on_gpu<P, Attention::none>(settings);
+}
+template <class P>
+std::unique_ptr<FaceLearner> make_gpu_learner(const NetworkSettings& settings) {
+    return settings.attention == Attention::full ? detail::learner_on_gpu<P, Attention::full>(settings)
+                                                 : detail::learner_on_gpu<P, Attention::none>(settings);
 }
 template <class P>
 std::function<void()> make_gpu_bench(Precision precision, BenchMode mode, Index batch) {

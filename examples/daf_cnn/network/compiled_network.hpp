@@ -1,14 +1,11 @@
 #pragma once
 // A preset's network on one backend, as the program sees it. Included by compiled_preset.hpp and
 // compiled_gpu_preset.cuh alone, behind the backend.
-#include <algorithm>
-#include <cmath>
 #include <daf/net/learner.hpp>
-#include <daf/train/checkpoint.hpp>
 #include <memory>
 #include <utility>
 
-#include "network/face_network.hpp"
+#include "network/network_use.hpp"
 
 namespace daf_cnn::detail {
 
@@ -20,114 +17,109 @@ void set_dropout(Sequence& sequence, double rate) {
     });
 }
 
-/// T: of the images and of what follows from them.
-template <class P, Attention A, class Backend, class T = float>
-class CompiledNetwork final : public FaceNetwork {
+template <class Net>
+Net net_of(const NetworkSettings& settings) {
+    Net net;
+    set_dropout(net.trunk, settings.dropout);
+    set_dropout(net.head, settings.dropout);
+    net.metric.margin = settings.margin;
+    net.metric.centre_update = settings.centre_update;
+    return net;
+}
+
+/// Interface: FaceNetwork or what derives from it, which an Owner, a daf::Evaluator or what derives from it,
+/// answers. The context may be shared with others, whose scratch it then is.
+template <class Interface, class Owner, class P, Attention A, class Backend, class T>
+class AnswersFor : public Interface {
   public:
     using Net = NetworkOf<P, A>;
-    using Learner = daf::Learner<Net, Backend, T>;
-    using Images = daf::Batch<typename Net::Input, const T>;
 
     /// What it takes of the context's memory, that context's scratch included.
     static Index bytes_for(const Backend& ctx, const NetworkSettings& settings) {
-        return bytes_beside_scratch(settings) + Learner::scratch_bytes(ctx, settings.largest_batch);
+        Index scratch = Owner::scratch_bytes(ctx, settings.largest_batch);
+        if (settings.last_judged > 0 && !Owner::in_host_memory) {
+            scratch = std::max(scratch, Use::Evaluator::scratch_bytes(ctx, settings.last_judged));
+        }
+        return bytes_beside_scratch(settings) + scratch;
     }
     static Index bytes_beside_scratch(const NetworkSettings& settings) {
-        const Index batch = settings.largest_batch;
-        return Learner::bytes(batch, settings.optimizer) + losses_bytes(batch) + uploaded_bytes(batch);
+        return owner_bytes(settings) + Use::bytes(settings.largest_batch);
     }
-
-    CompiledNetwork(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)
-        : ctx_(std::move(ctx)),
-          classifier_(settings.classifier),
-          bytes_(bytes_for(*ctx_, settings)),
-          learner_(*ctx_, daf::max_batch(settings.largest_batch), settings.seed, net_of(settings),
-                   settings.objective, settings.optimizer),
-          losses_(ctx_->allocate(losses_bytes(settings.largest_batch))) {}
 
     std::string architecture() const override { return architecture_of(P::name, A); }
     Index side() const override { return P::side; }
     Index parameter_count() const override { return daf::parameter_count<Net>; }
     Index bytes() const override { return bytes_; }
-
-    bool runs_beside_host() const override { return !Learner::in_host_memory; }
-    void queue_step(std::span<const float> images, std::span<const std::int32_t> labels) override {
-        learner_.queue_step(images_of(images), daf::labels_of(labels));
-    }
-    daf::StepResult finish_step() override { return learner_.finish_step(); }
-
+    void take_parameters(const daf::Safetensors& file) override { use_.take_parameters(file); }
     void judge(std::span<const float> images, std::span<const std::int32_t> labels,
                Judgement& so_far) override {
-        const auto y = ctx_->upload(daf::labels_of(labels));
-        const auto [embeddings, logits] = learner_.evaluate(ctx_->upload(images_of(images)));
-        each_score(embeddings, logits, [&](std::size_t i, const auto*, const Scores& scores) {
-            so_far.confusion.add(labels[i], daf::largest_of(scores.data(), class_count));
-        });
-        const daf::Batch<daf::Shape<1>, float, Space> losses{losses_.template as<float>(), y.count()};
-        daf::forward<daf::eval>(*ctx_, typename Net::Softmax{}, logits, losses, daf::Nothing{},
-                                daf::Nothing{}, y);
-        const auto softmax = ctx_->download(losses);
-        const daf::ParametersOf<typename Net::Metric, float, Space> centres{learner_.centres()};
-        for (Index i = 0; i < y.count(); ++i) so_far.softmax_sum += static_cast<double>(softmax[i][0]);
-        daf::forward<daf::eval>(*ctx_, learner_.net().metric, embeddings, losses, centres, daf::Nothing{}, y);
-        const auto tc = ctx_->download(losses);
-        for (Index i = 0; i < y.count(); ++i) {
-            so_far.tc_sum += static_cast<double>(tc[i][0]);
-            so_far.active += tc[i][0] > 0;
+        use_.judge(images, labels, so_far);
+    }
+    std::vector<Reading> read(std::span<const float> images) override { return use_.read(images); }
+    std::vector<Gaze> gaze(std::span<const float> images) override { return use_.gaze(images); }
+    std::string first_not_finite_judging(std::span<const float> images) override {
+        return use_.first_not_finite(images);
+    }
+    std::vector<float> centres() const override { return use_.centres(); }
+    std::array<double, class_count> centre_norms() const override { return use_.centre_norms(); }
+
+  protected:
+    using Use = NetworkUse<P, A, Backend, T>;
+
+    /// owned: what the owner is made of behind context and largest batch.
+    template <class... Owned>
+    AnswersFor(std::shared_ptr<Backend> ctx, const NetworkSettings& settings, Owned&&... owned)
+        : ctx_(std::move(ctx)),
+          bytes_(bytes_for(*ctx_, settings)),
+          owner_(*ctx_, daf::max_batch(settings.largest_batch), std::forward<Owned>(owned)...),
+          use_(owner_, settings) {}
+
+    std::shared_ptr<Backend> ctx_;
+    Index bytes_;
+    Owner owner_;
+    Use use_;
+
+  private:
+    static Index owner_bytes(const NetworkSettings& settings) {
+        if constexpr (requires { Owner::bytes(settings.largest_batch, settings.optimizer); }) {
+            return Owner::bytes(settings.largest_batch, settings.optimizer);
+        } else {
+            return Owner::bytes(settings.largest_batch);
         }
     }
+};
 
-    std::vector<Reading> read(std::span<const float> images) override {
-        const auto [embeddings, logits] = learner_.evaluate(ctx_->upload(images_of(images)));
-        std::vector<Reading> readings(static_cast<std::size_t>(embeddings.count()));
-        each_score(embeddings, logits, [&](std::size_t i, const auto* e, const Scores& scores) {
-            readings[i].prediction = daf::largest_of(scores.data(), class_count);
-            readings[i].embedding.assign(e, e + P::embedding);
-            readings[i].probabilities = softmax_of(scores);
-        });
-        return readings;
+/// T: of the images and of what follows from them.
+template <class P, Attention A, class Backend, class T = float>
+class CompiledNetwork final
+    : public AnswersFor<FaceNetwork, daf::Evaluator<NetworkOf<P, A>, Backend, T>, P, A, Backend, T> {
+  public:
+    CompiledNetwork(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)
+        : CompiledNetwork::AnswersFor(std::move(ctx), settings, net_of<NetworkOf<P, A>>(settings)) {}
+};
+
+template <class P, Attention A, class Backend, class T = float>
+class CompiledLearner final
+    : public AnswersFor<FaceLearner, daf::Learner<NetworkOf<P, A>, Backend, T>, P, A, Backend, T> {
+    using Answers = typename CompiledLearner::AnswersFor;
+    using Answers::ctx_, Answers::owner_, Answers::use_;
+
+  public:
+    CompiledLearner(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)
+        : Answers(std::move(ctx), settings, settings.seed, net_of<NetworkOf<P, A>>(settings),
+                  settings.objective, settings.optimizer) {}
+
+    bool runs_beside_host() const override { return !owner_.in_host_memory; }
+    void queue_step(std::span<const float> images, std::span<const std::int32_t> labels) override {
+        owner_.queue_step(use_.images_of(images), daf::labels_of(labels));
     }
-
-    std::vector<Gaze> gaze(std::span<const float> images) override {
-        std::vector<Gaze> gazes;
-        const auto images_there = ctx_->upload(images_of(images));
-        learner_.evaluate(images_there, [&](auto i, const auto& op, const auto& x, const auto& y) {
-            using Op = std::remove_cvref_t<decltype(op)>;
-            if constexpr (std::is_same_v<typename Op::Header, daf::header::dual_attention>) {
-                // The gates are what training saves.
-                const auto memory = ctx_->allocate(daf::saved_bytes<Op, T>(x.count()));
-                const auto saved = daf::bind_saved<Op, T, Space>(memory.data(), x.count());
-                daf::forward<daf::train>(*ctx_, op, x, y, learner_.template parameters_of<i>(), saved);
-                const auto maps = ctx_->download(x);
-                const auto channels = ctx_->download(saved.channel_gate);
-                const auto positions = ctx_->download(saved.spatial_gate);
-                const auto copy = [](const auto& view) {
-                    return std::vector<float>(view.data(), view.data() + view.size());
-                };
-                for (Index n = 0; n < x.count(); ++n) {
-                    gazes.push_back(
-                        {Op::Input::height, copy(maps[n]), copy(channels[n]), copy(positions[n])});
-                }
-            }
-        });
-        return gazes;
-    }
-
+    daf::StepResult finish_step() override { return owner_.finish_step(); }
     std::string first_not_finite(std::span<const float> images) override {
-        return called(learner_.first_not_finite(ctx_->upload(images_of(images))));
-    }
-    std::string first_not_finite_judging(std::span<const float> images) override {
-        return called(daf::first_not_finite_evaluating(learner_, ctx_->upload(images_of(images))));
+        return use_.called(owner_.first_not_finite(ctx_->upload(use_.images_of(images))));
     }
 
-    std::vector<float> centres() const override {
-        const auto centres = learner_.centres();
-        std::vector<float> values(static_cast<std::size_t>(centres.size()));
-        ctx_->copy_out(values.data(), static_cast<const float*>(centres.data()), centres.size());
-        return values;
-    }
     void set_centres(std::span<const float> values) override {
-        const auto centres = learner_.centres();
+        const auto centres = owner_.centres();
         if (static_cast<Index>(values.size()) != centres.size()) {
             throw daf::ArgumentError("set_centres: expected " + std::to_string(centres.size()) +
                                      " numbers, got " + std::to_string(values.size()));
@@ -135,109 +127,20 @@ class CompiledNetwork final : public FaceNetwork {
         ctx_->copy_in(centres.data(), values.data(), centres.size());
     }
 
-    std::array<double, class_count> centre_norms() const override {
-        std::array<double, class_count> norms{};
-        using One = daf::View<daf::Shape<1, P::embedding>, const float>;
-        const std::vector<float> all = centres();
-        for (std::size_t k = 0; k < norms.size(); ++k) {
-            norms[k] = daf::mean_centre_norm(One(all.data() + k * P::embedding));
-        }
-        return norms;
-    }
-
-    void set_learning_rate(double rate) override { learner_.set_learning_rate(rate); }
+    void set_learning_rate(double rate) override { owner_.set_learning_rate(rate); }
 
     std::string save(const std::filesystem::path& path, daf::CheckpointInfo info) override {
-        info.architecture = architecture();
-        return daf::save_checkpoint(path, learner_, info);
+        info.architecture = this->architecture();
+        return daf::save_checkpoint(path, owner_, info);
     }
-    daf::CheckpointInfo restore(const daf::Safetensors& file, daf::Restore what) override {
-        return daf::restore_checkpoint(file, learner_, architecture(), what);
+    daf::CheckpointInfo restore(const daf::Safetensors& file) override {
+        return daf::restore_checkpoint(file, owner_, this->architecture());
     }
     void reload(const daf::Safetensors& file) override {
-        const std::uint32_t draws = learner_.draws();
-        daf::restore_checkpoint(file, learner_, architecture());
-        learner_.draws() = draws;
+        const std::uint32_t draws = owner_.draws();
+        restore(file);
+        owner_.draws() = draws;
     }
-
-  private:
-    using Space = typename Backend::Space;
-    using Scores = std::array<double, class_count>;
-    using Centres = daf::Shape<class_count, P::embedding>;
-
-    static Index losses_bytes(Index batch) {
-        return daf::align_up(batch * static_cast<Index>(sizeof(float)));
-    }
-    /// Images and labels that are judged, in memory of their own meanwhile.
-    static Index uploaded_bytes(Index batch) {
-        if constexpr (Learner::in_host_memory) return 0;
-        return daf::align_up(batch * Net::Input::size * static_cast<Index>(sizeof(T))) +
-               daf::align_up(batch * static_cast<Index>(sizeof(std::int32_t)));
-    }
-
-    /// They stay until the next call.
-    Images images_of(std::span<const float> images) {
-        if constexpr (std::is_same_v<T, float>) {
-            return daf::batch_of<typename Net::Input>(images);
-        } else {
-            narrow_.resize(images.size());
-            std::ranges::transform(images, narrow_.begin(),
-                                   [](float value) { return static_cast<T>(value); });
-            return daf::batch_of<typename Net::Input>(std::as_const(narrow_));
-        }
-    }
-
-    /// What Learner::first_not_finite found, in words.
-    static std::string called(Index at) {
-        if (at < 0) return "the images";
-        if (at == static_cast<Index>(Net::metric_at)) return "the losses";
-        return daf::layer_name(daf::operator_names<Net>()[static_cast<std::size_t>(at)]);
-    }
-
-    /// visit(i, embedding, scores) for every image.
-    template <class Embeddings, class Logits, class Visit>
-    void each_score(const Embeddings& embeddings, const Logits& logits, const Visit& visit) const {
-        const auto e = ctx_->download(embeddings);
-        const auto l = ctx_->download(logits);
-        const auto c = ctx_->download(daf::Batch<Centres, const float, Space>(learner_.centres().data(), 1));
-        for (Index i = 0; i < e.count(); ++i) {
-            visit(static_cast<std::size_t>(i), e[i].data(), scores_of(e[i].data(), l[i].data(), c[0].data()));
-        }
-    }
-
-    /// The larger, the likelier: logits, or minus the distances to the centres.
-    Scores scores_of(const T* e, const T* logits, const float* centres) const {
-        if (classifier_ == Classifier::nearest_centre) {
-            return daf::closeness(e, daf::View<Centres, const float>(centres));
-        }
-        Scores scores{};
-        std::copy(logits, logits + class_count, scores.begin());
-        return scores;
-    }
-
-    static Scores softmax_of(Scores scores) {
-        const double most = *std::max_element(scores.begin(), scores.end());
-        double sum = 0;
-        for (double& s : scores) sum += s = std::exp(s - most);
-        for (double& s : scores) s /= sum;
-        return scores;
-    }
-
-    static Net net_of(const NetworkSettings& settings) {
-        Net net;
-        set_dropout(net.trunk, settings.dropout);
-        set_dropout(net.head, settings.dropout);
-        net.metric.margin = settings.margin;
-        net.metric.centre_update = settings.centre_update;
-        return net;
-    }
-
-    std::shared_ptr<Backend> ctx_;
-    Classifier classifier_;
-    Index bytes_;
-    Learner learner_;
-    typename Backend::Memory losses_;
-    std::vector<T> narrow_;  // images, where T is not what they come in
 };
 
 }  // namespace daf_cnn::detail

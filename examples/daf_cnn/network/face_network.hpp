@@ -1,6 +1,6 @@
 #pragma once
-// A network as the program sees it: images in, figures out. Each preset is compiled once, in
-// network_NAME.cpp; nothing else in the program is a template.
+// A network as the program sees it: images in, figures out; and one that learns. Each preset is compiled
+// once, in network_NAME.cpp; nothing else in the program is a template.
 #include <array>
 #include <cstdint>
 #include <daf/io/safetensors.hpp>
@@ -40,8 +40,10 @@ struct NetworkSettings {
     Attention attention = Attention::full;
     Classifier classifier = Classifier::softmax;
     Index largest_batch = 128;
-    daf::Seed seed{1};
+    Index last_judged = 0;  // images of a split's last batch, if there are fewer: a device plans for it too
     double margin = 11;
+    // Of one that learns:
+    daf::Seed seed{1};
     double dropout = 0.5;
     daf::CentreUpdate centre_update = daf::CentreUpdate::equation_12;
     daf::JointObjective objective{};
@@ -79,6 +81,7 @@ struct Gaze {
     std::vector<float> spatial_gate;  // A_s, side * side
 };
 
+/// A trained network, or one that learns, as it is used. What it makes of images is the same to the last bit.
 class FaceNetwork {
   public:
     virtual ~FaceNetwork() = default;
@@ -91,6 +94,26 @@ class FaceNetwork {
     /// Memory that it and its context take, with a batch that is judged.
     virtual Index bytes() const = 0;
 
+    /// Takes the parameters of a checkpoint, with running statistics and centres. Throws what
+    /// daf::restore_parameters throws.
+    virtual void take_parameters(const daf::Safetensors& file) = 0;
+    /// Adds what the network, as it is used, makes of a batch.
+    virtual void judge(std::span<const float> images, std::span<const std::int32_t> labels,
+                       Judgement& so_far) = 0;
+    /// The same network's view of each image of a batch.
+    virtual std::vector<Reading> read(std::span<const float> images) = 0;
+    /// Where its attention looks; empty for a network without.
+    virtual std::vector<Gaze> gaze(std::span<const float> images) = 0;
+    /// The first layer concerned, as checkpoints call it, for images whose judgement is not finite; "the
+    /// images" or "the losses" where no layer is.
+    virtual std::string first_not_finite_judging(std::span<const float> images) = 0;
+    /// The classes' centres, one after another, each as long as an embedding.
+    virtual std::vector<float> centres() const = 0;
+    virtual std::array<double, class_count> centre_norms() const = 0;
+};
+
+class FaceLearner : public FaceNetwork {
+  public:
     /// Whether steps run while the host does something else. Then a second one may be queued before the first
     /// is finished, and its images travel meanwhile.
     virtual bool runs_beside_host() const = 0;
@@ -105,30 +128,17 @@ class FaceNetwork {
         queue_step(images, labels);
         return finish_step();
     }
-    /// Adds what the network, as it is used, makes of a batch.
-    virtual void judge(std::span<const float> images, std::span<const std::int32_t> labels,
-                       Judgement& so_far) = 0;
-
-    /// The same network's view of each image of a batch.
-    virtual std::vector<Reading> read(std::span<const float> images) = 0;
-    /// Where its attention looks; empty for a network without.
-    virtual std::vector<Gaze> gaze(std::span<const float> images) = 0;
-    /// The first layer concerned, as checkpoints call it, when the loss of the finished step on `images` is
-    /// not finite; "the images" or "the losses" where no layer is.
+    /// As first_not_finite_judging, when the loss of the finished step on `images` is not finite.
     virtual std::string first_not_finite(std::span<const float> images) = 0;
-    /// The same of the network as it is used, for images whose judgement is not finite.
-    virtual std::string first_not_finite_judging(std::span<const float> images) = 0;
 
-    /// The classes' centres, one after another, each as long as an embedding.
-    virtual std::vector<float> centres() const = 0;
     /// Throws daf::ArgumentError for another number of them.
     virtual void set_centres(std::span<const float> values) = 0;
-    virtual std::array<double, class_count> centre_norms() const = 0;
     virtual void set_learning_rate(double rate) = 0;
 
     /// Writes a checkpoint (info.architecture is filled in); returns its checksum.
     virtual std::string save(const std::filesystem::path& path, daf::CheckpointInfo info) = 0;
-    virtual daf::CheckpointInfo restore(const daf::Safetensors& file, daf::Restore what) = 0;
+    /// Goes on from a checkpoint.
+    virtual daf::CheckpointInfo restore(const daf::Safetensors& file) = 0;
     /// Goes back to an earlier model and its moments; dropout goes on drawing new numbers.
     virtual void reload(const daf::Safetensors& file) = 0;
 };
@@ -142,16 +152,23 @@ struct Preset {
     Index side;
     struct {
         std::unique_ptr<FaceNetwork> (*make_network)(daf::Cpu& cpu, const NetworkSettings& settings);
+        std::unique_ptr<FaceLearner> (*make_learner)(daf::Cpu& cpu, const NetworkSettings& settings);
         std::function<void()> (*make_bench)(daf::Cpu& cpu, BenchMode mode, Index batch);
     } on_cpu;
     struct {
         std::unique_ptr<FaceNetwork> (*make_network)(const NetworkSettings& settings);
+        std::unique_ptr<FaceLearner> (*make_learner)(const NetworkSettings& settings);
         std::function<void()> (*make_bench)(Precision precision, BenchMode mode, Index batch);
     } on_gpu;
 
+    /// Its parameters are zeros until it takes a checkpoint's.
     std::unique_ptr<FaceNetwork> make_network(daf::Cpu& cpu, const NetworkSettings& settings) const {
         return settings.placement.device == Device::gpu ? on_gpu.make_network(settings)
                                                         : on_cpu.make_network(cpu, settings);
+    }
+    std::unique_ptr<FaceLearner> make_learner(daf::Cpu& cpu, const NetworkSettings& settings) const {
+        return settings.placement.device == Device::gpu ? on_gpu.make_learner(settings)
+                                                        : on_cpu.make_learner(cpu, settings);
     }
     /// One iteration of what the mode times, on a fixed batch of random numbers; it has been done when the
     /// call returns.

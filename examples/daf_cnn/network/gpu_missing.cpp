@@ -23,13 +23,20 @@ std::unique_ptr<FaceNetwork> make_gpu_network(const NetworkSettings&) {
     refuse();
 }
 template <class P>
+std::unique_ptr<FaceLearner> make_gpu_learner(const NetworkSettings&) {
+    refuse();
+}
+template <class P>
 std::function<void()> make_gpu_bench(Precision, BenchMode, Index) {
     refuse();
 }
 
 template std::unique_ptr<FaceNetwork> make_gpu_network<Paper>(const NetworkSettings&);
+template std::unique_ptr<FaceLearner> make_gpu_learner<Paper>(const NetworkSettings&);
 template std::unique_ptr<FaceNetwork> make_gpu_network<Half>(const NetworkSettings&);
+template std::unique_ptr<FaceLearner> make_gpu_learner<Half>(const NetworkSettings&);
 template std::unique_ptr<FaceNetwork> make_gpu_network<Lite>(const NetworkSettings&);
+template std::unique_ptr<FaceLearner> make_gpu_learner<Lite>(const NetworkSettings&);
 template std::function<void()> make_gpu_bench<Paper>(Precision, BenchMode, Index);
 template std::function<void()> make_gpu_bench<Half>(Precision, BenchMode, Index);
 template std::function<void()> make_gpu_bench<Lite>(Precision, BenchMode, Index);

@@ -12,6 +12,8 @@ std::string gpu_name();
 template <class P>
 std::unique_ptr<FaceNetwork> make_gpu_network(const NetworkSettings& settings);
 template <class P>
+std::unique_ptr<FaceLearner> make_gpu_learner(const NetworkSettings& settings);
+template <class P>
 std::function<void()> make_gpu_bench(Precision precision, BenchMode mode, Index batch);
 
 }  // namespace daf_cnn

@@ -9,7 +9,7 @@ namespace daf_cnn {
 namespace {
 
 /// Sums in double, in the images' order: the same bits whatever the batch.
-void place_at_means(FaceNetwork& network, const Dataset& train, Index batch) {
+void place_at_means(FaceLearner& network, const Dataset& train, Index batch) {
     std::vector<float> centres = network.centres();
     const std::size_t length = centres.size() / class_count;
     std::vector<double> sums(centres.size());
@@ -33,10 +33,10 @@ void place_at_means(FaceNetwork& network, const Dataset& train, Index batch) {
 
 }  // namespace
 
-void take_weights(FaceNetwork& network, const daf::Safetensors& weights, std::string_view first_centres,
+void take_weights(FaceLearner& network, const daf::Safetensors& weights, std::string_view first_centres,
                   const Dataset& train, Index batch) {
     const std::vector<float> drawn = network.centres();
-    network.restore(weights, daf::Restore::parameters);
+    network.take_parameters(weights);
     if (first_centres == "gaussian") network.set_centres(drawn);
     if (first_centres == "means") place_at_means(network, train, batch);
 }

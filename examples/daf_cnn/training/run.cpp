@@ -87,7 +87,9 @@ void check_batch(const TrainConfig& config, const Splits& data) {
 Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, const Splits& data,
                        Begin begin) {
     check_batch(config, data);
-    const auto network = preset_named(config.preset).make_network(cpu, config.network_settings());
+    NetworkSettings settings = config.network_settings();
+    settings.last_judged = static_cast<Index>(data.validation.size()) % config.batch;
+    const auto network = preset_named(config.preset).make_learner(cpu, settings);
     std::optional<RunLock> lock;
     Training training(cpu, config, folder, *network, data);
     if (begin == Begin::where_it_stopped) {

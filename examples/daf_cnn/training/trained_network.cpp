@@ -46,7 +46,7 @@ TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights,
                 note_of(trained.info, "margin", text_of(settings.margin)), settings.margin);
     trained.preset = origin.preset;
     trained.network = origin.preset->make_network(cpu, settings);
-    trained.network->restore(file, daf::Restore::parameters);
+    trained.network->take_parameters(file);
     return trained;
 }
 

@@ -73,7 +73,7 @@ struct Found {
 
 }  // namespace
 
-Training::Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, FaceNetwork& network,
+Training::Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, FaceLearner& network,
                    const Splits& data)
     : config_(config),
       folder_(folder),
@@ -115,7 +115,7 @@ void Training::resume() {
                                      config_.data + ". Restore them, or start a new run.");
         }
         const UnfinishedEpoch unfinished = UnfinishedEpoch::noted(*newest.file, steps_of_epoch());
-        const daf::CheckpointInfo info = network_.restore(*newest.file, daf::Restore::everything);
+        const daf::CheckpointInfo info = network_.restore(*newest.file);
         schedule_ = info.schedule;
         epochs_done_ = info.epoch;
         unfinished_ = unfinished;
@@ -311,7 +311,7 @@ void Training::diverged(const std::string& where, double loss, const std::string
 }
 
 Judgement Training::judge_best() {
-    network_.restore(daf::open_checkpoint(folder_.best()), daf::Restore::parameters);
+    network_.take_parameters(daf::open_checkpoint(folder_.best()));
     return judge_split(network_, data_.validation, config_.batch);
 }
 

@@ -23,7 +23,7 @@ class Diverged : public daf::Error {
 class Training {
   public:
     /// All must outlive it.
-    Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, FaceNetwork& network,
+    Training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& folder, FaceLearner& network,
              const Splits& data);
 
     /// Begins a run: takes the parameters of `config.weights`, if there are any.
@@ -66,7 +66,7 @@ class Training {
 
     const TrainConfig& config_;
     const RunFolder& folder_;
-    FaceNetwork& network_;
+    FaceLearner& network_;
     const Splits& data_;
     Feeder feeder_;
     daf::Plateau schedule_;

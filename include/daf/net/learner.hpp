@@ -1,18 +1,18 @@
 #pragma once
 // A Network that learns: forward, joint objective (Eq 13), backward, optimizer, centres (Eq 12), in one step.
 #include <daf/core/step_queue.hpp>
+#include <daf/net/evaluator.hpp>
 #include <daf/net/initialise.hpp>
 #include <daf/net/moments.hpp>
-#include <daf/net/network.hpp>
 #include <daf/net/not_finite.hpp>
 #include <daf/net/objective.hpp>
-#include <daf/net/workspace.hpp>
 
 namespace daf {
 
-/// Owns a Network's parameters, gradients, moments and workspaces on one backend; activations are of T. On
-/// host memory nothing allocates once it is made; a GPU's scratch grows with the first step of a batch size.
-/// The same bits come out whatever the number of threads. The context must outlive it.
+/// An Evaluator that learns: it owns gradients, moments and the memory of training too, on one backend;
+/// activations are of T. On host memory nothing allocates once it is made; a GPU's scratch grows with the
+/// first step of a batch size. The same bits come out whatever the number of threads. The context must
+/// outlive it.
 ///
 /// One step at a time, or the next one's input on its way while a step runs; the figures are the same:
 ///   learner.step(x, labels)                                the figures of this step
@@ -20,18 +20,15 @@ namespace daf {
 /// Images and labels may lie in host memory or in the backend's. Those in host memory may be reused when the
 /// call returns, those in the backend's when the step is finished.
 template <AnyNetwork Net, class Backend, Activation T = float>
-class Learner {
+class Learner : public Evaluator<Net, Backend, T> {
+    using Evaluating = Evaluator<Net, Backend, T>;
+    using Evaluating::ctx_, Evaluating::net_, Evaluating::bound_;
+
   public:
-    using Network = Net;
-    /// Of parameters, gradients, moments and losses. Images and what follows from them are of T.
-    using Number = Wide<T>;
-    using Space = typename Backend::Space;
-    using Images = Batch<typename Net::Input, const T, Space>;
-    using Embeddings = Batch<typename Net::Embedding, T, Space>;
-    using LogitsBatch = Batch<typename Net::Logits, T, Space>;
+    using Evaluating::centres, Evaluating::in_host_memory;
+    using typename Evaluating::Embeddings, typename Evaluating::Images, typename Evaluating::LogitsBatch,
+        typename Evaluating::Number, typename Evaluating::Space;
     using HostImages = Batch<typename Net::Input, const T, Host>;
-    static constexpr bool in_host_memory = std::is_same_v<Space, Host>;
-    using Outputs = NetworkOutputs<Net, T, Space>;
 
     /// Allocates all that training takes, draws the first parameters from the seed (initialise), and sets the
     /// moments to zero. `net` holds what its operators leave to the run: a margin, a dropout's rate. Throws
@@ -39,32 +36,25 @@ class Learner {
     /// from softmax.
     Learner(Backend& ctx, MaxBatch largest, Seed seed, Net net = {}, JointObjective objective = {},
             Optimizer optimizer = Adam{})
-        : net_(std::move(net)),
+        : Evaluating(ctx, largest, std::move(net), activation_bytes(largest.count)),
           objective_(objective),
           optimizer_(optimizer),
-          ctx_(&ctx),
           seed_(seed),
-          parameters_(ctx.allocate(parameter_count<Net> * element)),
           gradients_(ctx.allocate(gradient_count<Net> * element)),
           moments_(ctx, optimizer, trained),
           plan_(largest.count),
           memory_(ctx.allocate(plan_.bytes)),
-          activations_(ctx.allocate(activation_bytes(largest.count))),
-          trunk_(activations_.data(), largest.count),
-          head_(activations_.data() + TrainingTrunk::bytes(largest.count), largest.count),
-          trunk_eval_(activations_.data(), largest.count),
-          head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count),
+          trunk_(this->activations_.data(), largest.count),
+          head_(this->activations_.data() + TrainingTrunk::bytes(largest.count), largest.count),
           steps_(ctx, largest.count) {
-        check_figures(net_);
         check_figures(objective_);
         check_figures(optimizer_);
         if (!Net::has_metric && objective.softmax_weight == 0) {
             throw ArgumentError("Learner: softmax_weight is 0, and there is no metric loss to learn from");
         }
         detail::reserve_up_to(ctx, largest.count, [&](Index count) { return scratch_of(ctx, count); });
-        initialise<Net>(ctx, parameters_.template as<Number>(), seed);
+        initialise<Net>(ctx, this->parameters().data(), seed);
         ctx.zero(previous_sum(), 1);
-        bound_ = bind_all_parameters<Net, Number, Space>(parameters_.template as<Number>());
         bound_gradients_ = bind_all_gradients<Net, Number, Space>(gradients_.template as<Number>());
     }
 
@@ -115,24 +105,8 @@ class Learner {
     void queue_step(const X&, const Rest&...) {
         detail::misfit<StepResult, X, HostImages, Images>();
     }
-    template <detail::Misfit<Images> X, class... Rest>
-    Outputs evaluate(const X&, const Rest&...) {
-        return detail::misfit<Outputs, X, Images>();
-    }
     /// Steps that are queued and not finished: 0, 1 or 2.
     Index unfinished_steps() const { return static_cast<Index>(unfinished_); }
-
-    /// Embeddings and logits as the network is used: running statistics, no dropout; until the next call.
-    /// observe(i, op, input, output) sees operator i of Net::Operators, of the trunk or the head, as it has
-    /// run.
-    template <class Observer = NoObserver>
-    Outputs evaluate(Images x, Observer&& observe = {}) {
-        const Embeddings e = trunk_eval_.forward(*ctx_, net_.trunk, trunk_parameters(), x, Draw{}, observe);
-        const auto behind_trunk = [&](auto i, const auto&... seen) {
-            observe(std::integral_constant<std::size_t, Net::head_begin + i>{}, seen...);
-        };
-        return {e, head_eval_.forward(*ctx_, net_.head, head_parameters(), e, Draw{}, behind_trunk)};
-    }
 
     /// After the step on x whose loss was not finite was finished: which operator, as operator_names<Net>()
     /// counts them, first put out a number that is not finite. -1 if x holds one already; Net::metric_at, the
@@ -143,19 +117,15 @@ class Learner {
         detail::FirstNotFinite look(*ctx_, metric_place);
         const Draw trunk_draw{seed_, &finished_.draw.step, 0, finished_.draw.first_sample};
         const Draw head_draw{seed_, &finished_.draw.step, Net::head_begin, finished_.draw.first_sample};
-        const Embeddings e = trunk_.forward(*ctx_, net_.trunk, trunk_parameters(), x, trunk_draw);
-        trunk_.each_output(*ctx_, trunk_parameters(), look);
-        head_.forward(*ctx_, net_.head, head_parameters(), e, head_draw);
-        head_.each_output(*ctx_, head_parameters(),
+        const Embeddings e = trunk_.forward(*ctx_, net_.trunk, this->trunk_parameters(), x, trunk_draw);
+        trunk_.each_output(*ctx_, this->trunk_parameters(), look);
+        head_.forward(*ctx_, net_.head, this->head_parameters(), e, head_draw);
+        head_.each_output(*ctx_, this->head_parameters(),
                           [&](std::size_t i, const auto& y) { look(Net::head_begin + i, y); });
         return look.found();
     }
 
-    // What a checkpoint holds. The slabs lie in the backend's memory.
-    Slab<Number, Space> parameters() { return {parameters_.template as<Number>(), parameter_count<Net>}; }
-    Slab<const Number, Space> parameters() const {
-        return {parameters_.template as<const Number>(), parameter_count<Net>};
-    }
+    // What a checkpoint holds beside the parameters. The slabs lie in the backend's memory.
     /// Gradients of the last step.
     Slab<const Number, Space> gradients() const {
         return {gradients_.template as<const Number>(), gradient_count<Net>};
@@ -177,32 +147,19 @@ class Learner {
     /// Throws ArgumentError for a rate that cannot be.
     void set_learning_rate(double rate) { daf::set_learning_rate(optimizer_, rate); }
     const JointObjective& objective() const { return objective_; }
-    const Net& net() const { return net_; }
-    Backend& context() const { return *ctx_; }
     Seed seed() const { return seed_; }
-    /// The views of operator I's parameters, as Net::Operators counts them; of a const Learner, read-only
-    /// ones.
-    template <std::size_t I>
-    auto parameters_of() {
-        return get<I>(bound_);
-    }
-    template <std::size_t I>
-    auto parameters_of() const {
-        return read_only<TypeAt<I, typename Net::Operators>, Number, Space>(get<I>(bound_));
-    }
-    /// The centres of the metric loss, (classes, embedding).
-    auto centres() requires(Net::has_metric) { return get<Net::metric_at>(bound_).centres; }
-    auto centres() const requires(Net::has_metric) { return parameters_of<Net::metric_at>().centres; }
-
     /// Bytes that a Learner for batches up to `largest` allocates, its context's scratch left out.
     static Index bytes(Index largest, const Optimizer& optimizer) {
-        return (parameter_count<Net> + gradient_count<Net>)*element +
+        return Evaluating::parameter_bytes + gradient_count<Net> * element +
                Moments<Number, Backend>::bytes(optimizer, trained) + Plan(largest).bytes +
                activation_bytes(largest) + Steps::bytes(largest);
     }
-    /// What it takes of ctx's scratch for them; on a GPU for the largest, though a smaller one may take more.
+    /// What it takes of ctx's scratch for them, evaluation included; on a GPU for the largest, though a
+    /// smaller one may take more.
     static Index scratch_bytes(const Backend& ctx, Index largest) {
-        return detail::scratch_up_to<Backend>(largest, [&](Index count) { return scratch_of(ctx, count); });
+        return std::max(
+            Evaluating::scratch_bytes(ctx, largest),
+            detail::scratch_up_to<Backend>(largest, [&](Index count) { return scratch_of(ctx, count); }));
     }
 
   private:
@@ -210,9 +167,6 @@ class Learner {
     using Metric = typename Net::Metric;
     using TrainingTrunk = Workspace<typename Net::Trunk, T, Backend, Mode::train>;
     using TrainingHead = Workspace<typename Net::Head, T, Backend, Mode::train>;
-    using EvalTrunk = Workspace<typename Net::Trunk, T, Backend, Mode::eval>;
-    using EvalHead = Workspace<typename Net::Head, T, Backend, Mode::eval>;
-    static constexpr auto checked = sizeof(check_activations<Backend, T>);
     static constexpr Index element = sizeof(Number);
     static constexpr Index trained = parameter_segments<Net>.trained();
     static constexpr auto metric_place = static_cast<Index>(Net::metric_at);
@@ -220,7 +174,7 @@ class Learner {
     /// A step and an evaluation never run at the same time, and neither needs what the other leaves.
     static constexpr Index activation_bytes(Index largest) {
         return std::max(TrainingTrunk::bytes(largest) + TrainingHead::bytes(largest),
-                        EvalTrunk::bytes(largest) + EvalHead::bytes(largest));
+                        Evaluating::activation_bytes(largest));
     }
     static Index scratch_of(const Backend& ctx, Index count) {
         Index most =
@@ -241,9 +195,6 @@ class Learner {
         DrawPlace draw;
         Index count = 0;
     };
-
-    auto trunk_parameters() const { return part_of_tuple<0, Net::Trunk::length>(bound_); }
-    auto head_parameters() const { return part_of_tuple<Net::head_begin, Net::Head::length>(bound_); }
 
     void require_unfinished(std::size_t most, const char* call) const {
         if (unfinished_ <= most) return;
@@ -281,8 +232,8 @@ class Learner {
         const Draw trunk_draw{.seed = seed_, .layer = 0, .place = &numbers->draw};
         const Draw head_draw{.seed = seed_, .layer = Net::head_begin, .place = &numbers->draw};
 
-        const Embeddings e = trunk_.forward(ctx, net_.trunk, trunk_parameters(), x, trunk_draw);
-        const LogitsBatch logits = head_.forward(ctx, net_.head, head_parameters(), e, head_draw);
+        const Embeddings e = trunk_.forward(ctx, net_.trunk, this->trunk_parameters(), x, trunk_draw);
+        const LogitsBatch logits = head_.forward(ctx, net_.head, this->head_parameters(), e, head_draw);
 
         // The losses, while e and the logits are there: gradients take the activations' place.
         const auto losses = losses_of(count), weights = weights_of(count);
@@ -301,11 +252,11 @@ class Learner {
         fill_weights(ctx, Reduction::mean, weights, objective_.softmax_weight);
         backward(ctx, Softmax{}, logits, losses, weights, overwrite(dlogits), Nothing{}, Nothing{},
                  softmax_saved, labels);
-        head_.backward(ctx, net_.head, head_parameters(),
+        head_.backward(ctx, net_.head, this->head_parameters(),
                        part_of_tuple<Net::head_begin, Net::Head::length>(bound_gradients_), e, dlogits,
                        overwrite(de), head_draw);
         add_metric_gradient(e, labels, de);
-        trunk_.backward(ctx, net_.trunk, trunk_parameters(),
+        trunk_.backward(ctx, net_.trunk, this->trunk_parameters(),
                         part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
         update(ctx, optimizer_, update_call(numbers, figures));
         ctx.copy(previous_sum(), &figures->sum, 1);
@@ -360,7 +311,7 @@ class Learner {
     PerSample weights_of(Index count) const { return {memory_.template as<Number>(plan_.weights), count}; }
 
     UpdateCall<Number> update_call(const StepNumbers* numbers, const StepFigures* figures) const {
-        UpdateCall<Number> call{.parameters = parameters_.template as<Number>(),
+        UpdateCall<Number> call{.parameters = this->parameters_.template as<Number>(),
                                 .gradients = gradients_.template as<const Number>(),
                                 .decayed = parameter_segments<Net>.decayed,
                                 .undecayed = parameter_segments<Net>.undecayed,
@@ -372,27 +323,21 @@ class Learner {
         return call;
     }
 
-    Net net_;
     JointObjective objective_;
     Optimizer optimizer_;
-    Backend* ctx_;
     Seed seed_;
     std::uint32_t updates_ = 0;
     std::uint32_t draws_ = 0;
     std::array<Queued, 2> queued_{};
     std::size_t steps_queued_ = 0, unfinished_ = 0;
     Queued finished_{};  // the last one
-    typename Backend::Memory parameters_, gradients_;
+    typename Backend::Memory gradients_;
     Moments<Number, Backend> moments_;
     Plan plan_;
     typename Backend::Memory memory_;
-    typename Backend::Memory activations_;
-    ParameterTuple<Net, Number, Space> bound_;
     GradientTuple<Net, Number, Space> bound_gradients_;
     TrainingTrunk trunk_;
     TrainingHead head_;
-    EvalTrunk trunk_eval_;
-    EvalHead head_eval_;
     Steps steps_;
 };
 

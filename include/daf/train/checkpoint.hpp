@@ -29,9 +29,6 @@ inline std::string note_key(const std::string& name) {
     return "note." + name;
 }
 
-/// Everything, to train on; or the parameters and their state alone.
-enum class Restore { everything, parameters };
-
 namespace checkpoint_detail {
 
 inline constexpr const char* format = "daf-checkpoint";
@@ -88,15 +85,18 @@ class HostSlab {
     HostMemory copy_;
 };
 
-/// What a checkpoint holds of a learner: parameters first and, if wanted, moments. A Model has no moments.
+template <class Owner>
+std::vector<HostSlab<Owner>> parameters_in(Owner& owner) {
+    std::vector<HostSlab<Owner>> slabs;
+    slabs.emplace_back(owner, owner.parameters());
+    return slabs;
+}
+/// The parameters, and behind them the moments.
 template <class L>
-std::vector<HostSlab<L>> slabs_of(L& learner, Restore what) {
-    std::vector<HostSlab<L>> slabs;
-    slabs.emplace_back(learner, learner.parameters());
-    if constexpr (requires { learner.optimizer(); }) {
-        const Index kept = what == Restore::parameters ? 0 : moment_count(learner.optimizer());
-        for (Index which = 0; which < kept; ++which) slabs.emplace_back(learner, learner.moment(which));
-    }
+std::vector<HostSlab<L>> slabs_of(L& learner) {
+    auto slabs = parameters_in(learner);
+    for (Index which = 0; which < moment_count(learner.optimizer()); ++which)
+        slabs.emplace_back(learner, learner.moment(which));
     return slabs;
 }
 
@@ -189,6 +189,13 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
         from_pytorch(tensors[i].layout, tensors[i].extents, values[i].data(), tensors[i].data);
 }
 
+template <class Owner>
+void put(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs, Owner& owner) {
+    read_tensors(file, tensors_in(slabs));
+    for (const auto& slab : slabs) slab.write_back();
+    begin_anew(owner);
+}
+
 }  // namespace checkpoint_detail
 
 /// Writes a checkpoint of a Learner or a Descent; returns the checksum that it holds. Throws FileError, or
@@ -198,25 +205,26 @@ std::string save_checkpoint(const std::filesystem::path& path, const L& learner,
     using namespace checkpoint_detail;
     static_assert(
         requires { learner.updates(); },
-        "daf: save_checkpoint: a Model alone has nothing to train on with: give it the Descent, or "
-        "use save_parameters");
+        "daf: save_checkpoint: a Model or an Evaluator alone has nothing to train on with: give the Descent "
+        "or "
+        "the Learner, or use save_parameters");
     Metadata training;
     training["updates"] = metadata_text(learner.updates());
     training["draws"] = metadata_text(learner.draws());
     training["seed"] = metadata_text(learner.seed().value);
     training["optimizer"] = name_of(learner.optimizer());
     training["optimizer.learning_rate"] = metadata_text(learning_rate(learner.optimizer()));
-    const auto slabs = slabs_of(learner, Restore::everything);
+    const auto slabs = slabs_of(learner);
     return write_tensors(path, tensors_in(slabs), learner.batches_seen(), info, std::move(training));
 }
 
-/// Writes the parameters and statistics of a Learner, a Descent or a Model alone: a checkpoint that
-/// load_parameters and Restore::parameters read. Throws as save_checkpoint does.
+/// Writes the parameters and statistics of a Learner, a Descent, a Model or an Evaluator alone: a checkpoint
+/// that load_parameters reads. Throws as save_checkpoint does.
 template <class Owner>
 std::string save_parameters(const std::filesystem::path& path, const Owner& owner,
                             const CheckpointInfo& info) {
     using namespace checkpoint_detail;
-    return write_tensors(path, tensors_in(slabs_of(owner, Restore::parameters)), 0, info, {});
+    return write_tensors(path, tensors_in(parameters_in(owner)), 0, info, {});
 }
 /// The same of a Network's or a Sequence's slab in host memory, [decayed | undecayed | state]. Throws
 /// ArgumentError too unless it is parameter_count<Net> elements.
@@ -280,32 +288,33 @@ void read_parameters(const Safetensors& file, Range&& parameters) {
     checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(slab.data()));
 }
 
-/// Puts an open checkpoint into a Learner or a Descent: the parameters, or with Restore::everything the
-/// learning rate, moments and counters too. Throws MismatchError for another architecture, and for everything
-/// also for another optimizer or seed; then, as for any error, the learner is as it was.
+/// Puts an open checkpoint's parameters and statistics into a Model or an Evaluator, or into a Learner or a
+/// Descent, whose moments and counters stay as they are. A Model begins anew. Throws MismatchError for
+/// another architecture; then, as for any error, the owner is as it was.
+template <class Owner>
+CheckpointInfo restore_parameters(const Safetensors& file, Owner& owner, const std::string& architecture) {
+    using namespace checkpoint_detail;
+    CheckpointInfo info = checkpoint_info(file, architecture);
+    put(file, parameters_in(owner), owner);
+    return info;
+}
+
+/// Puts an open checkpoint into a Learner or a Descent, to train on: parameters, moments, learning rate and
+/// counters. Throws MismatchError for another architecture, optimizer or seed; then, as for any error, the
+/// learner is as it was.
 template <class L>
-CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture,
-                                  Restore what = Restore::everything) {
+CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture) {
     using namespace checkpoint_detail;
     static_assert(
         requires { learner.updates(); },
-        "daf: load_checkpoint: a Model alone has nothing to train on with: give it the Descent, or "
-        "use load_parameters");
+        "daf: load_checkpoint: a Model or an Evaluator alone has nothing to train on with: give the Descent "
+        "or "
+        "the Learner, or use load_parameters");
     CheckpointInfo info = checkpoint_info(file, architecture);
-    const auto slabs = slabs_of(learner, what);
-    const auto finish = [&] {
-        read_tensors(file, tensors_in(slabs));
-        for (const auto& slab : slabs) slab.write_back();
-        begin_anew(learner);
-    };
-    if (what == Restore::parameters) {
-        finish();
-        return info;
-    }
     if (!file.metadata().contains("optimizer")) {
         throw MismatchError(file.origin() +
                             ": metadata 'optimizer': expected what training goes on from, "
-                            "found parameters alone. Load them with Restore::parameters.");
+                            "found parameters alone. Load them with load_parameters.");
     }
     if (file.metadata("optimizer") != name_of(learner.optimizer())) {
         throw MismatchError(file.origin() + ": metadata 'optimizer': expected " +
@@ -324,7 +333,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
         throw FormatError(file.origin() + ": metadata 'optimizer.learning_rate': expected a finite number " +
                           "from 0 on, found " + metadata_text(rate) + ". Take another copy of the file.");
     }
-    finish();
+    put(file, slabs_of(learner), learner);
     learner.updates() = updates;
     learner.draws() = draws;
     learner.set_learning_rate(rate);
@@ -333,25 +342,16 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
 
 /// open_checkpoint and restore_checkpoint in one.
 template <class L>
-CheckpointInfo load_checkpoint(const std::filesystem::path& path, L& learner, const std::string& architecture,
-                               Restore what = Restore::everything) {
-    return restore_checkpoint(open_checkpoint(path), learner, architecture, what);
+CheckpointInfo load_checkpoint(const std::filesystem::path& path, L& learner,
+                               const std::string& architecture) {
+    return restore_checkpoint(open_checkpoint(path), learner, architecture);
 }
 
-/// Puts a checkpoint's parameters and statistics into a Model, or into a Learner or a Descent, whose moments
-/// and counters stay as they are. A Model begins anew. Throws MismatchError for another architecture; then,
-/// as for any error, the owner is as it was.
+/// open_checkpoint and restore_parameters in one.
 template <class Owner>
 CheckpointInfo load_parameters(const std::filesystem::path& path, Owner& owner,
                                const std::string& architecture) {
-    using namespace checkpoint_detail;
-    const Safetensors file = open_checkpoint(path);
-    CheckpointInfo info = checkpoint_info(file, architecture);
-    const auto slabs = slabs_of(owner, Restore::parameters);
-    read_tensors(file, tensors_in(slabs));
-    slabs[0].write_back();
-    begin_anew(owner);
-    return info;
+    return restore_parameters(open_checkpoint(path), owner, architecture);
 }
 /// The same into the slab of a Network or a Sequence in host memory; ArgumentError unless it is
 /// parameter_count<Net> elements:

@@ -21,6 +21,7 @@
 
 using daf::Index;
 using daf_cnn::Attention;
+using daf_cnn::FaceLearner;
 using daf_cnn::FaceNetwork;
 using daf_cnn::Precision;
 using daf_test::difference;
@@ -44,14 +45,20 @@ daf_cnn::NetworkSettings settings() {
     return chosen;
 }
 template <class Backend>
-std::unique_ptr<FaceNetwork> network_on(std::shared_ptr<Backend> ctx) {
-    return std::make_unique<daf_cnn::detail::CompiledNetwork<Small, Attention::full, Backend>>(std::move(ctx),
+std::unique_ptr<FaceLearner> learner_on(std::shared_ptr<Backend> ctx) {
+    return std::make_unique<daf_cnn::detail::CompiledLearner<Small, Attention::full, Backend>>(std::move(ctx),
                                                                                                settings());
 }
-std::unique_ptr<FaceNetwork> network_in(Precision precision) {
+daf_cnn::NetworkSettings settings(Precision precision) {
     daf_cnn::NetworkSettings chosen = settings();
     chosen.placement = {daf_cnn::Device::gpu, precision};
-    return daf_cnn::detail::made_on_gpu<Small, Attention::full>(chosen);
+    return chosen;
+}
+std::unique_ptr<FaceLearner> learner_in(Precision precision) {
+    return daf_cnn::detail::learner_on_gpu<Small, Attention::full>(settings(precision));
+}
+std::unique_ptr<FaceNetwork> network_in(Precision precision) {
+    return daf_cnn::detail::network_on_gpu<Small, Attention::full>(settings(precision));
 }
 
 /// What an Inference takes for its parameters.
@@ -88,7 +95,7 @@ std::vector<float> pixels(std::uint64_t seed) {
 constexpr std::size_t figures = 6;
 
 /// What a network says, number by number: first the figures of three steps.
-std::vector<float> said_by(FaceNetwork& network) {
+std::vector<float> said_by(FaceLearner& network) {
     std::vector<float> said;
     const auto say = [&](const auto&... numbers) { (said.push_back(static_cast<float>(numbers)), ...); };
     const auto say_all = [&](const auto& numbers) {
@@ -128,8 +135,8 @@ std::vector<float> said_by(FaceNetwork& network) {
 
 TEST_CASE("a network of the program says on Gpu what it says on Reference, and its checkpoints cross") {
     const daf_test::ScratchFolder folder;
-    const auto reference = network_on(std::make_shared<daf::Reference>());
-    const auto gpu = network_on(std::make_shared<daf::Gpu>());
+    const auto reference = learner_on(std::make_shared<daf::Reference>());
+    const auto gpu = learner_on(std::make_shared<daf::Gpu>());
     const std::vector<float> got = said_by(*gpu), want = said_by(*reference);
     REQUIRE(got.size() == want.size());
     // 18 normalisations over four images, some of a single position, make the most of every rounding, more
@@ -146,11 +153,11 @@ TEST_CASE("a network of the program says on Gpu what it says on Reference, and i
     const auto path = folder / "a.safetensors";
     gpu->save(path, {});
     const auto file = daf::open_checkpoint(path);
-    reference->restore(file, daf::Restore::everything);
+    reference->restore(file);
     CHECK(reference->centres() == gpu->centres());
-    const auto restored = network_on(std::make_shared<daf::Gpu>());
+    const auto restored = learner_on(std::make_shared<daf::Gpu>());
     reference->save(path, {});
-    restored->restore(daf::open_checkpoint(path), daf::Restore::everything);
+    restored->restore(daf::open_checkpoint(path));
     CHECK(said_by(*restored) == said_by(*gpu));  // to the last bit
 }
 
@@ -160,7 +167,7 @@ TEST_CASE(
     CHECK_FALSE(gpu_for(Precision::single)->cudnn().tf32);
     CHECK(gpu_for(Precision::tf32)->cudnn().tf32);
     const daf_test::ScratchFolder folder;
-    const auto in_bf16 = network_in(Precision::bf16), in_float = network_in(Precision::single);
+    const auto in_bf16 = learner_in(Precision::bf16), in_float = learner_in(Precision::single);
     CHECK(in_bf16->bytes() < in_float->bytes());
     const double loss = in_bf16->step(pixels(0), labels).loss,
                  wanted = in_float->step(pixels(0), labels).loss;
@@ -169,7 +176,7 @@ TEST_CASE(
 
     const auto first = folder / "first.safetensors", second = folder / "second.safetensors";
     const std::string sum = in_bf16->save(first, {});
-    in_float->restore(daf::open_checkpoint(first), daf::Restore::everything);
+    in_float->restore(daf::open_checkpoint(first));
     CHECK(in_float->save(second, {}) == sum);
     CHECK(in_float->centres() == in_bf16->centres());
     const auto here = in_bf16->read(pixels(5)), there = in_float->read(pixels(5));
@@ -192,7 +199,7 @@ TEST_CASE(
 }
 
 TEST_CASE("the first layer concerned is named where the loss or a judgement is not finite") {
-    const auto gpu = network_on(std::make_shared<daf::Gpu>());
+    const auto gpu = learner_on(std::make_shared<daf::Gpu>());
     std::vector<float> bad = pixels(1);
     bad[5] = std::nanf("");
     CHECK(std::isnan(gpu->step(bad, labels).loss));
@@ -219,7 +226,7 @@ TEST_CASE("a GPU with too little memory is refused before anything is taken or p
     machine.memory = 20'000;
     const auto plans = daf_test::cudnn_figures().plans;
     const auto message = daf_test::message_of<daf::CudaError>(
-        [] { static_cast<void>(daf_cnn::detail::made_on_gpu<Small, Attention::full>(settings())); });
+        [] { static_cast<void>(daf_cnn::detail::learner_on_gpu<Small, Attention::full>(settings())); });
     const auto of_bench = [](daf_cnn::BenchMode mode) {
         return daf_test::message_of<daf::CudaError>(
             [&] { daf_cnn::make_gpu_bench<Small>(Precision::single, mode, 400); });
@@ -234,24 +241,66 @@ TEST_CASE("a GPU with too little memory is refused before anything is taken or p
     CHECK(message.find("0 MB of its 1 MB are free: take a smaller batch or network") != std::string::npos);
 }
 
+TEST_CASE("a trained network judges on Gpu as its learner does, to the last bit, in less memory") {
+    const daf_test::ScratchFolder folder;
+    const auto path = folder / "a.safetensors";
+    for (const Precision precision : {Precision::single, Precision::bf16}) {
+        const auto learner = learner_in(precision);
+        learner->step(pixels(0), labels);
+        learner->save(path, {});
+        const auto network = network_in(precision);
+        network->take_parameters(daf::open_checkpoint(path));
+        CHECK(network->bytes() < learner->bytes());
+        CHECK(network->centres() == learner->centres());
+        const auto here = network->read(pixels(5)), there = learner->read(pixels(5));
+        for (std::size_t i = 0; i < here.size(); ++i) {
+            CHECK(here[i].embedding == there[i].embedding);
+            CHECK(here[i].probabilities == there[i].probabilities);
+        }
+        daf_cnn::Judgement judgement, wanted;
+        network->judge(pixels(4), labels, judgement);
+        learner->judge(pixels(4), labels, wanted);
+        CHECK(judgement.softmax_sum == wanted.softmax_sum);
+        CHECK(judgement.tc_sum == wanted.tc_sum);
+    }
+}
+
 TEST_CASE("a network takes no more at once than it says, and is refused for one byte less") {
     for (const Precision precision : {Precision::single, Precision::bf16}) {
-        INFO("precision ", static_cast<int>(precision));
-        std::size_t said = 0;
-        const auto work = [&] {
-            const auto network = network_in(precision);
-            said = static_cast<std::size_t>(network->bytes());
-            network->step(pixels(0), labels);
-            daf_cnn::Judgement judgement;
-            network->judge(pixels(1), labels, judgement);
-            network->read(pixels(2));
-            network->first_not_finite_judging(pixels(3));
-        };
-        const auto taken = daf_test::most_taken(work);
-        CHECK(said >= taken);
-        CHECK(said < taken + daf::alignment);
-        CHECK(refusal(said - 1, work).starts_with("CUDA: the network daf-cnn small attention=full for "));
-        CHECK(refusal(said, work).empty());
+        for (const Index last : {Index{0}, Index{3}, Index{1}}) {
+            INFO("precision ", static_cast<int>(precision), ", last batch ", last);
+            daf_cnn::NetworkSettings chosen = settings(precision);
+            chosen.last_judged = last;
+            std::size_t said = 0;
+            const auto use = [&](FaceNetwork& network) {
+                said = static_cast<std::size_t>(network.bytes());
+                daf_cnn::Judgement judgement;
+                network.judge(pixels(1), labels, judgement);
+                if (last > 0) {
+                    const auto count = static_cast<std::size_t>(last);
+                    network.judge(std::span(pixels(4)).first(count * Small::side * Small::side),
+                                  std::span(labels).first(count), judgement);
+                }
+                network.read(pixels(2));
+                network.first_not_finite_judging(pixels(3));
+            };
+            const auto learn = [&] {
+                const auto learner = daf_cnn::detail::learner_on_gpu<Small, Attention::full>(chosen);
+                learner->step(pixels(0), labels);
+                use(*learner);
+            };
+            const auto judge = [&] { use(*daf_cnn::detail::network_on_gpu<Small, Attention::full>(chosen)); };
+            const auto check = [&](const auto& work) {
+                const auto taken = daf_test::most_taken(work);
+                CHECK(said >= taken);
+                CHECK(said < taken + daf::alignment);
+                CHECK(refusal(said - 1, work)
+                          .starts_with("CUDA: the network daf-cnn small attention=full for "));
+                CHECK(refusal(said, work).empty());
+            };
+            check(learn);
+            check(judge);
+        }
     }
 }
 
