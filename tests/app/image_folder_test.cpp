@@ -46,7 +46,7 @@ Dataset training_split(const fs::path& root, ImageFolderOptions options = {}, in
 }
 
 std::string refusal(const fs::path& root) {
-    return message_of<daf::Error>([&] { training_split(root); });
+    return message_of<daf_cnn::BadImage>([&] { training_split(root); });
 }
 
 /// The grey value of each image, which must be of one value.
@@ -103,7 +103,7 @@ TEST_CASE("image folder: one of each class in turn, by name bytewise, and a limi
         CHECK(std::vector<int>(data.labels.begin(), data.labels.end()) == labels);
         CHECK(greys(data) == values);
         CHECK(data.source == (root / "Training").string());
-        CHECK(data.skipped == 0);
+        CHECK(data.left_out.empty());
     }
     ImageFolderOptions options;
     for (std::size_t limit = 1; limit <= 8; ++limit) {
@@ -151,7 +151,7 @@ TEST_CASE("image folder: what is bad is refused with its name, or left out and c
         std::string name;
         std::function<void(const fs::path& train)> spoil;
         const char* part;
-        std::size_t skipped = 1;
+        std::size_t images = 1, folders = 0;
     };
     const std::vector<Case> cases{
         {"zero-byte", [](const fs::path& t) { put(t / "happy/0.png", ""); },
@@ -172,17 +172,21 @@ TEST_CASE("image folder: what is bad is refused with its name, or left out and c
         {"loop", [](const fs::path& t) { fs::create_symlink("0.png", t / "happy/0.png"); },
          "happy/0.png: Too many levels of symbolic links"},
         {"link to its own folder", [](const fs::path& t) { fs::create_directory_symlink(t, t / "happy/up"); },
-         "happy/up: expected an image, found a folder"},
+         "happy/up: expected an image, found a folder", 0, 1},
         {"dangling", [](const fs::path& t) { fs::create_symlink("nowhere", t / "happy/0.png"); },
          "0.png: No such file"},
         {"pipe", [](const fs::path& t) { REQUIRE(::mkfifo((t / "happy/0.png").c_str(), 0600) == 0); },
          "it is not a regular file"},
         {"folder among images", [](const fs::path& t) { put(t / "happy/more/1.png", plain(1)); },
-         "happy/more: expected an image, found a folder"},
-        {"unknown class", [](const fs::path& t) { put(t / "contempt/1.png", plain(1)); },
-         "contempt: expected a class: angry (anger), disgust (disgusted)"},
+         "happy/more: expected an image, found a folder", 0, 1},
+        {"unknown class",
+         [](const fs::path& t) {
+             put(t / "contempt/1.png", plain(1));
+             put(t / "contempt/2.png", plain(2));
+         },
+         "contempt: expected a class: angry (anger), disgust (disgusted)", 0, 1},
         {"empty class", [](const fs::path& t) { fs::create_directory(t / "fear"); },
-         "fear: expected images of the class, found an empty folder"},
+         "fear: expected images of the class, found an empty folder", 0, 1},
         {"looping class", [](const fs::path& t) { fs::create_symlink("fear", t / "fear"); },
          "fear: Too many levels of symbolic links"},
         {"image beside the classes", [](const fs::path& t) { put(t / "1.png", plain(1)); },
@@ -204,15 +208,15 @@ TEST_CASE("image folder: what is bad is refused with its name, or left out and c
         const std::string said = refusal(scratch / "root");
         CAPTURE(said);
         CHECK(contains(said, each.part));
-        CHECK(said.ends_with("--skip-bad."));
         ImageFolderOptions options;
         options.skip_bad = true;
         const Dataset data = training_split(scratch / "root", options);
         std::vector<int> left = greys(data);
         std::sort(left.begin(), left.end());
         CHECK(left == std::vector<int>{40, 50});
-        CHECK(data.skipped == each.skipped);
-        CHECK(contains(data.first_skipped, each.part));
+        CHECK(data.left_out.images == each.images);
+        CHECK(data.left_out.folders == each.folders);
+        CHECK(contains(data.left_out.first, each.part));
     }
 }
 
@@ -227,7 +231,7 @@ TEST_CASE("image folder: a limit counts good images") {
     options.limit = 2;
     const Dataset data = training_split(scratch / "root", options);
     CHECK(greys(data) == std::vector<int>{1, 3});
-    CHECK(data.skipped == 2);
+    CHECK(data.left_out.images == 2);
 }
 
 TEST_CASE("image folder: what makes the whole folder useless is refused even where bad files are skipped") {
@@ -282,10 +286,13 @@ TEST_CASE("image folder: the program trains and judges on one, and tells what it
     const fs::path root = face_folder(scratch, "faces", 35);
     put(root / "train/happy/0 \n.png", "");
     put(root / "test/happy/0.jpg", "text");
+    put(root / "test/contempt/1.png", plain(1));
+    put(root / "test/contempt/2.png", plain(2));
     const std::string run = scratch / "run";
     daf_test::Outcome outcome = daf_test::daf_cnn({"train", "--run", run, "--data", root, "--epochs", "1"});
     CHECK(outcome.status == 1);
     CHECK(daf_test::is_one_clear_line(outcome.err, "train/happy/0 \\n.png: expected a JPEG"));
+    CHECK(outcome.err.ends_with(" Or leave out what is bad: --skip-bad.\n"));
     CHECK_FALSE(fs::exists(run));
 
     outcome = daf_test::daf_cnn({"train", "--run", run, "--data", root, "--epochs", "1", "--skip-bad"});
@@ -301,11 +308,27 @@ TEST_CASE("image folder: the program trains and judges on one, and tells what it
 
     const std::vector<std::string> eval{"eval",    "--weights", run + "/best.safetensors", "--data", root,
                                         "--split", "test"};
-    CHECK(daf_test::daf_cnn(eval).status == 1);
+    outcome = daf_test::daf_cnn(eval);
+    CHECK(outcome.status == 1);
+    CHECK(daf_test::is_one_clear_line(outcome.err, " Or leave out what is bad: --skip-bad."));
     auto skipping = eval;
     skipping.insert(skipping.end(), {"--skip-bad", "--json"});
     outcome = daf_test::daf_cnn(skipping);
     CHECK(outcome.status == 0);
-    CHECK(daf_test::is_one_clear_line(outcome.err, "skipped 1 bad image: "));
-    CHECK(contains(outcome.out, "\"images\":35,\"skipped\":1"));
+    CHECK(daf_test::is_one_clear_line(outcome.err, "skipped 1 bad image and 1 folder, the first: "));
+    CHECK(contains(outcome.out, "\"images\":35,\"skipped\":1,\"skipped_folders\":1"));
+
+    // What a run has begun with is its own: neither --resume nor report can leave anything else out.
+    const std::string whole = scratch / "whole";
+    fs::remove(root / "train/happy/0 \n.png");
+    REQUIRE(daf_test::daf_cnn({"train", "--run", whole, "--data", root, "--epochs", "1"}).status == 0);
+    put(root / "train/happy/0 \n.png", "");
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"train", "--run", whole, "--resume", "--epochs", "2"},
+          std::vector<std::string>{"report", "--run", whole}}) {
+        outcome = daf_test::daf_cnn(command);
+        CHECK(outcome.status == 1);
+        CHECK(daf_test::is_one_clear_line(outcome.err, "train/happy/0 \\n.png: expected a JPEG"));
+        CHECK_FALSE(contains(outcome.err, "--skip-bad"));
+    }
 }

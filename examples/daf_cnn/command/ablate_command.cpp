@@ -151,7 +151,7 @@ void ablate(const Request& request) {
     AblationConfig config = settled(request, folder);
     check_device(config.training);
     daf::Cpu cpu(daf::Threads{config.training.threads});
-    const Splits data = load_run_data(cpu, config.training);
+    const Splits data = load_run_data(cpu, config.training, begin);
     check_batch(config.training, data);
     if (begin == Begin::anew) {
         lock = claim_new(folder);

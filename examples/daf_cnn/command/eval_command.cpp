@@ -38,7 +38,8 @@ Split split_of(const std::string& name) {
 }
 
 nlohmann::ordered_json json_of(const Request& request, const daf::CheckpointInfo& info,
-                               const Judgement& judgement, std::size_t skipped, const FaceNetwork& network) {
+                               const Judgement& judgement, const LeftOut& left_out,
+                               const FaceNetwork& network) {
     nlohmann::ordered_json confusion, recall;
     for (Index label = 0; label < class_count; ++label) {
         nlohmann::ordered_json row;
@@ -55,7 +56,8 @@ nlohmann::ordered_json json_of(const Request& request, const daf::CheckpointInfo
             {"data", request.data},
             {"split", request.split},
             {"images", judgement.confusion.total()},
-            {"skipped", skipped},
+            {"skipped", left_out.images},
+            {"skipped_folders", left_out.folders},
             {"accuracy", judgement.accuracy()},
             {"recall", recall},
             {"confusion", confusion},
@@ -91,11 +93,12 @@ void evaluate(const Request& request) {
     const TrainedNetwork trained =
         load_trained(cpu, request.weights, eval_batch, placement_of(request.device, request.precision));
     const Split split = split_of(request.split);
-    const DataSource source{request.data, daf::Seed{request.data_seed}, request.limit, request.skip_bad};
+    DataSource source{request.data, daf::Seed{request.data_seed}, request.limit, request.skip_bad};
+    source.offers_skipping = true;
     Splits splits = load_data(cpu, source, trained.preset->side, {split});
     const Judgement judgement = trained.judge(splits[split], eval_batch);
     if (request.json) {
-        std::cout << json_of(request, trained.info, judgement, splits[split].skipped, *trained.network)
+        std::cout << json_of(request, trained.info, judgement, splits[split].left_out, *trained.network)
                          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
                   << '\n';
     } else {

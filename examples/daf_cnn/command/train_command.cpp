@@ -85,7 +85,7 @@ void train(const Request& request) {
     check_objective(request, config);
     check_device(config);
     daf::Cpu cpu(daf::Threads{config.threads});
-    const Splits data = load_run_data(cpu, config);
+    const Splits data = load_run_data(cpu, config, begin);
     const Judgement best = run_training(cpu, config, folder, data, begin);
     std::cout << "\nthe best epoch's model on the validation images:\n"
               << confusion_text(best.confusion) << "validation accuracy " << share_text(best.accuracy())

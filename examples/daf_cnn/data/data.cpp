@@ -33,16 +33,24 @@ Dataset drawn(daf::Cpu& cpu, daf::Seed seed, Split split, std::uint32_t count, i
     return data;
 }
 
-void tell_skipped(Splits& splits, const std::vector<Split>& wanted) {
-    std::size_t count = 0;
-    std::string first;
-    for (const Split split : wanted) {
-        if (count == 0) first = splits[split].first_skipped;
-        count += splits[split].skipped;
+void tell_left_out(Splits& splits, const std::vector<Split>& wanted) {
+    LeftOut all;
+    for (const Split split : wanted) all += splits[split].left_out;
+    if (all.empty()) return;
+    std::cerr << "daf-cnn: skipped " << all.text() << (all.images + all.folders == 1 ? ": " : ", the first: ")
+              << one_line(all.first) << std::endl;
+}
+
+Splits read_files(daf::Cpu& cpu, const DataSource& source, Index side, const std::vector<Split>& wanted) {
+    try {
+        if (!is_image_folder(source.name))
+            return read_fer_csv(source.name, {wanted, source.limit, source.skip_bad});
+        return read_image_folder(cpu, source.name,
+                                 {wanted, static_cast<int>(side), source.limit, source.skip_bad});
+    } catch (const BadImage& bad) {
+        if (!source.offers_skipping) throw;
+        throw daf::FormatError(std::string(bad.what()) + " Or leave out what is bad: --skip-bad.");
     }
-    if (count == 0) return;
-    std::cerr << "daf-cnn: skipped " << count << (count == 1 ? " bad image: " : " bad images, the first: ")
-              << one_line(first) << std::endl;
 }
 
 /// Where a pixel of the new image falls in the old one: between two neighbours, this far from the first.
@@ -81,13 +89,10 @@ Splits load_data(daf::Cpu& cpu, const DataSource& source, Index side, const std:
             splits[split] =
                 drawn(cpu, source.seed, split, generated_count(split, source.limit), static_cast<int>(side));
         }
-    } else if (is_image_folder(source.name)) {
-        splits = read_image_folder(cpu, source.name,
-                                   {wanted, static_cast<int>(side), source.limit, source.skip_bad});
     } else {
-        splits = read_fer_csv(source.name, {wanted, source.limit, source.skip_bad});
+        splits = read_files(cpu, source, side, wanted);
     }
-    tell_skipped(splits, wanted);
+    tell_left_out(splits, wanted);
     return splits;
 }
 

@@ -27,6 +27,7 @@ struct DataSource {
     daf::Seed seed{default_data_seed};
     std::optional<std::uint32_t> limit{};  // the first images of each split
     bool skip_bad = false;                 // leave out bad images instead of refusing all
+    bool offers_skipping = false;          // whether who asks has --skip-bad: errors then say so
 };
 
 /// The most that --threads takes.
@@ -42,7 +43,8 @@ bool is_image_folder(const std::string& name);
 
 /// The splits asked for. Generated faces are drawn at `side` pixels on all threads, a folder's images are
 /// brought to it or left smaller (image_folder.hpp), a CSV's images stay as they are. What was skipped is
-/// told in one line on standard error. Throws daf::FileError or daf::FormatError.
+/// told in one line on standard error. Throws daf::FileError or daf::FormatError, the latter with the hint to
+/// --skip-bad where that would help and is offered.
 Splits load_data(daf::Cpu& cpu, const DataSource& source, daf::Index side, const std::vector<Split>& wanted);
 
 /// Where training's shuffle draws; operators draw from layers counted from 0.

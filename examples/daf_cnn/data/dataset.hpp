@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/left_out.hpp"
 #include "faces/faces.hpp"  // Split
 
 namespace daf_cnn {
@@ -16,8 +17,7 @@ struct Dataset {
     int side = 0;                      // pixels in a row, and rows
     std::vector<std::uint8_t> images;  // size() * side * side, one image after another, row by row
     std::vector<std::int32_t> labels;  // size(), as Expression numbers them
-    std::size_t skipped = 0;           // what was bad and left out (--skip-bad)
-    std::string first_skipped;         // what was wrong with the first of them
+    LeftOut left_out{};                // by --skip-bad
 
     std::size_t size() const { return labels.size(); }
     std::size_t image_bytes() const {

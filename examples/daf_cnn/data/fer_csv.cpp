@@ -252,10 +252,8 @@ Splits read_fer_csv(const std::filesystem::path& path, const FerCsvOptions& opti
         try {
             reader.read(*line, lines);
         } catch (const daf::FormatError& bad) {
-            if (!options.skip_bad)
-                throw daf::FormatError(std::string(bad.what()) + " Or leave such lines out: --skip-bad.");
-            Dataset& first = splits[options.splits.front()];
-            if (first.skipped++ == 0) first.first_skipped = bad.what();
+            if (!options.skip_bad) throw BadImage(bad.what());
+            splits[options.splits.front()].left_out += {1, 0, bad.what()};
             continue;
         }
         if (!is_asked(reader.split) || is_full(reader.split)) continue;
@@ -266,10 +264,10 @@ Splits read_fer_csv(const std::filesystem::path& path, const FerCsvOptions& opti
 
     for (const Usage& usage : usages) {
         if (!is_asked(usage.split) || splits[usage.split].size() > 0 || is_full(usage.split)) continue;
-        const Dataset& first = splits[options.splits.front()];
-        const std::string bad = first.skipped == 0 ? std::string()
-                                                   : " beside " + std::to_string(first.skipped) +
-                                                         " bad rows (the first: " + first.first_skipped + ")";
+        const LeftOut& left_out = splits[options.splits.front()].left_out;
+        const std::string bad = left_out.empty() ? std::string()
+                                                 : " beside " + std::to_string(left_out.images) +
+                                                       " bad rows (the first: " + left_out.first + ")";
         throw daf::FormatError(path.string() + ": no images: expected rows with Usage " +
                                std::string(usage.name) + ", found none" + bad +
                                ". Name a file that has them.");

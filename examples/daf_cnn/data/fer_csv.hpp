@@ -30,7 +30,7 @@ struct FerCsvOptions {
 /// in any order, with spaces around, among others (ignored), in quotes (a quoted text must end on its line).
 /// A byte-order mark, CRLF and empty lines are accepted. Nothing but the images, and one line at a time, is
 /// held in memory. Throws daf::FileError, or daf::FormatError "FILE:LINE: problem: expected ..., found ....
-/// what to do".
+/// what to do": a BadImage for a line that skip_bad would leave out.
 Splits read_fer_csv(const std::filesystem::path& path, const FerCsvOptions& options = {});
 
 }  // namespace daf_cnn

@@ -52,21 +52,22 @@ bool is_folder(const fs::path& path) {
     return folder;
 }
 
-/// What becomes of bad files and folders: the first is thrown, or all are counted.
+/// What becomes of bad files and folders: the first is thrown as a BadImage, or all are counted.
 class BadOnes {
   public:
     BadOnes(Dataset& data, bool skip) : data_(data), skip_(skip) {}
 
-    /// Runs a step that may throw a daf::Error, and says whether it was done.
+    /// Runs a step that reads `path` and may throw a daf::Error, and says whether it was done.
     template <class Step>
-    bool attempt(const Step& step) {
+    bool attempt(const fs::path& path, const Step& step) {
         try {
             step();
             return true;
         } catch (const daf::Error& bad) {
-            if (!skip_)
-                throw daf::FormatError(std::string(bad.what()) + " Or leave such files out: --skip-bad.");
-            if (data_.skipped++ == 0) data_.first_skipped = bad.what();
+            if (!skip_) throw BadImage(bad.what());
+            std::error_code ignored;
+            const bool folder = fs::is_directory(path, ignored);
+            data_.left_out += {folder ? 0u : 1u, folder ? 1u : 0u, bad.what()};
             return false;
         }
     }
@@ -85,7 +86,7 @@ ClassFiles files_of(const fs::path& split, BadOnes& bad) {
     for (const fs::path& entry : entries_of(split)) {
         std::optional<Expression> expression;
         std::vector<fs::path> images;
-        const bool good = bad.attempt([&] {
+        const bool good = bad.attempt(entry, [&] {
             if (!is_folder(entry))
                 refuse(entry, "folders of images, one a class", "a file", "Move it into its class");
             expression = expression_named(entry.filename().string());
@@ -175,16 +176,18 @@ Dataset read_split(daf::Cpu& cpu, const fs::path& folder, const ImageFolderOptio
             read[at] = square_in(candidates[next + at].path, options.side);
         });
         for (std::size_t i = 0; i < count; ++i) {
-            if (read[i].error && !bad.attempt([&] { std::rethrow_exception(read[i].error); })) continue;
+            const fs::path& path = candidates[next + i].path;
+            if (read[i].error && !bad.attempt(path, [&] { std::rethrow_exception(read[i].error); })) continue;
             squares.push_back(std::move(read[i]));
             data.labels.push_back(candidates[next + i].label);
         }
         next += count;
     }
     if (squares.empty()) {
-        refuse(folder, "images in folders of their classes",
-               data.skipped == 0 ? "none" : "none that can be read (the first: " + data.first_skipped + ")",
-               "Choose another folder or fill it");
+        refuse(
+            folder, "images in folders of their classes",
+            data.left_out.empty() ? "none" : "none that can be read (the first: " + data.left_out.first + ")",
+            "Choose another folder or fill it");
     }
     const bool alike = std::all_of(squares.begin(), squares.end(),
                                    [&](const Square& square) { return square.side == squares[0].side; });

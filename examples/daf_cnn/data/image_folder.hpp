@@ -18,8 +18,9 @@ struct ImageFolderOptions {
 
 /// Reads such a folder. Splits and classes are recognised by their usual names (folder_names.hpp); what else
 /// lies in ROOT is left alone, hidden files and file managers' leavings are passed over everywhere. A file
-/// that is no image, a folder among images, an unknown or empty class is bad: the first in order is thrown,
-/// or all are left out and counted. Two folders for one split or class are refused always.
+/// that is no image, a folder among images, an unknown or empty class is bad: the first in order is thrown as
+/// a BadImage, or all are left out and counted, a folder as one. Two folders for one split or class are
+/// refused always.
 ///
 /// Order: one image of each class in turn, in the order of Expression, each class by its files' names
 /// bytewise; a class that has run out is passed over. So a limited split holds every class, and the same

@@ -228,7 +228,8 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     report.image_side = data.train.side;
     report.network_side = network.side();
     report.train_images = data.train.size();
-    report.skipped_images = data.train.skipped + seen.skipped;
+    report.left_out = data.train.left_out;
+    report.left_out += seen.left_out;
 
     const std::vector<Reading> readings =
         read_images(trained, seen, evenly_spaced(seen.size(), seen.size()), batch);

@@ -51,7 +51,7 @@ struct RunReport {
     int image_side = 0;      // of the data
     Index network_side = 0;  // of what the network sees
     std::size_t train_images = 0;
-    std::size_t skipped_images = 0;  // bad ones, of both splits
+    LeftOut left_out{};  // of both splits
 
     daf::ConfusionMatrix confusion{class_count};
     EmbeddedSplit train;  // 512 images at most

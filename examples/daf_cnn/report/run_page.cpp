@@ -72,11 +72,8 @@ std::string summary(const RunReport& report) {
     }
     if (confusion.count(worst, other) > 0) text += ", most often taken for " + html::expression(other);
     text += ".</p>\n";
-    if (report.skipped_images > 0) {
-        text += "<p><b>Note:</b> " +
-                html::counted(static_cast<long long>(report.skipped_images), "bad image") +
-                " left out of the data.</p>\n";
-    }
+    if (!report.left_out.empty())
+        text += "<p><b>Note:</b> " + report.left_out.text() + " left out of the data.</p>\n";
     if (!report.epochs.empty() && report.epochs.front().epoch > 1) {
         text += "<p><b>Note:</b> metrics.jsonl begins with epoch " +
                 std::to_string(report.epochs.front().epoch) +

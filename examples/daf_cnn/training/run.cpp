@@ -71,9 +71,10 @@ void check_device(const TrainConfig& config) {
     if (placement_of(config.device, config.precision).device == Device::gpu) gpu_name();
 }
 
-Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config) {
-    return load_data(cpu, config.data_source(), preset_named(config.preset).side,
-                     {Split::train, Split::validation});
+Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config, Begin begin) {
+    DataSource source = config.data_source();
+    source.offers_skipping = begin == Begin::anew;
+    return load_data(cpu, source, preset_named(config.preset).side, {Split::train, Split::validation});
 }
 
 void check_batch(const TrainConfig& config, const Splits& data) {

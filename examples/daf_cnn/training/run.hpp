@@ -22,8 +22,9 @@ RunLock claim_new(const RunFolder& folder);
 /// Throws daf::Error where the device that the run wants is not to be had.
 void check_device(const TrainConfig& config);
 
-/// What a run learns from and is judged by.
-Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config);
+/// What a run learns from and is judged by. Errors of a run that begins anew hint to --skip-bad, which no
+/// other may change.
+Splits load_run_data(daf::Cpu& cpu, const TrainConfig& config, Begin begin);
 
 /// Throws BadUse for fewer training images than a batch has.
 void check_batch(const TrainConfig& config, const Splits& data);
