@@ -189,9 +189,18 @@ TEST_CASE("ablate: contradictions and bad use are refused") {
         "noatt/seed-1/config.json: another run than this ablation's: --attention: this run was started with "
         "'full'");
     // An ordinary run is no ablation, and an ablation no run.
-    refused(ablate(folder / "all/full/seed-1", {"--resume"}), 1, "config.json: ");
-    refused(daf_test::daf_cnn({"train", "--run", folder / "all", "--resume"}), 1,
-            "config.json: 'seeds': expected");
+    const std::string all = folder / "all", one = folder / "all/full/seed-1";
+    refused(ablate(one, {"--resume"}), 2,
+            "--resume: expected the folder of an ablation, but '" + one +
+                "' is one run's; go on with it by daf-cnn train --run " + one + " --resume");
+    for (const char* command : {"train", "finetune"}) {
+        refused(daf_test::daf_cnn({command, "--run", all, "--resume"}), 2,
+                "--resume: expected the folder of a run, but '" + all +
+                    "' is an ablation's; go on with it by daf-cnn ablate --run " + all +
+                    " --resume, or name the folder of one of its runs");
+    }
+    refused(daf_test::daf_cnn({"train", "--run", folder / "new", "--config", all + "/config.json"}), 2,
+            "--config: expected the config.json of a run, but '" + all + "/config.json' is an ablation's");
 }
 
 TEST_CASE("ablate: mean and spread") {

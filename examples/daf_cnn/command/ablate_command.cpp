@@ -33,6 +33,14 @@ void check_seeds(const AblationConfig& config) {
                  "; take a smaller --seed or fewer --seeds");
 }
 
+/// A run's folder looks like an ablation's to who names it.
+void check_is_ablation(const RunFolder& folder) {
+    if (config_of(folder.config()) != ConfigOf::run) return;
+    throw BadUse("--resume: expected the folder of an ablation, but '" + folder.path().string() +
+                 "' is one run's; go on with it by daf-cnn train --run " +
+                 shell_word(folder.path().string()) + " --resume");
+}
+
 /// From the command line, or from the ablation's own config.json.
 AblationConfig settled(const Request& request, const RunFolder& folder) {
     AblationConfig config = request.config;
@@ -41,6 +49,7 @@ AblationConfig settled(const Request& request, const RunFolder& folder) {
         check_seeds(config);
         return config;
     }
+    check_is_ablation(folder);
     AblationConfig stored;
     read_settings(folder.config(), settings_of(stored));
     make_paths_absolute(config.training);

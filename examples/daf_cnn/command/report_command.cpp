@@ -3,7 +3,6 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -41,13 +40,10 @@ void check_target(const std::filesystem::path& path) {
 
 /// An ablation's table is written when all its runs are done.
 void check_not_an_unfinished_ablation(const std::filesystem::path& folder) {
-    std::ifstream file(RunFolder(folder).config());
-    const auto config = nlohmann::json::parse(file, nullptr, false);
-    if (config.is_object() && config.contains("seeds")) {
-        throw daf::FileError(ablation_file(folder).string() +
-                             ": expected the table of this ablation, found none: it has not ended yet. Go on "
-                             "with it by daf-cnn ablate --resume.");
-    }
+    if (config_of(RunFolder(folder).config()) != ConfigOf::ablation) return;
+    throw daf::FileError(ablation_file(folder).string() +
+                         ": expected the table of this ablation, found none: it has not ended yet. Go on "
+                         "with it by daf-cnn ablate --resume.");
 }
 
 void report(const Request& request) {

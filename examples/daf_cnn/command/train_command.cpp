@@ -5,6 +5,8 @@
 
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
+#include "command/text.hpp"
+#include "training/ablation.hpp"
 #include "training/judging.hpp"
 #include "training/run.hpp"
 #include "training/stop.hpp"
@@ -49,6 +51,19 @@ void check_objective(const Request& request, const TrainConfig& config) {
                                  : "add --objective tc, or repeat it by daf-cnn train"));
 }
 
+/// An ablation's folder or file looks like a run's to who names it.
+void check_is_run(const Request& request, const RunFolder& folder) {
+    if (request.resume && config_of(folder.config()) == ConfigOf::ablation) {
+        throw BadUse("--resume: expected the folder of a run, but '" + folder.path().string() +
+                     "' is an ablation's; go on with it by daf-cnn ablate --run " +
+                     shell_word(folder.path().string()) + " --resume, or name the folder of one of its runs");
+    }
+    if (request.repeat && config_of(*request.repeat) == ConfigOf::ablation) {
+        throw BadUse("--config: expected the config.json of a run, but '" + *request.repeat +
+                     "' is an ablation's; name the one of one of its runs, in VARIANT/seed-N");
+    }
+}
+
 /// What the run is to do: from the command line, from another run's config.json, or from its own.
 TrainConfig settled(const Request& request, const RunFolder& folder) {
     if (request.resume) {
@@ -81,6 +96,7 @@ void train(const Request& request) {
     const RunFolder folder(request.run);
     const Begin begin = request.resume ? Begin::where_it_stopped : Begin::anew;
     const std::optional<RunLock> lock = claim(folder, begin);
+    check_is_run(request, folder);
     const TrainConfig config = settled(request, folder);
     check_objective(request, config);
     check_device(config);

@@ -1,6 +1,7 @@
 #include "training/ablation.hpp"
 
 #include <cmath>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -15,6 +16,15 @@ TrainConfig AblationConfig::of(const Variant& variant, int run) const {
     config.objective = variant.objective;
     config.seed += static_cast<std::uint64_t>(run);
     return config;
+}
+
+ConfigOf config_of(const std::filesystem::path& file) {
+    std::ifstream text(file);
+    const auto config = nlohmann::json::parse(text, nullptr, false);
+    if (!config.is_object()) return ConfigOf::neither;
+    // An ablation has a number of seeds; what makes its variants stands in its runs' files alone.
+    if (config.contains("seeds")) return ConfigOf::ablation;
+    return config.contains("attention") ? ConfigOf::run : ConfigOf::neither;
 }
 
 std::filesystem::path ablation_file(const std::filesystem::path& folder) {

@@ -52,6 +52,10 @@ void for_each_option(AblationConfig& config, Visit&& visit) {
     });
 }
 
+/// Whose a config.json is. `neither` too where that does not show: who reads the file says what is wrong.
+enum class ConfigOf { run, ablation, neither };
+ConfigOf config_of(const std::filesystem::path& file);
+
 /// DIR/ablation.json: the table, once every run is finished.
 std::filesystem::path ablation_file(const std::filesystem::path& folder);
 
