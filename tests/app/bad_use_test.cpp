@@ -162,7 +162,9 @@ TEST_CASE("bad use: a run's folder is neither overwritten nor resumed with other
     folder.file("run/config.json", "{\"preset\":");
     outcome = daf_cnn({"train", "--run", run, "--resume"});
     CHECK(outcome.status == 1);
-    CHECK(is_one_clear_line(outcome.err, "config.json: expected a JSON object"));
+    CHECK(is_one_clear_line(outcome.err,
+                            "config.json:1:11: expected '[', '{', or a literal, found end of input. The file "
+                            "was altered; restore it or start a new run."));
 }
 
 TEST_CASE("bad input: a resumed run keeps whatever its configuration says, checked") {

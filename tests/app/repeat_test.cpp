@@ -92,7 +92,13 @@ TEST_CASE("repeat: what cannot be repeated is told by file and entry, and no run
         CHECK(is_one_clear_line(outcome.err, part));
         CHECK_FALSE(std::filesystem::exists(folder / "run"));
     };
-    refused("{", 1, "config.json: expected a JSON object");
+    refused("{", 1, "config.json:1:2: expected string literal, found end of input. ");
+    refused("{\n \"batch\": 3\n \"seed\": 4}", 1, "config.json:3:7: expected '}', found string literal. ");
+    refused("{\n \"batch\": 3x}", 1, "config.json:2:");
+    refused("{\"data\": \"" + std::string(9000, 'x'), 1, "xxx....");
+    refused("", 1, "config.json:1:1: expected ");
+    refused("{\"lr\": 1e999}", 1, "config.json: expected numbers that a double holds, found a larger one. ");
+    refused("[3]", 1, "config.json: expected a JSON object with the options of a run, found a list. ");
     auto altered = good;
     altered["batch"] = "many";
     refused(altered.dump(), 1,

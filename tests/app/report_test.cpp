@@ -280,14 +280,14 @@ TEST_CASE("report: an ablation's page has the table and the four variants beside
         CHECK(contains(page, figure));
     }
 
-    const auto refused = [&](const std::string& text) {
+    const auto refused = [&](const std::string& text, const std::string& place = " ") {
         write(text);
         const Outcome outcome = daf_test::daf_cnn({"report", "--run", whole});
         CAPTURE(outcome.err);
         CHECK(outcome.status == 1);
-        CHECK(is_one_clear_line(outcome.err, "ablation.json: "));
+        CHECK(is_one_clear_line(outcome.err, "ablation.json:" + place));
     };
-    refused("hello");
+    refused("hello", "1:1: expected JSON, found invalid literal");
     refused("{\"variants\":[]}");
     refused("{\"variants\":[1]}");
     json broken = variants;

@@ -27,14 +27,13 @@ void take(const json& variant, const char* name, const std::string& place, T& va
 }
 
 std::vector<AblationVariant> read_variants(const std::filesystem::path& file) {
-    const std::vector<std::byte> bytes = daf::read_file(file, 1 << 20);
-    const auto* text = reinterpret_cast<const char*>(bytes.data());
-    const json whole = json::parse(text, text + bytes.size(), nullptr, false);
+    constexpr const char* remedy = "Restore the file, or run daf-cnn ablate again.";
+    const auto whole = read_json<json>(file, remedy);
     if (!whole.is_object() || !whole.contains("variants") || !whole["variants"].is_array() ||
         whole["variants"].empty()) {
         throw daf::FormatError(file.string() +
-                               ": expected a JSON object with a list of 'variants', found another " +
-                               "text. Restore the file, or run daf-cnn ablate again.");
+                               ": expected a JSON object with a list of 'variants', found another text. " +
+                               remedy);
     }
     std::vector<AblationVariant> variants;
     for (const json& entry : whole["variants"]) {

@@ -26,7 +26,11 @@ ordered_json json_of(const Setting& setting) {
     throw daf::FormatError(path.string() + ": " + what);
 }
 
-constexpr const char* altered = ". The file was altered; restore it or start a new run.";
+constexpr const char* restore = "The file was altered; restore it or start a new run.";
+
+[[noreturn]] void refuse_altered(const std::filesystem::path& path, const std::string& what) {
+    refuse_file(path, what + ". " + restore);
+}
 
 void check_names(const std::filesystem::path& path, const ordered_json& json, const Settings& settings) {
     for (const auto& item : json.items()) {
@@ -59,33 +63,30 @@ void write_settings(const std::filesystem::path& path, const Settings& settings)
 }
 
 void read_settings(const std::filesystem::path& path, const Settings& settings) {
-    const std::vector<std::byte> bytes = daf::read_file(path, 1 << 20);
-    const auto* text = reinterpret_cast<const char*>(bytes.data());
-    const ordered_json json = ordered_json::parse(text, text + bytes.size(), nullptr, false);
-    if (!json.is_object())
-        refuse_file(
-            path,
-            std::string("expected a JSON object with the options of a run, found another text") + altered);
+    const auto json = read_json<ordered_json>(path, restore);
+    if (!json.is_object()) {
+        refuse_altered(path, "expected a JSON object with the options of a run, found " + shown_value(json));
+    }
     check_names(path, json, settings);
     for (const Setting& setting : settings) {
         const Option& option = setting.option;
         const auto entry = json.find(std::string(option.name));
         if (entry == json.end()) {
             if (option.former.empty()) {
-                refuse_file(path, "'" + std::string(option.name) +
-                                      "': expected an entry of that name, found none" + altered);
+                refuse_altered(
+                    path, "'" + std::string(option.name) + "': expected an entry of that name, found none");
             }
             setting.parse(option.former);
             continue;
         }
         if (entry->is_structured()) {
-            refuse_file(path, "'" + std::string(option.name) + "': expected a single value, found " +
-                                  shown_value(*entry) + altered);
+            refuse_altered(path, "'" + std::string(option.name) + "': expected a single value, found " +
+                                     shown_value(*entry));
         }
         try {
             setting.parse(entry->is_string() ? entry->get<std::string>() : entry->dump());
         } catch (const BadUse& bad) {
-            refuse_file(path, (bad.what() + 2) + std::string(altered));  // without the option's dashes
+            refuse_altered(path, bad.what() + 2);  // without the option's dashes
         }
     }
 }
