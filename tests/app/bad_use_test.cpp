@@ -66,6 +66,10 @@ TEST_CASE("bad use: exit status 2, naming the option, what was given and what is
         {{"train", "--run", run, "--batch", "1x"}, "--batch"},
         {{"train", "--run", run, "--threads", "0"}, "--threads"},
         {{"train", "--run", run, "--limit", "0"}, "--limit"},
+        {{"train", "--run", run, "--limit", "null"},
+         "--limit: expected a whole number in [1, 1000000000], but was given 'null'"},
+        {{"eval", "--weights", "w", "--limit", "null"}, "--limit: expected a whole number"},
+        {{"faces", "--csv", folder / "a.csv", "--limit", "null"}, "--limit: expected a whole number"},
         {{"train", "--run", run, "--seed", "-3"}, "--seed"},
         {{"train", "--run", run, "--preset", "huge"},
          "--preset: expected paper, half or lite, but was given 'huge'"},
@@ -122,6 +126,17 @@ TEST_CASE("bad use: exit status 2, naming the option, what was given and what is
         CHECK(outcome.status == 2);
         CHECK(is_one_clear_line(outcome.err, each.part));
         CHECK(outcome.out.empty());
+    }
+    CHECK(folder.entries() == 0);
+}
+
+TEST_CASE("bad input: null is the name of a file like any other") {
+    const ScratchFolder folder;
+    for (const char* option : {"--weights", "--config", "--data"}) {
+        const Outcome outcome = daf_cnn({"train", "--run", folder / "run", option, "null"});
+        CAPTURE(outcome.err);
+        CHECK(outcome.status == 1);
+        CHECK(is_one_clear_line(outcome.err, "null: No such file"));
     }
     CHECK(folder.entries() == 0);
 }

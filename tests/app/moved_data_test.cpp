@@ -20,6 +20,7 @@ TEST_CASE("a run whose data has moved is gone on with and reported on where it i
     Outcome outcome = daf_cnn({"report", "--run", run});
     CHECK(outcome.status == 1);
     CHECK(is_one_clear_line(outcome.err, "cannot open " + before.string()));
+    CHECK(is_one_clear_line(daf_cnn({"report", "--run", run, "--data", "null"}).err, "null: No such file"));
     CHECK(is_one_clear_line(
         outcome.err, "It is named in " + (run / "config.json").string() + "; --data says where it is now."));
     outcome = daf_cnn({"report", "--run", run, "--data", after});

@@ -107,6 +107,13 @@ TEST_CASE("repeat: what cannot be repeated is told by file and entry, and no run
     altered["colour"] = true;
     refused(altered.dump(), 1, "config.json: 'colour': expected the options of daf-cnn");
     altered = good;
+    altered["data"] = nullptr;
+    refused(altered.dump(), 1, "config.json: data: expected a text, but was given 'null'");
+    altered = good;
+    altered["epochs"] = nullptr;
+    refused(altered.dump(), 1,
+            "config.json: epochs: expected a whole number in [1, 1000000], but was given ");
+    altered = good;
     altered.erase("alpha");
     refused(altered.dump(), 1, "config.json: 'alpha': expected an entry of that name, found none");
 

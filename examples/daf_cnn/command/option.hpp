@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -71,7 +72,7 @@ struct Option {
 /// Names of options that stood on the command line.
 using Given = std::set<std::string, std::less<>>;
 
-/// How an optional value that is missing is written.
+/// How a value that is missing is shown. Nothing is read so: what stands on a command line is a value.
 inline constexpr std::string_view no_value = "null";
 
 /// "--margin: expected a number in [0, 1e+06], but was given 'x'"
@@ -99,14 +100,12 @@ void parse_value(const Option& option, std::string_view text, N& value) {
 
 template <class T>
 void parse_value(const Option& option, std::string_view text, std::optional<T>& value) {
-    if (text == no_value) {
-        value.reset();
-    } else {
-        parse_value(option, text, value.emplace());
-    }
+    T read{};
+    parse_value(option, text, read);
+    value = std::move(read);
 }
 
-/// The text that parse_value reads back to the same value.
+/// The text that parse_value reads back to the same value; no_value of a missing one.
 inline std::string text_of(const std::string& value) {
     return value;
 }
@@ -121,6 +120,17 @@ std::string text_of(N value) {
 template <class T>
 std::string text_of(const std::optional<T>& value) {
     return value ? text_of(*value) : std::string(no_value);
+}
+
+/// The same, or nothing where the value is missing.
+using ValueText = std::optional<std::string>;
+template <class T>
+ValueText value_text(const T& value) {
+    return text_of(value);
+}
+template <class T>
+ValueText value_text(const std::optional<T>& value) {
+    return value ? ValueText(text_of(*value)) : std::nullopt;
 }
 
 }  // namespace daf_cnn

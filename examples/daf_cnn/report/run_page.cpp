@@ -234,10 +234,9 @@ std::string configuration(const RunReport& report) {
         "<table class=\"rows "
         "settings\"><thead><tr><th>option</th><th>value</th><th>meaning</th></tr></thead><tbody>\n";
     for_each_option(report.config, [&](const Option& option, const auto& value) {
-        const std::string text = text_of(value);
+        const ValueText text = value_text(value);
         html += "<tr><th scope=\"row\">" + std::string(option.name) + "</th><td class=\"value\">" +
-                (text == no_value ? "–" : escaped(text)) + "</td><td>" + escaped(option.help) +
-                "</td></tr>\n";
+                (text ? escaped(*text) : "–") + "</td><td>" + escaped(option.help) + "</td></tr>\n";
     });
     return html + "</tbody></table>\n";
 }

@@ -18,8 +18,15 @@ using nlohmann::ordered_json;
 constexpr const char* version_entry = "version";
 
 ordered_json json_of(const Setting& setting) {
-    const std::string text = setting.text();
-    return setting.is_text && text != no_value ? ordered_json(text) : ordered_json::parse(text);
+    const ValueText text = setting.text();
+    if (!text) return nullptr;
+    return setting.is_text ? ordered_json(*text) : ordered_json::parse(*text);
+}
+
+/// A single value; a text or a number by its digits.
+ValueText value_text_of(const ordered_json& entry) {
+    if (entry.is_null()) return std::nullopt;
+    return entry.is_string() ? entry.get<std::string>() : entry.dump();
 }
 
 [[noreturn]] void refuse_file(const std::filesystem::path& path, const std::string& what) {
@@ -76,7 +83,7 @@ void read_settings(const std::filesystem::path& path, const Settings& settings) 
                 refuse_altered(
                     path, "'" + std::string(option.name) + "': expected an entry of that name, found none");
             }
-            setting.parse(option.former);
+            setting.parse(option.former == no_value ? ValueText{} : ValueText(option.former));
             continue;
         }
         if (entry->is_structured()) {
@@ -84,7 +91,7 @@ void read_settings(const std::filesystem::path& path, const Settings& settings) 
                                      shown_value(*entry));
         }
         try {
-            setting.parse(entry->is_string() ? entry->get<std::string>() : entry->dump());
+            setting.parse(value_text_of(*entry));
         } catch (const BadUse& bad) {
             refuse_altered(path, bad.what() + 2);  // without the option's dashes
         }
@@ -95,12 +102,15 @@ void resume_settings(const Settings& stored, const Settings& command_line, const
     for (std::size_t i = 0; i < stored.size(); ++i) {
         const Option& option = stored[i].option;
         if (!given.contains(option.name)) continue;
-        const std::string before = stored[i].text(), now = command_line[i].text();
+        const ValueText before = stored[i].text(), now = command_line[i].text();
         if (option.free_on_resume) {
             stored[i].parse(now);
         } else if (before != now) {
-            throw BadUse("--" + std::string(option.name) + ": this run was started with '" + before +
-                         "', which --resume cannot change to '" + now + "'; start a new run for that");
+            const auto shown = [](const ValueText& text) {
+                return text ? "'" + *text + "'" : std::string("none");
+            };
+            throw BadUse("--" + std::string(option.name) + ": this run was started with " + shown(before) +
+                         ", which --resume cannot change to " + shown(now) + "; start a new run for that");
         }
     }
 }

@@ -14,8 +14,8 @@ namespace daf_cnn {
 struct Setting {
     Option option;
     bool is_text;  // words, where the others are numbers, true or false
-    std::function<std::string()> text;
-    std::function<void(std::string_view)> parse;
+    std::function<ValueText()> text;
+    std::function<void(const ValueText&)> parse;
 };
 using Settings = std::vector<Setting>;
 
@@ -23,15 +23,32 @@ namespace detail {
 template <class T>
 inline constexpr bool is_text =
     std::is_same_v<T, std::string> || std::is_same_v<T, std::optional<std::string>>;
+
+template <class T>
+inline constexpr bool may_be_missing = false;
+template <class T>
+inline constexpr bool may_be_missing<std::optional<T>> = true;
+
+template <class T>
+void take_value(const Option& option, const ValueText& text, T& value) {
+    if constexpr (may_be_missing<T>) {
+        if (!text) return value.reset();
+    } else if constexpr (is_text<T>) {
+        if (!text)
+            refuse(option, expected_of(option, false), no_value);  // parse_value would take it for a name
+    }
+    parse_value(option, text.value_or(std::string(no_value)), value);
 }
+}  // namespace detail
 
 /// They refer to `config`, which must outlive them.
 template <class Config>
 Settings settings_of(Config& config) {
     Settings settings;
     for_each_option(config, [&]<class T>(const Option& option, T& value) {
-        settings.push_back({option, detail::is_text<T>, [&value] { return text_of(value); },
-                            [option, &value](std::string_view text) { parse_value(option, text, value); }});
+        settings.push_back(
+            {option, detail::is_text<T>, [&value] { return value_text(value); },
+             [option, &value](const ValueText& text) { detail::take_value(option, text, value); }});
     });
     return settings;
 }
