@@ -97,6 +97,21 @@ TEST_CASE("train: resume goes on to the same bits") {
     CHECK((content_of(folder / "whole/last.safetensors") == before));
 }
 
+TEST_CASE("train: resume takes no epoch back, and says so") {
+    const ScratchFolder folder;
+    const auto run = folder / "run";
+    REQUIRE(train(run, {"--epochs", "2"}).status == 0);
+    const std::string config = content_of(run / "config.json"), last = content_of(run / "last.safetensors");
+    const Outcome outcome = resume(run, {"--epochs", "1"});
+    CHECK(outcome.status == 2);
+    CHECK(is_one_clear_line(outcome.err, "--epochs: '" + run.string() +
+                                             "' has done 2 epochs, expected at least as many, but was given "
+                                             "'1'; give --epochs 2 or more, or start a new run"));
+    CHECK(outcome.out == "");
+    CHECK(content_of(run / "config.json") == config);
+    CHECK((content_of(run / "last.safetensors") == last));
+}
+
 TEST_CASE("train: resume goes on to the same bits between reloads of the best model") {
     const ScratchFolder folder;
     REQUIRE(train(folder / "whole", with({"--epochs", "4"}, restless)).status == 0);

@@ -64,11 +64,7 @@ std::optional<double> finished(const RunFolder& run, int epochs) {
     std::error_code ignored;
     if (!std::filesystem::exists(run.last(), ignored)) return std::nullopt;
     const daf::CheckpointInfo info = daf::checkpoint_info(daf::open_checkpoint(run.last()));
-    if (info.epoch > epochs) {
-        throw BadUse(
-            formatted("--epochs: '%s' has done %d epochs, expected at least as many, but was given '%d'",
-                      run.path().c_str(), info.epoch, epochs));
-    }
+    run.check_epochs(info.epoch, epochs);
     if (info.epoch < epochs) return std::nullopt;
     return info.schedule.best_accuracy;
 }

@@ -1,6 +1,5 @@
 #include "training/run.hpp"
 
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -99,10 +98,7 @@ Judgement run_training(daf::Cpu& cpu, const TrainConfig& config, const RunFolder
         training.start();
         lock = claim_new(folder);
     }
-    // What repeats a run: fewer epochs than are done take none of them back.
-    TrainConfig done = config;
-    done.epochs = std::max(config.epochs, training.epochs_done());
-    write_config(folder.config(), done);
+    write_config(folder.config(), config);
     introduce(config, folder, *network, data, cpu.threads(), training.done_text());
     if (config.weights && training.done_text().empty()) {
         const Judgement before = judge_split(*network, data.validation, config.batch);

@@ -110,6 +110,14 @@ void RunFolder::check_resumable() const {
     }
 }
 
+void RunFolder::check_epochs(int done, int wanted) const {
+    if (wanted >= done) return;
+    throw BadUse(
+        formatted("--epochs: '%s' has done %d epochs, expected at least as many, but was given '%d'; "
+                  "give --epochs %d or more, or start a new run",
+                  path_.c_str(), done, wanted, done));
+}
+
 void RunFolder::remove_leftovers() const {
     std::error_code ignored;
     for (fs::directory_iterator entry(path_, ignored), end; !ignored && entry != end;

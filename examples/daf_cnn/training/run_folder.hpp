@@ -46,6 +46,9 @@ class RunFolder {
     /// Throws BadUse if there is no run to go on with.
     void check_resumable() const;
 
+    /// Throws BadUse where fewer epochs are wanted than the run has done: none of them is taken back.
+    void check_epochs(int done, int wanted) const;
+
     /// Removes what writers left that were killed at their work. Only for who holds the folder's RunLock.
     void remove_leftovers() const;
 

@@ -106,6 +106,7 @@ void Training::resume() {
             "the model of the " + std::to_string(recorded) + " epochs in " + folder_.metrics().string(),
             "that of epoch " + std::to_string(last.epoch));
     }
+    folder_.check_epochs(newest_epoch, config_.epochs);
     if (!best.file && !last.file) start();
     if (const Found& newest = best_is_newer ? best : last; newest.file) {
         if (!newest.labels_checksum.empty() && newest.labels_checksum != labels_checksum_) {

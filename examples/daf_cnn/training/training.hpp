@@ -30,8 +30,9 @@ class Training {
     void start();
 
     /// Goes on where the run's newest checkpoint stands, to the same bits as if it had never stopped; from
-    /// the beginning if there is none. Throws daf::MismatchError, with nothing changed, for a folder in a
-    /// state that no stop leaves, and for images whose labels are not those that it was trained with.
+    /// the beginning if there is none. Throws, with nothing changed, daf::MismatchError for a folder in a
+    /// state that no stop leaves, and for images whose labels are not those that it was trained with; BadUse
+    /// for fewer epochs than it has done.
     void resume();
 
     int epochs_done() const { return epochs_done_; }
