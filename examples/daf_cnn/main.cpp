@@ -38,6 +38,16 @@ int complain(const std::string& what, Status status) {
     return status;
 }
 
+/// What is about the whole program takes no command, which would not be heeded.
+void check_alone(const CLI::App& program, const std::string& option, bool both) {
+    if (both) throw daf_cnn::BadUse("--man: expected it alone, but was given --bash-completion too");
+    const auto chosen = program.get_subcommands();
+    if (chosen.empty()) return;
+    const std::string command = chosen.front()->get_name();
+    throw daf_cnn::BadUse(option + ": it is about all commands and takes none, but was given '" + command +
+                          "'; leave that out, or see daf-cnn " + command + " --help");
+}
+
 void run(int argc, char** argv) {
     CLI::App program{"Faces' expressions by DAF-CNN: 3D attention and Triplet-Centre loss"};
     program.name("daf-cnn");
@@ -65,9 +75,12 @@ void run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         throw daf_cnn::BadUse(std::string(error.what()) + " (daf-cnn --help says more)");
     }
-    if (manual) std::cout << daf_cnn::manual_page(program);
-    if (completion) std::cout << daf_cnn::bash_completion(program);
-    if (!manual && !completion) commands.at(daf_cnn::chosen_command(program).get_name())();
+    if (manual || completion) {
+        check_alone(program, manual ? "--man" : "--bash-completion", manual && completion);
+        std::cout << (manual ? daf_cnn::manual_page(program) : daf_cnn::bash_completion(program));
+    } else {
+        commands.at(daf_cnn::chosen_command(program).get_name())();
+    }
 }
 
 }  // namespace

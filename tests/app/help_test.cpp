@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <daf/core/version.hpp>
 #include <sstream>
 
 #include "run_program.hpp"
@@ -11,6 +12,7 @@
 namespace {
 
 using daf_test::contains;
+using daf_test::content_of;
 using daf_test::Outcome;
 using daf_test::run_command;
 using daf_test::ScratchFolder;
@@ -135,12 +137,14 @@ TEST_CASE("help: the manual page has every command and option, and is clean") {
             CHECK(contains(section, option));
         }
     }
+    // It is as old as its version: a date of its own would tell otherwise.
     const ScratchFolder folder;
     const std::string page = folder.file("daf-cnn.1", printed({"--man"}));
+    CHECK(
+        contains(content_of(page), ".TH DAF\\-CNN 1 \"\" \"daf " + std::string(daf::version_string) + "\""));
     if (run_command({"sh", "-c", "command -v mandoc"}).status == 0) {
         const Outcome lint = run_command({"mandoc", "-Tlint", "-Wwarning", page});
-        CHECK(lint.out == "");
-        CHECK(lint.status == 0);
+        CHECK(lint.out == "mandoc: " + page + ":1:16: WARNING: missing date, using \"\": TH\n");
     }
     if (run_command({"sh", "-c", "command -v man"}).status == 0) {
         const Outcome shown = run_command({"sh", "-c", "MANWIDTH=80 man -l \"$0\" | col -b", page});
@@ -148,6 +152,21 @@ TEST_CASE("help: the manual page has every command and option, and is clean") {
         CHECK(contains(shown.out, "EXIT STATUS"));
         CHECK(contains(shown.out, "--first-centres"));
     }
+}
+
+TEST_CASE("help: the manual page and the completion are of the whole program, and take no command") {
+    const auto refused = [](const std::vector<std::string>& arguments, const std::string& part) {
+        const Outcome outcome = daf_test::daf_cnn(arguments);
+        CAPTURE(outcome.err);
+        CHECK(outcome.status == 2);
+        CHECK(daf_test::is_one_clear_line(outcome.err, part));
+        CHECK(outcome.out == "");
+    };
+    refused({"--man", "train"},
+            "--man: it is about all commands and takes none, but was given 'train'; leave that out, or see "
+            "daf-cnn train --help");
+    refused({"--bash-completion", "train", "--epochs", "3"}, "--bash-completion: it is about all commands");
+    refused({"--man", "--bash-completion"}, "--man: expected it alone, but was given --bash-completion too");
 }
 
 TEST_CASE("help: bash completes commands, options, their words, files and folders") {

@@ -7,9 +7,6 @@ namespace daf_cnn {
 
 namespace {
 
-/// When what the page says last changed.
-constexpr const char* date = "2026-11-25";
-
 /// Text for a line of roff: its dashes are those of a command line, and nothing in it is a request.
 std::string roff(std::string_view text) {
     std::string escaped;
@@ -81,7 +78,8 @@ stopped by a signal after saving.
 }  // namespace
 
 std::string manual_page(const CLI::App& program) {
-    std::string page = ".TH DAF\\-CNN 1 " + std::string(date) + " \"daf " + std::string(daf::version_string) +
+    // No date: the version says what the page is about.
+    std::string page = ".TH DAF\\-CNN 1 \"\" \"daf " + std::string(daf::version_string) +
                        "\" \"User Commands\"\n.SH NAME\ndaf\\-cnn \\- " + roff(program.get_description()) +
                        "\n.SH SYNOPSIS\n";
     const std::vector<const CLI::App*> commands = commands_of(program);
