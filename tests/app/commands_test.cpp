@@ -75,6 +75,18 @@ TEST_CASE("faces: sheet and CSV are two files, however one is spelt") {
     }
 }
 
+TEST_CASE("faces: two names that lead nowhere are two, and what is wrong with the first is said") {
+    const ScratchFolder folder;
+    std::filesystem::create_symlink("loop", folder / "loop");
+    const std::string out = folder / "loop/sheet.pgm";
+    Outcome outcome = daf_cnn({"faces", "--out", out, "--csv", folder / "loop/faces.csv"});
+    CHECK(outcome.status == 1);
+    CHECK(is_one_clear_line(outcome.err, "loop/sheet.pgm: Too many levels of symbolic links"));
+    outcome = daf_cnn({"faces", "--out", out, "--csv", folder / "loop/./sheet.pgm"});
+    CHECK(outcome.status == 2);
+    CHECK(is_one_clear_line(outcome.err, "--csv: expected another file than --out's '" + out + "'"));
+}
+
 TEST_CASE("faces: as a CSV they train to the same bits as generated") {
     const ScratchFolder folder;
     const std::string csv = folder / "faces.csv";

@@ -25,10 +25,16 @@ struct Request {
     Given given;
 };
 
-/// Whether both are one file, which would be written twice.
+/// Whether both are one file, which would be written twice. Names that lead nowhere are told apart as they
+/// stand: writing says what is wrong with them.
 bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
-    std::error_code ignored;
-    return std::filesystem::weakly_canonical(a, ignored) == std::filesystem::weakly_canonical(b, ignored);
+    std::error_code of_a, of_b;
+    const auto real_a = std::filesystem::weakly_canonical(a, of_a);
+    const auto real_b = std::filesystem::weakly_canonical(b, of_b);
+    const auto as_it_stands = [](const std::filesystem::path& path) {
+        return std::filesystem::absolute(path).lexically_normal();
+    };
+    return of_a || of_b ? as_it_stands(a) == as_it_stands(b) : real_a == real_b;
 }
 
 void check(const Request& request) {
