@@ -6,6 +6,7 @@
 
 #include "runs.hpp"
 #include "training/ablation.hpp"
+#include "training/run_lock.hpp"
 
 namespace {
 
@@ -155,6 +156,24 @@ TEST_CASE("ablate: the table of fewer epochs is gone before a run goes on to mor
     const Outcome outcome = daf_test::daf_cnn({"report", "--run", folder / "all"});
     CHECK(outcome.status == 1);
     CHECK(is_one_clear_line(outcome.err, "ablation.json: expected the table of this ablation, found none"));
+}
+
+TEST_CASE("ablate: with fewer seeds the table is of those from the beginning") {
+    const ScratchFolder folder;
+    REQUIRE(ablate(folder / "all", and_few({"--seeds", "2"})).status == 0);
+    const json both = ablation_of(folder / "all");
+    // Another program holds the last run, so that the command ends before it has looked at all of them.
+    const daf_cnn::RunLock held(folder / "all/full/seed-1");
+    const Outcome outcome = ablate(folder / "all", {"--resume", "--seeds", "1"});
+    CHECK(outcome.status == 2);
+    CHECK(is_one_clear_line(outcome.err, "is training in '" + (folder / "all/full/seed-1").string()));
+    const json one = ablation_of(folder / "all");
+    REQUIRE(one.size() == 4);
+    for (std::size_t v = 0; v < 4; ++v) {
+        CHECK(one[v]["seeds"] == json::array({1}));
+        CHECK(one[v]["accuracies"] == json::array({both[v]["accuracies"][0]}));
+    }
+    CHECK(json::parse(content_of(folder / "all/config.json"))["seeds"] == 1);
 }
 
 TEST_CASE("ablate: contradictions and bad use are refused") {

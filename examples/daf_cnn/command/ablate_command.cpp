@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <daf/io/file.hpp>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 
 #include "command/command_line.hpp"
@@ -109,14 +111,33 @@ void for_each_run(const AblationConfig& config, const RunFolder& folder, Visit&&
     }
 }
 
-/// Looks at every run before anything is written. A table that is to become another one goes first: report
-/// would show it beside models that are not its own.
-void prepare(const AblationConfig& config, const RunFolder& folder) {
+void write_table(const AblationConfig& config, const RunFolder& folder, const Accuracies& accuracies) {
+    daf::write_atomically(ablation_file(folder.path()),
+                          [&](daf::FileWriter& file) { file.write(ablation_json(config, accuracies)); });
+}
+
+/// Whether a file holds this text.
+bool says(const std::filesystem::path& file, const std::string& text) {
+    std::ifstream in(file, std::ios::binary);
+    return in && std::string(std::istreambuf_iterator<char>(in), {}) == text;
+}
+
+/// Looks at every run before anything is written, then keeps the configuration. A table of other runs, or of
+/// other epochs, goes first: report would show it beside models that are not its own. Where all runs are
+/// finished, theirs is there at once.
+void take_up(AblationConfig config, const RunFolder& folder) {
     bool all_finished = true;
-    for_each_run(config, folder, [&](std::size_t, const TrainConfig& one, const RunFolder& run) {
-        if (!kept(run, one)) all_finished = false;
+    Accuracies accuracies;
+    for_each_run(config, folder, [&](std::size_t v, const TrainConfig& one, const RunFolder& run) {
+        const auto accuracy = kept(run, one);
+        all_finished = all_finished && accuracy.has_value();
+        accuracies[v].push_back(accuracy.value_or(0));
     });
-    if (!all_finished) std::filesystem::remove(ablation_file(folder.path()));
+    const std::filesystem::path table = ablation_file(folder.path());
+    const bool there = all_finished && says(table, ablation_json(config, accuracies));
+    if (!there) std::filesystem::remove(table);
+    write_settings(folder.config(), settings_of(config));
+    if (all_finished && !there) write_table(config, folder, accuracies);
 }
 
 double accuracy_of(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& run, const Splits& data) {
@@ -158,16 +179,11 @@ void ablate(const Request& request) {
     daf::Cpu cpu(daf::Threads{config.training.threads});
     const Splits data = load_run_data(cpu, config.training, begin);
     check_batch(config.training, data);
-    if (begin == Begin::anew) {
-        lock = claim_new(folder);
-    } else {
-        prepare(config, folder);
-    }
-    write_settings(folder.config(), settings_of(config));
+    if (begin == Begin::anew) lock = claim_new(folder);
+    take_up(config, folder);
     try {
         const Accuracies accuracies = train_all(cpu, config, folder, data);
-        daf::write_atomically(ablation_file(folder.path()),
-                              [&](daf::FileWriter& file) { file.write(ablation_json(config, accuracies)); });
+        write_table(config, folder, accuracies);
         std::cout << '\n' << ablation_text(config, accuracies);
     } catch (const Stopped& stopped) {
         throw Stopped(stopped.without_command,
