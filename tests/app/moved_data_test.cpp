@@ -37,4 +37,17 @@ TEST_CASE("a run whose data has moved is gone on with and reported on where it i
     // Other images are no new place of the same ones.
     REQUIRE(daf_cnn({"faces", "--csv", before, "--limit", "35"}).status == 0);
     CHECK(resume(run, {"--epochs", "3", "--data", before}).status != 0);
+    const std::string page = daf_test::content_of(run / "report.html");
+    outcome = daf_cnn({"report", "--run", run, "--data", before});
+    CHECK(outcome.status == 1);
+    CHECK(is_one_clear_line(outcome.err, (run / "best.safetensors").string() +
+                                             ": expected the images that it was trained with, found other "
+                                             "labels or another order in " +
+                                             before.string() +
+                                             ". Give the place of the run's own images by --data."));
+    CHECK((daf_test::content_of(run / "report.html") == page));
+    fs::rename(before, after);
+    outcome = daf_cnn({"report", "--run", run});
+    CHECK(outcome.status == 1);
+    CHECK(is_one_clear_line(outcome.err, "Restore them, or say by --data where they are now."));
 }

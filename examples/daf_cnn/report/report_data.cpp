@@ -6,6 +6,7 @@
 
 #include "training/settings.hpp"
 #include "training/trained_network.hpp"
+#include "training/trained_with.hpp"
 
 namespace daf_cnn {
 
@@ -219,6 +220,9 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
                                  "; --data says where it is now.");
         }
     }();
+    check_trained_with(folder.best().string(), trained.info, data, report.config.data,
+                       cache.moved_to ? "Give the place of the run's own images by --data."
+                                      : "Restore them, or say by --data where they are now.");
     const Dataset& seen = data.validation;
 
     report.best_epoch = trained.info.epoch;

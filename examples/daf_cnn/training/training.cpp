@@ -9,6 +9,7 @@
 #include "command/text.hpp"
 #include "training/first_centres.hpp"
 #include "training/judging.hpp"
+#include "training/trained_with.hpp"
 
 namespace daf_cnn {
 
@@ -18,20 +19,6 @@ using Clock = std::chrono::steady_clock;
 
 /// In a checkpoint: the checksum of the best.safetensors that was there when it was written.
 constexpr const char* best_note = "best_checksum";
-/// In a checkpoint: what labels_checksum said of the images that it was trained and judged by.
-constexpr const char* labels_note = "labels_checksum";
-
-/// Of all labels in their order. Not of the images' pixels: another build may decode or draw them differently
-/// by a shade.
-std::string labels_checksum(const Splits& data) {
-    daf::Checksum sum;
-    for (const Dataset* split : {&data.train, &data.validation}) {
-        const std::uint64_t size = split->size();
-        sum.add(std::as_bytes(std::span(&size, 1)));
-        sum.add(std::as_bytes(std::span(split->labels)));
-    }
-    return sum.hex();
-}
 
 /// "--lr, --lambda or --alpha": what makes a run's steps as large as they are.
 std::string smaller_figures(const TrainConfig& config) {
@@ -52,18 +39,18 @@ std::string smaller_figures(const TrainConfig& config) {
 struct Found {
     std::filesystem::path path;
     std::optional<daf::Safetensors> file;
-    int epoch = 0;
-    std::string best_beside;      // what best_note says
-    std::string labels_checksum;  // none of an earlier program's
+    daf::CheckpointInfo info{};  // epoch 0 where there is no file
 
     explicit Found(std::filesystem::path of) : path(std::move(of)) {
         std::error_code ignored;
         if (symlink_status(path, ignored).type() == std::filesystem::file_type::not_found) return;
         file = daf::open_checkpoint(path);
-        daf::CheckpointInfo info = daf::checkpoint_info(*file);
-        epoch = info.epoch;
-        best_beside = info.notes[best_note];
-        labels_checksum = info.notes[labels_note];
+        info = daf::checkpoint_info(*file);
+    }
+    /// What best_note says.
+    std::string best_beside() const {
+        const auto note = info.notes.find(best_note);
+        return note == info.notes.end() ? "" : note->second;
     }
     [[noreturn]] void refuse(const std::string& expected, const std::string& found) const {
         throw daf::MismatchError(path.string() + ": expected " + expected + ", found " +
@@ -93,28 +80,25 @@ void Training::resume() {
     const Found best(folder_.best()), last(folder_.last());
     best_checksum_ = best.file ? best.file->metadata(daf::checksum_key) : "";
     // best is written first: a run that was stopped between the two, and no other, has a newer best.
-    const bool best_is_newer = best.epoch > last.epoch;
-    if (best_is_newer && (best.epoch != last.epoch + 1 || best.best_beside != last.best_beside)) {
+    const bool best_is_newer = best.info.epoch > last.info.epoch;
+    if (best_is_newer &&
+        (best.info.epoch != last.info.epoch + 1 || best.best_beside() != last.best_beside())) {
         last.refuse("the file that " + best.path.string() + " was written after", "another one");
     }
-    if (!best_is_newer && last.file && last.best_beside != best_checksum_) {
+    if (!best_is_newer && last.file && last.best_beside() != best_checksum_) {
         best.refuse("the file that " + last.path.string() + " was written beside", "another one");
     }
-    const int newest_epoch = std::max(best.epoch, last.epoch);
+    const int newest_epoch = std::max(best.info.epoch, last.info.epoch);
     if (const std::ptrdiff_t recorded = folder_.whole_lines(); recorded > newest_epoch + 1) {
         last.refuse(
             "the model of the " + std::to_string(recorded) + " epochs in " + folder_.metrics().string(),
-            "that of epoch " + std::to_string(last.epoch));
+            "that of epoch " + std::to_string(last.info.epoch));
     }
     folder_.check_epochs(newest_epoch, config_.epochs);
     if (!best.file && !last.file) start();
     if (const Found& newest = best_is_newer ? best : last; newest.file) {
-        if (!newest.labels_checksum.empty() && newest.labels_checksum != labels_checksum_) {
-            throw daf::MismatchError(newest.path.string() +
-                                     ": expected the images that it was trained with, found other "
-                                     "labels or another order in " +
-                                     config_.data + ". Restore them, or start a new run.");
-        }
+        check_trained_with(newest.path.string(), newest.info, data_, config_.data,
+                           "Restore them, or start a new run.");
         const UnfinishedEpoch unfinished = UnfinishedEpoch::noted(*newest.file, steps_of_epoch());
         const daf::CheckpointInfo info = network_.restore(*newest.file);
         schedule_ = info.schedule;
