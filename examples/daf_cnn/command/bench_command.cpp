@@ -7,6 +7,7 @@
 
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
+#include "command/median.hpp"
 #include "command/text.hpp"
 #include "processor/instruction_sets.hpp"
 
@@ -49,12 +50,6 @@ std::vector<double> timed(const std::function<void()>& iteration) {
     return ms;
 }
 
-double median(std::vector<double> values) {
-    const std::size_t half = values.size() / 2;
-    std::sort(values.begin(), values.end());
-    return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
-}
-
 void bench(const Request& request) {
     const Placement placement = placement_of(request.device, request.precision);
     const bool on_cpu = placement.device == Device::cpu;
@@ -76,7 +71,7 @@ void bench(const Request& request) {
         std::cout << json.dump() << '\n';
     } else {
         const std::string where =
-            on_cpu ? std::to_string(request.threads) + " threads" : "one GPU, " + request.precision;
+            on_cpu ? counted(request.threads, "thread", "threads") : "one GPU, " + request.precision;
         const auto [fastest, slowest] = std::minmax_element(ms.begin(), ms.end());
         std::cout << formatted("%s %s, batch %d, %s: median %.3f ms of %zu iterations (%.3f to %.3f)\n",
                                request.mode.c_str(), request.preset.c_str(), request.batch, where.c_str(),
@@ -92,8 +87,7 @@ Command add_bench(CLI::App& program) {
         program.add_subcommand("bench", "Time a network, its attention or the Triplet-Centre loss");
     const auto request = std::make_shared<Request>();
     Given& given = request->given;
-    add_option(*app, Option{"preset", Choice{{"paper", "half", "lite"}}, "the network"}, request->preset,
-               given);
+    add_option(*app, preset_option(), request->preset, given);
     add_option(
         *app,
         Option{

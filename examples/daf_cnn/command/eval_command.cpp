@@ -83,12 +83,9 @@ void evaluate(const Request& request) {
         throw BadUse(
             "--weights: expected a checkpoint, but was given none; add --weights DIR/best.safetensors");
     }
-    if (request.given.contains("data-seed") && request.data != generated_data) {
-        throw BadUse("--data-seed: it acts only with --data generated; leave it out or choose that");
-    }
-    if (request.skip_bad && request.data == generated_data) {
-        throw BadUse("--skip-bad: it acts only with --data FOLDER or FILE.csv; leave it out or choose one");
-    }
+    TrainConfig data_alone;
+    data_alone.data = request.data;
+    check_acts(data_alone, request.given);
     daf::Cpu cpu(daf::Threads{request.threads});
     const TrainedNetwork trained =
         load_trained(cpu, request.weights, eval_batch, placement_of(request.device, request.precision));
@@ -112,22 +109,13 @@ Command add_eval(CLI::App& program) {
     CLI::App* app = program.add_subcommand("eval", "Say how well a trained network does on a split");
     const auto request = std::make_shared<Request>();
     Given& given = request->given;
-    add_option(*app, Option{"weights", AnyText{"FILE"}, "a checkpoint; it says which preset it is"},
-               request->weights, given);
-    add_option(*app,
-               Option{"data", AnyText{"generated|FOLDER|FILE.csv"},
-                      "faces drawn by the program, images as FOLDER/train|val|test/CLASS/IMAGE, or a file in "
-                      "FER2013's CSV layout"},
-               request->data, given);
-    add_option(*app, Option{"skip-bad", AnyText{}, "leave out images that cannot be read, and say how many"},
-               request->skip_bad, given);
-    add_option(*app, Option{"data-seed", any_seed, "which faces are generated"}, request->data_seed, given);
+    add_option(*app, checkpoint_option(), request->weights, given);
+    add_option(*app, data_option(), request->data, given);
+    add_option(*app, skip_bad_option(), request->skip_bad, given);
+    add_option(*app, data_seed_option(), request->data_seed, given);
     add_option(*app, Option{"split", Choice{{"val", "test", "train"}}, "the images to judge on"},
                request->split, given);
-    add_option(*app,
-               Option{"limit", Interval{1, 1e9}, "the first N images of the split",
-                      "all; generated: 7000, 1400 and 1400"},
-               request->limit, given);
+    add_option(*app, limit_option("the first N images of the split"), request->limit, given);
     add_option(*app, threads_option(), request->threads, given);
     add_option(*app, device_option(), request->device, given);
     add_option(*app, precision_option(), request->precision, given);

@@ -111,10 +111,9 @@ Command add_faces(CLI::App& program) {
                given);
     add_option(*app, Option{"csv", AnyText{"FILE.csv"}, "write the splits in FER2013's CSV layout"},
                request->csv, given);
-    add_option(*app,
-               Option{"limit", Interval{1, 1e9}, "the first N faces of each split", "7000, 1400 and 1400"},
-               request->limit, given);
-    add_option(*app, Option{"data-seed", any_seed, "which faces"}, request->data_seed, given);
+    add_option(*app, limit_option("the first N faces of each split", "7000, 1400 and 1400"), request->limit,
+               given);
+    add_option(*app, data_seed_option(), request->data_seed, given);
     add_option(*app, Option{"force", AnyText{}, "replace files that exist"}, request->force, given);
     app->footer(
         "Examples:\n"

@@ -18,12 +18,7 @@ std::string expected_of(const Option& option, bool whole) {
                          17, interval->low, whole ? 20 : 17, interval->high, interval->has_high ? ']' : ')');
     }
     if (const auto* choice = std::get_if<Choice>(&option.allowed)) {
-        std::string words;
-        for (std::size_t i = 0; i < choice->words.size(); ++i) {
-            words += i == 0 ? "" : i + 1 == choice->words.size() ? " or " : ", ";
-            words += choice->words[i];
-        }
-        return words;
+        return listed(choice->words);
     }
     return "a text";
 }

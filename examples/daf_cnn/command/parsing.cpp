@@ -8,6 +8,7 @@
 
 #include "command/help.hpp"
 #include "command/option.hpp"
+#include "command/text.hpp"
 
 namespace daf_cnn {
 
@@ -17,13 +18,9 @@ using Words = std::span<const std::string>;
 
 /// "expected a command: train, eval or bench"
 std::string expected_command(const CLI::App& program) {
-    const std::vector<const CLI::App*> commands = commands_of(program);
-    std::string names;
-    for (std::size_t i = 0; i < commands.size(); ++i) {
-        names += i == 0 ? "" : i + 1 == commands.size() ? " or " : ", ";
-        names += commands[i]->get_name();
-    }
-    return "expected a command: " + names;
+    std::vector<std::string> names;
+    for (const CLI::App* command : commands_of(program)) names.push_back(command->get_name());
+    return "expected a command: " + listed(names);
 }
 
 /// The words behind one command, in their order.

@@ -148,16 +148,13 @@ Command add_predict(CLI::App& program) {
            "files that hold one face each; made grey, cut to the largest centred square and resampled "
            "to the network's size")
         ->type_name("FILE");
-    add_option(*app, Option{"weights", AnyText{"FILE"}, "a checkpoint; it says which preset it is"},
-               request->weights, given);
+    add_option(*app, checkpoint_option(), request->weights, given);
     add_option(
         *app,
         Option{"format", Choice{{"text", "csv", "json"}}, "a table, CSV by RFC 4180, or one JSON array"},
         request->format, given);
-    add_option(
-        *app,
-        Option{"skip-bad", AnyText{}, "leave out images that cannot be read, and say which and how many"},
-        request->skip_bad, given);
+    add_option(*app, skip_bad_option("leave out images that cannot be read, and say which and how many"),
+               request->skip_bad, given);
     add_option(*app, threads_option(), request->threads, given);
     add_option(*app, device_option(), request->device, given);
     add_option(*app, precision_option(), request->precision, given);

@@ -80,9 +80,7 @@ Command add_report(CLI::App& program) {
                given);
     add_option(*app, Option{"out", AnyText{"FILE"}, "where to write the page", "DIR/report.html"},
                request->out, given);
-    add_option(*app,
-               Option{"data", AnyText{"generated|FOLDER|FILE.csv"},
-                      "where the data lies, if it has moved since", "as config.json says"},
+    add_option(*app, data_option("where the data lies, if it has moved since", "as config.json says"),
                request->data, given);
     add_option(
         *app,

@@ -38,9 +38,27 @@ inline std::string one_line(std::string_view text) {
     return line;
 }
 
+/// The word for so many things.
+inline std::string_view plural(long long count, std::string_view one, std::string_view many) {
+    return count == 1 ? one : many;
+}
+
 /// "1 epoch", "2 epochs"
-inline std::string counted(long count, const char* one, const char* many) {
-    return formatted("%ld %s", count, count == 1 ? one : many);
+inline std::string counted(long long count, std::string_view one, std::string_view many) {
+    return std::to_string(count) + " " + std::string(plural(count, one, many));
+}
+
+/// "a, b or c"
+template <class Words>
+std::string listed(const Words& words) {
+    std::string text;
+    std::size_t at = 0;
+    for (const std::string_view word : words) {
+        text += at == 0 ? "" : at + 1 == words.size() ? " or " : ", ";
+        text += word;
+        ++at;
+    }
+    return text;
 }
 
 /// How a command line says a word: in quotes where a shell would read it otherwise.

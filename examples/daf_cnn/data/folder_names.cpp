@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <vector>
+
+#include "command/text.hpp"
 
 namespace daf_cnn {
 
@@ -48,16 +51,6 @@ std::optional<Meaning> meaning_of(std::string_view name, const std::vector<Named
     return std::nullopt;
 }
 
-/// "a, b or c".
-std::string listed(const std::vector<std::string_view>& words, std::size_t first = 0) {
-    std::string text;
-    for (std::size_t i = first; i < words.size(); ++i) {
-        if (i > first) text += i + 1 == words.size() ? " or " : ", ";
-        text += words[i];
-    }
-    return text;
-}
-
 }  // namespace
 
 std::optional<Split> split_named(std::string_view name) {
@@ -78,7 +71,7 @@ std::string class_spellings() {
     std::string text;
     for (const auto& entry : classes) {
         text += (text.empty() ? "" : ", ") + std::string(entry.spellings[0]) + " (" +
-                listed(entry.spellings, 1) + ")";
+                listed(std::span(entry.spellings).subspan(1)) + ")";
     }
     return text;
 }

@@ -79,7 +79,7 @@ std::string duration(double seconds) {
 }
 
 std::string counted(long long value, std::string_view word) {
-    return count(value) + " " + std::string(word) + (value == 1 ? "" : "s");
+    return count(value) + " " + std::string(plural(value, word, std::string(word) + "s"));
 }
 
 std::string picture_uri(std::span<const std::uint8_t> grey, int side) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "command/median.hpp"
 #include "command/text.hpp"
 #include "report/html.hpp"
 
@@ -42,12 +43,6 @@ std::vector<Spot> placed(const Layout& points) {
         spots.push_back({at(0), at(1)});
     }
     return spots;
-}
-
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::ranges::nth_element(values, middle);
-    return *middle;
 }
 
 /// The classes' names in the midst of their points, moved apart where they would cover each other.

@@ -27,10 +27,10 @@ void introduce(const TrainConfig& config, const RunFolder& folder, const FaceNet
         std::cout << ", enlarged from " << data.train.side << "x" << data.train.side;
     const auto pixels = static_cast<Index>(data.train.images.size() + data.validation.images.size());
     std::cout << '\n'
-              << "this machine: " << threads << (threads == 1 ? " thread, " : " threads, ")
-              << instruction_sets() << (config.device == "gpu" ? "; " + gpu_name() : std::string())
-              << "; memory " << megabytes(network.bytes()) << " for batches of " << config.batch << ", "
-              << megabytes(pixels) << " for the images\n"
+              << "this machine: " << counted(threads, "thread", "threads") << ", " << instruction_sets()
+              << (config.device == "gpu" ? "; " + gpu_name() : std::string()) << "; memory "
+              << megabytes(network.bytes()) << " for batches of " << config.batch << ", " << megabytes(pixels)
+              << " for the images\n"
               << "run: " << folder.path().string();
     if (!done.empty()) std::cout << ", after " << done;
     std::cout << std::endl;

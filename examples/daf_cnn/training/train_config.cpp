@@ -36,16 +36,6 @@ std::optional<std::string_view> missing_for(const TrainConfig& config, std::stri
     return std::nullopt;
 }
 
-/// Options that would be given in vain.
-void check_acts(const TrainConfig& config, const Given& given) {
-    for (const std::string& name : given) {
-        if (const auto missing = missing_for(config, name)) {
-            throw BadUse("--" + name + ": it acts only with " + std::string(*missing) +
-                         "; leave it out or choose that");
-        }
-    }
-}
-
 /// Paths that config.json can hold, which is a JSON text.
 void check_paths(const TrainConfig& config) {
     const auto check = [](const char* option, const std::string& path) {
@@ -78,6 +68,15 @@ void check(const TrainConfig& config, const Given& given) {
 }
 
 }  // namespace
+
+void check_acts(const TrainConfig& config, const Given& given) {
+    for (const std::string& name : given) {
+        if (const auto missing = missing_for(config, name)) {
+            throw BadUse("--" + name + ": it acts only with " + std::string(*missing) +
+                         "; leave it out or choose that");
+        }
+    }
+}
 
 bool acts(const TrainConfig& config, std::string_view option) {
     return !missing_for(config, option).has_value();

@@ -11,6 +11,7 @@
 #include "data/augmentation.hpp"
 #include "data/data.hpp"
 #include "network/face_network.hpp"
+#include "training/common_options.hpp"
 
 namespace daf_cnn {
 
@@ -64,6 +65,9 @@ struct TrainConfig {
 /// Throws BadUse for options that cannot act together.
 void complete(TrainConfig& config, const Given& given);
 
+/// Throws BadUse for an option that is given in vain.
+void check_acts(const TrainConfig& config, const Given& given);
+
 /// Whether an option does anything in this configuration: momentum, say, does with --optimizer sgd alone.
 bool acts(const TrainConfig& config, std::string_view option);
 
@@ -84,31 +88,7 @@ TrainConfig read_config(const std::filesystem::path& path);
 /// another optimizer keeps the stored rate. Throws BadUse for options that cannot act together.
 TrainConfig repeated(TrainConfig stored, TrainConfig command_line, const Given& given);
 
-/// --threads, of every command that computes.
-inline Option threads_option(std::string_view help = "threads; the result does not depend on them") {
-    return {"threads", Interval{1, most_threads}, help, "all cores", true};
-}
-
-/// --device, of every command that runs a network.
-inline Option device_option() {
-    return {"device",
-            Choice{{"cpu", "gpu"}},
-            "what the network runs on; the two round differently, and read each other's checkpoints",
-            {},
-            true};
-}
-
-/// --precision, of the same.
-inline Option precision_option() {
-    return {"precision",
-            Choice{{"float", "tf32", "bf16"}},
-            "how a GPU multiplies: floats as they are, rounded to TF32, or activations and weights in bf16; "
-            "parameters and checkpoints hold floats all the same",
-            {},
-            true};
-}
-
-/// What the two say. Throws BadUse for a precision that the device does not have.
+/// What --device and --precision say. Throws BadUse for a precision that the device does not have.
 Placement placement_of(std::string_view device, std::string_view precision);
 
 /// visit(Option, member) for every option, in the order of --help and config.json.
@@ -144,20 +124,10 @@ void for_each_option(Config& config, Visit&& visit) {
         config.recipe);
 
     const auto data = under("Data");
-    data(Option{"data",
-                AnyText{"generated|FOLDER|FILE.csv"},
-                "faces drawn by the program, images as FOLDER/train|val|test/CLASS/IMAGE, or a file in "
-                "FER2013's CSV layout",
-                {},
-                true},
-         config.data);
-    data(Option{"data-seed", any_seed, "which faces are generated"}, config.data_seed);
-    data(Option{"limit", Interval{1, 1e9}, "the first N images of each split",
-                "all; generated: 7000, 1400 and 1400"},
-         config.limit);
-    data(Option{"skip-bad", AnyText{}, "leave out images that cannot be read, and say how many"}.formerly(
-             "false"),
-         config.skip_bad);
+    data(data_option(), config.data);
+    data(data_seed_option(), config.data_seed);
+    data(limit_option(), config.limit);
+    data(skip_bad_option().formerly("false"), config.skip_bad);
 
     const auto augmentation = under("Augmentation");
     augmentation(Option{"augment", Choice{{"on", "off"}}, "whether training images are changed at random",
@@ -180,8 +150,7 @@ void for_each_option(Config& config, Visit&& visit) {
         config.light);
 
     const auto network = under("Network");
-    network(Option{"preset", Choice{{"paper", "half", "lite"}}, "the network", "lite; that of --weights"},
-            config.preset);
+    network(preset_option("lite; that of --weights"), config.preset);
     network(Option{"attention", Choice{{"full", "none"}}, "3D attention behind block 5, or none",
                    "full; that of --weights"},
             config.attention);

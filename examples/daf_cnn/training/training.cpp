@@ -27,12 +27,7 @@ std::string smaller_figures(const TrainConfig& config) {
     if (metric && config.lambda > 0) options.push_back("--lambda");
     if (metric && config.centre_update == "eq12" && config.alpha > 0) options.push_back("--alpha");
     if (config.weight_decay > 0) options.push_back("--weight-decay");
-    std::string text;
-    for (std::size_t i = 0; i < options.size(); ++i) {
-        if (i > 0) text += i + 1 == options.size() ? " or " : ", ";
-        text += options[i];
-    }
-    return text;
+    return listed(options);
 }
 
 /// A checkpoint that may be missing; a link to one may not.
