@@ -11,11 +11,11 @@
 #include <new>
 #include <string>
 
+#include "base/option.hpp"
+#include "base/text.hpp"
 #include "command/commands.hpp"
 #include "command/help.hpp"
-#include "command/option.hpp"
 #include "command/parsing.hpp"
-#include "command/text.hpp"
 #include "training/stop.hpp"
 
 namespace {

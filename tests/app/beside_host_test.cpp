@@ -7,7 +7,7 @@
 #include <daf/cpu/context.hpp>
 #include <deque>
 
-#include "command/progress.hpp"
+#include "base/progress.hpp"
 #include "runs.hpp"
 #include "training/training.hpp"
 

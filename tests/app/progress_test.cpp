@@ -4,7 +4,7 @@
 #include <iostream>
 #include <sstream>
 
-#include "command/progress.hpp"
+#include "base/progress.hpp"
 #include "support/scratch_folder.hpp"
 
 namespace {

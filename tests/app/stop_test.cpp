@@ -6,7 +6,7 @@
 #include <array>
 #include <random>
 
-#include "command/option.hpp"
+#include "base/option.hpp"
 #include "runs.hpp"
 #include "training/run.hpp"
 #include "training/stop.hpp"

@@ -1,12 +1,11 @@
 // The words of messages: counts, lists, names of any bytes.
-#include "command/text.hpp"
-
 #include <doctest/doctest.h>
 
 #include <array>
 #include <vector>
 
-#include "command/median.hpp"
+#include "base/median.hpp"
+#include "base/text.hpp"
 
 using daf_cnn::counted;
 using daf_cnn::listed;

@@ -13,13 +13,15 @@ namespace {
 constexpr std::size_t longest_file = 400;
 constexpr std::size_t longest_example = 79;
 constexpr std::string_view library = "include/daf/";
+constexpr std::string_view program = "examples/daf_cnn/";
 
-/// A folder of the library, and the folders whose headers its headers may include.
+/// A folder, and the folders whose headers its files may include.
 struct Layer {
     std::string_view folder;
     std::vector<std::string_view> sees;
 };
 
+/// Of the library.
 const std::array<Layer, 8>& layers() {
     static const std::array<Layer, 8> table{{
         {"core", {"core"}},
@@ -34,10 +36,38 @@ const std::array<Layer, 8>& layers() {
     return table;
 }
 
+/// Of daf-cnn, whose main.cpp stands above them.
+const std::array<Layer, 8>& program_layers() {
+    static const std::array<Layer, 8> table{{
+        {"base", {"base"}},
+        {"processor", {"processor"}},
+        {"faces", {"base", "faces"}},
+        {"data", {"base", "faces", "data"}},
+        {"network", {"base", "network"}},
+        {"training", {"base", "processor", "faces", "data", "network", "training"}},
+        {"report", {"base", "faces", "data", "network", "training", "report"}},
+        {"command", {"base", "processor", "faces", "data", "network", "training", "report", "command"}},
+    }};
+    return table;
+}
+
 /// "cpu" of "cpu/gemm.hpp"; empty for a header at the top, which is an umbrella.
 std::string_view folder_of(std::string_view header) {
     const auto slash = header.find('/');
     return slash == std::string_view::npos ? std::string_view{} : header.substr(0, slash);
+}
+
+/// What is wrong with a file in `folder` including a header in `included`, up to that header's name; empty if
+/// nothing is.
+std::string layer_problem(const std::array<Layer, 8>& table, std::string_view folder,
+                          std::string_view included) {
+    const auto layer = std::ranges::find(table, folder, &Layer::folder);
+    if (layer == table.end()) {
+        return "unknown folder " + std::string(folder) +
+               "/: give it its place in the rules before it includes";
+    }
+    const bool seen = std::ranges::find(layer->sees, included) != layer->sees.end();
+    return seen ? "" : std::string(folder) + "/ must not include";
 }
 
 /// Headers and sources that only a CUDA compiler reads.
@@ -61,12 +91,9 @@ std::string include_problem(std::string_view header, const std::string& target, 
         return system ? "" : "the library depends on Eigen alone, not on <" + target + ">";
     }
     if (folder.empty()) return "";
-    const auto layer = std::ranges::find(layers(), folder, &Layer::folder);
-    if (layer == layers().end())
-        return "unknown folder " + std::string(folder) + "/: give it its place in the rules";
-    const std::string_view included = folder_of(std::string_view(target).substr(4));
-    if (std::ranges::find(layer->sees, included) != layer->sees.end()) return "";
-    return std::string(folder) + "/ must not include <" + target + ">";
+    const std::string problem =
+        layer_problem(layers(), folder, folder_of(std::string_view(target).substr(4)));
+    return problem.empty() ? "" : problem + " <" + target + ">";
 }
 
 struct Include {
@@ -93,6 +120,17 @@ std::string library_line_problem(std::string_view header, const std::string& lin
         return "Eigen::internal appears in cpu/packet.hpp alone";
     }
     return "";
+}
+
+/// What is wrong with one line of a source of daf-cnn; `source` is its path in the program's folder.
+std::string program_line_problem(std::string_view source, const std::string& line) {
+    const auto [target, quoted] = include_of(line);
+    const std::string_view folder = folder_of(source);
+    if (target.empty() || !quoted || folder.empty()) return "";
+    // Until it is free to be changed.
+    if (source == "training/trained_network.cpp" && target == "command/option.hpp") return "";
+    const std::string problem = layer_problem(program_layers(), folder, folder_of(target));
+    return problem.empty() ? "" : problem + " \"" + target + "\"";
 }
 
 /// What is wrong with one line of what only a CUDA compiler reads, wherever it lies.
@@ -136,6 +174,7 @@ std::vector<std::string> broken_rules(std::string_view path, std::string_view te
         ++number;
         std::string problem;
         if (in_library) problem = library_line_problem(path.substr(library.size()), line);
+        if (path.starts_with(program)) problem = program_line_problem(path.substr(program.size()), line);
         if (problem.empty() && is_cuda(path)) problem = cuda_line_problem(line);
         if (!problem.empty()) report(problem);
         if (std::regex_search(line, left_open)) report("left open: finish it or file an issue");

@@ -48,6 +48,30 @@ TEST_CASE("includes go downwards") {
     CHECK(include("else/x.hpp", "daf/core/x.hpp").size() == 1);
 }
 
+TEST_CASE("the program's includes go downwards too") {
+    const auto include = [](const std::string& source, const std::string& target) {
+        return broken_rules("examples/daf_cnn/" + source, "\n#include \"" + target + "\"\n");
+    };
+    CHECK(include("main.cpp", "command/x.hpp").empty());
+    CHECK(include("command/x.cpp", "report/x.hpp").empty());
+    CHECK(include("report/x.cpp", "training/x.hpp").empty());
+    CHECK(include("training/x.cpp", "data/x.hpp").empty());
+    CHECK(include("data/x.cpp", "base/x.hpp").empty());
+    CHECK(include("data/x.cpp", "command/x.hpp") ==
+          Found{"examples/daf_cnn/data/x.cpp:2: data/ must not include \"command/x.hpp\""});
+    CHECK(include("training/x.hpp", "command/x.hpp").size() == 1);
+    CHECK(include("training/x.cpp", "report/x.hpp").size() == 1);
+    CHECK(include("report/x.cpp", "command/x.hpp").size() == 1);
+    CHECK(include("data/x.cpp", "network/x.hpp").size() == 1);
+    CHECK(include("network/x.cu", "data/x.hpp").size() == 1);
+    CHECK(include("faces/x.cpp", "data/x.hpp").size() == 1);
+    CHECK(include("base/x.hpp", "faces/x.hpp").size() == 1);
+    CHECK(include("processor/x.cpp", "base/x.hpp").size() == 1);
+    CHECK(include("else/x.cpp", "base/x.hpp").size() == 1);
+    CHECK(include("data/x.cpp", "x.hpp").size() == 1);
+    CHECK(broken_rules("examples/daf_cnn/data/x.cpp", "#include <vector>\n").empty());
+}
+
 TEST_CASE("headers include by their full name") {
     CHECK(broken_rules("include/daf/core/x.hpp", "#include \"y.hpp\"\n").size() == 1);
     CHECK(broken_rules("include/daf/core/x.hpp", "  #  include \"daf/ops/y.hpp\"\n").size() == 1);

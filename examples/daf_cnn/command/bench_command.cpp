@@ -5,10 +5,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/median.hpp"
+#include "base/text.hpp"
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
-#include "command/median.hpp"
-#include "command/text.hpp"
 #include "processor/instruction_sets.hpp"
 
 namespace daf_cnn {

@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "command/option.hpp"
+#include "base/option.hpp"
 #include "training/train_config.hpp"
 
 namespace daf_cnn {

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/text.hpp"
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
-#include "command/text.hpp"
 #include "training/judging.hpp"
 #include "training/trained_network.hpp"
 

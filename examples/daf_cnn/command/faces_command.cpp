@@ -4,9 +4,9 @@
 #include <iostream>
 #include <memory>
 
+#include "base/text.hpp"
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
-#include "command/text.hpp"
 #include "data/fer_csv.hpp"
 
 namespace daf_cnn {

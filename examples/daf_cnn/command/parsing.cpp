@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "base/option.hpp"
+#include "base/text.hpp"
 #include "command/help.hpp"
-#include "command/option.hpp"
-#include "command/text.hpp"
 
 namespace daf_cnn {
 

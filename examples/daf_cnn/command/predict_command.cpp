@@ -3,9 +3,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
-#include "command/text.hpp"
 #include "data/data.hpp"
 #include "data/picture.hpp"
 #include "training/trained_network.hpp"

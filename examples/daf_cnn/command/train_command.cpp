@@ -3,9 +3,9 @@
 #include <iostream>
 #include <memory>
 
+#include "base/text.hpp"
 #include "command/command_line.hpp"
 #include "command/commands.hpp"
-#include "command/text.hpp"
 #include "training/ablation.hpp"
 #include "training/judging.hpp"
 #include "training/run.hpp"

@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "data/fer_csv.hpp"
 #include "data/image_folder.hpp"
 

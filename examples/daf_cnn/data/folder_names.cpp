@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 
 namespace daf_cnn {
 

@@ -1,6 +1,6 @@
 #include "data/left_out.hpp"
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 
 namespace daf_cnn {
 

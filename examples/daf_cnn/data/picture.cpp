@@ -17,7 +17,7 @@
 #include <daf/core/error.hpp>
 #include <daf/io/file.hpp>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "data/image_header.hpp"
 
 namespace daf_cnn {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "command/json_text.hpp"
+#include "base/json_text.hpp"
 #include "training/ablation.hpp"
 
 namespace daf_cnn {

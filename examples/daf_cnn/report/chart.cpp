@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "report/html.hpp"
 
 namespace daf_cnn {

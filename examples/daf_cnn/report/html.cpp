@@ -3,7 +3,7 @@
 #include <cmath>
 #include <daf/io/json.hpp>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "data/picture.hpp"
 #include "faces/face_parameters.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 
 namespace daf_cnn {
 

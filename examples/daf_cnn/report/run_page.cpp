@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "report/chart.hpp"
 #include "report/heat.hpp"
 #include "report/html.hpp"

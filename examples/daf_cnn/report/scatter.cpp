@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "command/median.hpp"
-#include "command/text.hpp"
+#include "base/median.hpp"
+#include "base/text.hpp"
 #include "report/html.hpp"
 
 namespace daf_cnn {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "training/judging.hpp"
 
 namespace daf_cnn {

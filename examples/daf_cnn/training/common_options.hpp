@@ -2,7 +2,7 @@
 // Options that several commands take: each is described here alone.
 #include <string_view>
 
-#include "command/option.hpp"
+#include "base/option.hpp"
 #include "data/data.hpp"
 
 namespace daf_cnn {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "data/data.hpp"
 
 namespace daf_cnn {

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "network/gpu_preset.hpp"
 #include "processor/instruction_sets.hpp"
 #include "training/judging.hpp"

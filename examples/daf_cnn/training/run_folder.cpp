@@ -8,9 +8,9 @@
 #include <string_view>
 #include <system_error>
 
-#include "command/json_text.hpp"
-#include "command/option.hpp"
-#include "command/text.hpp"
+#include "base/json_text.hpp"
+#include "base/option.hpp"
+#include "base/text.hpp"
 
 namespace daf_cnn {
 

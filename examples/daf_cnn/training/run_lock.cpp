@@ -5,7 +5,7 @@
 #include <array>
 #include <string>
 
-#include "command/option.hpp"
+#include "base/option.hpp"
 
 namespace daf_cnn {
 

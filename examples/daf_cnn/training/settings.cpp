@@ -6,7 +6,7 @@
 #include <daf/io/file.hpp>
 #include <nlohmann/json.hpp>
 
-#include "command/json_text.hpp"
+#include "base/json_text.hpp"
 
 namespace daf_cnn {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "command/option.hpp"
+#include "base/option.hpp"
 
 namespace daf_cnn {
 

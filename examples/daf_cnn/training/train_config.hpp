@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "command/option.hpp"
+#include "base/option.hpp"
 #include "data/augmentation.hpp"
 #include "data/data.hpp"
 #include "network/face_network.hpp"

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 #include "training/first_centres.hpp"
 #include "training/judging.hpp"
 #include "training/trained_with.hpp"

@@ -3,7 +3,7 @@
 #include <daf/train/checkpoint.hpp>
 #include <daf/train/plateau.hpp>
 
-#include "command/progress.hpp"
+#include "base/progress.hpp"
 #include "data/data.hpp"
 #include "data/feeder.hpp"
 #include "network/face_network.hpp"

@@ -1,4 +1,4 @@
-#include "command/progress.hpp"
+#include "base/progress.hpp"
 
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <iostream>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 
 namespace daf_cnn {
 

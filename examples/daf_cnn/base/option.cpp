@@ -1,9 +1,9 @@
-#include "command/option.hpp"
+#include "base/option.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "command/text.hpp"
+#include "base/text.hpp"
 
 namespace daf_cnn {
 
