@@ -1,6 +1,7 @@
 // Bad use and bad input: exit status 2 or 1, one clear line, and nothing written.
 #include <doctest/doctest.h>
 
+#include <daf/io/safetensors.hpp>
 #include <nlohmann/json.hpp>
 
 #include "run_program.hpp"
@@ -296,6 +297,19 @@ TEST_CASE("bad input: checkpoints that are truncated, altered, of another preset
     }
     CHECK(judged(good).status == 0);
     CHECK(daf_cnn({"eval", "--weights", folder / "none.safetensors"}).status == 1);
+    const auto whole = daf::read_safetensors(run / "last.safetensors");
+    for (const auto& [margin, expected] : {std::pair{"much", "a number, found 'much'"},
+                                           {"-1", "a number in [0, 1000000], found '-1'"},
+                                           {"nan", "a number in [0, 1000000], found 'nan'"}}) {
+        daf::Metadata metadata = whole.metadata();
+        metadata["note.margin"] = margin;
+        daf::write_safetensors(folder / "noted.safetensors", whole.tensors(), metadata);
+        const Outcome outcome = daf_cnn({"eval", "--weights", folder / "noted.safetensors", "--limit", "7"});
+        CAPTURE(outcome.err);
+        CHECK(outcome.status == 1);
+        CHECK(is_one_clear_line(
+            outcome.err, "noted.safetensors: metadata 'note.margin': expected " + std::string(expected)));
+    }
 
     // The run's own files: a resume refuses them and leaves them as they are.
     folder.file("run/last.safetensors", altered);

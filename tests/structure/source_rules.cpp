@@ -127,8 +127,6 @@ std::string program_line_problem(std::string_view source, const std::string& lin
     const auto [target, quoted] = include_of(line);
     const std::string_view folder = folder_of(source);
     if (target.empty() || !quoted || folder.empty()) return "";
-    // Until it is free to be changed.
-    if (source == "training/trained_network.cpp" && target == "command/option.hpp") return "";
     const std::string problem = layer_problem(program_layers(), folder, folder_of(target));
     return problem.empty() ? "" : problem + " \"" + target + "\"";
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "command/option.hpp"
 #include "training/judging.hpp"
 
 namespace daf_cnn {
@@ -14,6 +13,17 @@ namespace {
 std::string note_of(const daf::CheckpointInfo& info, const std::string& name, const std::string& otherwise) {
     const auto note = info.notes.find(name);
     return note == info.notes.end() ? otherwise : note->second;
+}
+
+/// The margin that training noted; `otherwise` of files from elsewhere.
+double margin_of(const daf::Safetensors& file, double otherwise) {
+    const std::string key = daf::note_key("margin");
+    if (!file.metadata().contains(key)) return otherwise;
+    const auto margin = file.number<double>(key);
+    if (margin >= 0 && margin <= 1e6) return margin;
+    throw daf::FormatError(
+        file.origin() + ": metadata '" + key + "': expected a number in [0, 1000000], found " +
+        daf::json::shown(file.metadata(key)) + ". The file was not written by daf-cnn; take another copy.");
 }
 
 }  // namespace
@@ -42,8 +52,7 @@ TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights,
     settings.largest_batch = largest_batch;
     settings.classifier = note_of(trained.info, "objective", "joint") == "tc" ? Classifier::nearest_centre
                                                                               : Classifier::softmax;
-    parse_value(Option{"margin", Interval{0, 1e6}, ""},
-                note_of(trained.info, "margin", text_of(settings.margin)), settings.margin);
+    settings.margin = margin_of(file, settings.margin);
     trained.preset = origin.preset;
     trained.network = origin.preset->make_network(cpu, settings);
     trained.network->take_parameters(file);
