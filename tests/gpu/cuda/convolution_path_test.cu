@@ -1,5 +1,6 @@
 // Networks with convolutions on Gpu, from the operators to cuDNN, on the stand-ins for the CUDA runtime and
 // for the execution of cuDNN's plans.
+#include <array>
 #include <daf/daf.cuh>
 #include <daf/net/inference.hpp>
 #include <daf/net/layers.hpp>
@@ -185,11 +186,13 @@ TEST_CASE("a plan that lacked memory alone is asked for again, and no other engi
 
 namespace {
 
-/// Trains an operator's passes with one of their maps four bytes beside where it should lie: each is refused
-/// under the name that it has there, and leaves everything as it was.
+enum class Passing { train, eval, inference, backward };
+using Names = std::initializer_list<const char*>;
+
+/// Runs an operator's passes with one of their maps four bytes beside where it should lie: each is refused
+/// under the name that it has there, and leaves everything as it was. in_use: of eval and of inference.
 template <class Op>
-void check_misplaced(std::initializer_list<const char*> in_forward,
-                     std::initializer_list<const char*> in_backward) {
+void check_misplaced(Names in_training, Names in_use, Names in_backward) {
     constexpr Index images = 3;
     daf::Gpu gpu;
     const auto memory = [&](Index floats) {
@@ -206,7 +209,12 @@ void check_misplaced(std::initializer_list<const char*> in_forward,
     };
     const auto params = slab(parameters, daf::parameter_count<Op>),
                sums = slab(gradients, daf::gradient_count<Op>);
-    const auto pass = [&](bool back, const std::string& misplaced) {
+    const std::vector<float> ones(static_cast<std::size_t>(daf::parameter_count<Op>), 1.0f);
+    gpu.copy_in(params.data(), ones.data(), daf::parameter_count<Op>);
+    const auto bound = daf::bind<Op>(params);
+    const daf::Prepared<Op, float, daf::Gpu> prepared(gpu, Op{},
+                                                      daf::read_only<Op, float, daf::Device>(bound), images);
+    const auto pass = [&](Passing way, const std::string& misplaced) {
         const auto at = [&](const char* name, const daf::DeviceMemory& map) {
             return map.as<float>() + (misplaced == name);
         };
@@ -216,39 +224,45 @@ void check_misplaced(std::initializer_list<const char*> in_forward,
         const Out y(at("y", ys), images), dy(at("dy", dys), images);
         const auto kept =
             daf::bind_saved<Op, float, daf::Device>(reinterpret_cast<std::byte*>(at("z", saved)), images);
-        if (back) {
-            daf::backward(gpu, Op{}, x, y, dy, daf::overwrite(dx), daf::bind<Op>(params),
-                          daf::bind_gradients<Op>(sums), kept);
-        } else {
-            daf::forward<daf::train>(gpu, Op{}, x, y, daf::bind<Op>(params), kept);
+        switch (way) {
+            case Passing::train: return daf::forward<daf::train>(gpu, Op{}, x, y, bound, kept);
+            case Passing::eval: return daf::forward<daf::eval>(gpu, Op{}, x, y, bound);
+            case Passing::inference: return prepared.forward(gpu, x, y);
+            case Passing::backward: break;
         }
+        daf::backward(gpu, Op{}, x, y, dy, daf::overwrite(dx), bound, daf::bind_gradients<Op>(sums), kept);
     };
-    const std::vector<float> ones(static_cast<std::size_t>(daf::parameter_count<Op>), 1.0f);
-    gpu.copy_in(params.data(), ones.data(), daf::parameter_count<Op>);
-    pass(false, "");
+    for (const auto way : {Passing::train, Passing::eval, Passing::inference}) pass(way, "");
     const std::vector<float> slopes = daf_test::numbers(images * Op::Output::size, 1);
     gpu.copy_in(dys.template as<float>(), slopes.data(), static_cast<Index>(slopes.size()));
-    const auto state = [&] { return std::pair(values_of(gpu, params), values_of(gpu, sums)); };
+    const auto state = [&] {
+        return std::array{values_of(gpu, params), values_of(gpu, sums),
+                          values_of(gpu, slab(ys, images * Op::Output::size + 1))};
+    };
     const auto before = state();
-    const auto refuses = [&](bool back, const std::string& name) {
-        INFO(name);
-        CHECK(daf_test::message_of<daf::ArgumentError>([&] { pass(back, name); }) ==
+    const auto refuses = [&](Passing way, const std::string& name) {
+        INFO("pass ", static_cast<int>(way), ", ", name);
+        CHECK(daf_test::message_of<daf::ArgumentError>([&] { pass(way, name); }) ==
               std::string(Op::Header::name) + ": " + name +
                   " must lie at a multiple of 16 bytes: give it memory of its own");
         CHECK(state() == before);
     };
-    for (const char* name : in_forward) refuses(false, name);
-    for (const char* name : in_backward) refuses(true, name);
-    pass(true, "");
+    for (const char* name : in_training) refuses(Passing::train, name);
+    for (const char* name : in_use) {
+        refuses(Passing::eval, name);
+        refuses(Passing::inference, name);
+    }
+    for (const char* name : in_backward) refuses(Passing::backward, name);
+    pass(Passing::backward, "");
     CHECK(state() != before);
 }
 
 }  // namespace
 
 TEST_CASE("a map that is not aligned is refused under its own name, and nothing has changed") {
-    check_misplaced<daf::Linear<Shape<8>, 20>>({"x", "y"}, {"x", "dy", "dx"});
-    check_misplaced<daf::Conv2d<Shape<4, 4, 8>, 4, 3, 1, daf::Bias::per_channel>>({"x", "y"},
+    check_misplaced<daf::Linear<Shape<8>, 20>>({"x", "y"}, {"x", "y"}, {"x", "dy", "dx"});
+    check_misplaced<daf::Conv2d<Shape<4, 4, 8>, 4, 3, 1, daf::Bias::per_channel>>({"x", "y"}, {"x", "y"},
                                                                                   {"x", "dy", "dx"});
-    check_misplaced<daf::Conv2d<Shape<4, 4, 1>, 4, 3, 1, daf::Bias::per_channel>>({}, {"dy", "dx"});
-    check_misplaced<daf::ConvBnRelu<Shape<4, 4, 8>, 4>>({"x", "z"}, {"x", "dx"});
+    check_misplaced<daf::Conv2d<Shape<4, 4, 1>, 4, 3, 1, daf::Bias::per_channel>>({}, {}, {"dy", "dx"});
+    check_misplaced<daf::ConvBnRelu<Shape<4, 4, 8>, 4>>({"x", "z"}, {"x", "y"}, {"x", "dx"});
 }
