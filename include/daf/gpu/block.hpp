@@ -138,4 +138,10 @@ DAF_HOST_DEVICE T block_sum(const B& block, T value, T* partial) {
     return sum;
 }
 
+/// to += sum, rounded once.
+template <class T>
+DAF_HOST_DEVICE void add_sum(T& to, double sum) {
+    to = static_cast<T>(static_cast<double>(to) + sum);
+}
+
 }  // namespace daf::gpu

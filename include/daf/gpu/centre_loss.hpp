@@ -1,5 +1,6 @@
 #pragma once
 #include <daf/gpu/class_centres.hpp>
+#include <daf/gpu/column_sums.hpp>
 #include <daf/ops/centre_loss.hpp>
 
 namespace daf {
@@ -55,43 +56,39 @@ struct CentreSlopes {
     }
 };
 
-/// own_sum and own_count: a thread owns the element (class, feature) and adds over the batch in its order;
-/// the thread of feature 0 counts as well.
+/// What a sample adds to own_sum, whose columns are the elements (class, feature), and to own_count.
 template <class T>
-struct CentreSums {
+struct CentreTerm {
     CentreSamples<T> samples;
-    Wide<T>* own_sum;
-    Wide<T>* own_count;
 
-    DAF_HOST_DEVICE void operator()(Index k) const {
+    DAF_HOST_DEVICE Terms operator()(Index i, Index k) const {
         const Index j = k / samples.features, d = k % samples.features;
-        double own = 0;
-        Index members = 0;
-        for (Index i = 0; i < samples.count; ++i) {
-            if (samples.labels[i] != j) continue;
-            own += static_cast<double>(samples.x[i * samples.features + d]);
-            ++members;
-        }
-        own_sum[k] = static_cast<Wide<T>>(static_cast<double>(own_sum[k]) + own);
-        if (d == 0) own_count[j] += static_cast<Wide<T>>(members);
+        if (samples.labels[i] != j) return {};
+        return {static_cast<double>(samples.x[i * samples.features + d]), 1};
+    }
+};
+/// The column of feature 0 has counted for its class.
+template <class T>
+struct KeepCentreSums {
+    T *own_sum, *own_count;
+    Index features;
+
+    DAF_HOST_DEVICE void operator()(Index k, Terms sum) const {
+        add_sum(own_sum[k], sum.first);
+        if (k % features == 0) add_sum(own_count[k / features], sum.second);
     }
 };
 
 /// The exact gradient of the centres, in the same way.
 template <class T>
-struct CentreGradient {
+struct CentreGradientTerm {
     CentreSamples<T> samples;
-    Wide<T>* dcentres;
 
-    DAF_HOST_DEVICE void operator()(Index k) const {
+    DAF_HOST_DEVICE double operator()(Index i, Index k) const {
         const Index j = k / samples.features, d = k % samples.features;
-        double sum = 0;
-        for (Index i = 0; i < samples.count; ++i) {
-            if (samples.labels[i] != j) continue;
-            sum += static_cast<double>(samples.dy[i] *
-                                       (samples.centres[k] - samples.x[i * samples.features + d]));
-        }
-        dcentres[k] = static_cast<Wide<T>>(static_cast<double>(dcentres[k]) + sum);
+        if (samples.labels[i] != j) return 0;
+        return static_cast<double>(samples.dy[i] *
+                                   (samples.centres[k] - samples.x[i * samples.features + d]));
     }
 };
 
@@ -140,10 +137,12 @@ struct Kernel<CentreLoss<S, K>, Backend> {
         }
         const auto& sums = call.dparams;
         if (call.op.centre_update == CentreUpdate::exact_gradient) {
-            gpu::for_each(ctx, K * D, gpu::CentreGradient<T>{samples, sums.centres.data()});
+            gpu::add_columns<double>(ctx, samples.count, K * D, gpu::CentreGradientTerm<T>{samples},
+                                     gpu::AddTo<Wide<T>>{sums.centres.data()});
         } else {
-            gpu::for_each(ctx, K * D,
-                          gpu::CentreSums<T>{samples, sums.own_sum.data(), sums.own_count.data()});
+            gpu::add_columns<gpu::Terms>(
+                ctx, samples.count, K * D, gpu::CentreTerm<T>{samples},
+                gpu::KeepCentreSums<Wide<T>>{sums.own_sum.data(), sums.own_count.data(), D});
         }
     }
 

@@ -38,7 +38,7 @@ struct ChannelGradients {
         if (i >= size.weights()) to = fc2_weight + (i - size.weights());
         if (i >= 2 * size.weights()) to = fc2_bias + (i - 2 * size.weights());
         if (i >= 2 * size.weights() + size.channels) to = fc1_bias + (i - 2 * size.weights() - size.channels);
-        *to = static_cast<T>(static_cast<double>(*to) + sum);
+        add_sum(*to, sum);
     }
 };
 

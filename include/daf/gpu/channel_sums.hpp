@@ -8,20 +8,6 @@
 
 namespace daf::gpu {
 
-/// Two sums at once: one pass over the map feeds both.
-template <class T>
-struct TermsOf {
-    T first, second;
-
-    template <class U>
-    DAF_HOST_DEVICE TermsOf& operator+=(TermsOf<U> more) {
-        first += static_cast<T>(more.first);
-        second += static_cast<T>(more.second);
-        return *this;
-    }
-};
-using Terms = TermsOf<double>;
-
 /// How many rows there are, and in how many chunks they are added.
 struct SumSize {
     Index rows, channels;
@@ -125,9 +111,7 @@ struct ElementTerm {
 template <class T>
 struct AddFirst {
     T* to;
-    DAF_HOST_DEVICE void operator()(Index channel, Terms sum) const {
-        to[channel] += static_cast<T>(sum.first);
-    }
+    DAF_HOST_DEVICE void operator()(Index channel, Terms sum) const { add_sum(to[channel], sum.first); }
 };
 
 /// dbias += the sum of dy's rows.

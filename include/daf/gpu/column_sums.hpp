@@ -4,6 +4,20 @@
 
 namespace daf::gpu {
 
+/// Two sums at once: one pass over what is added feeds both.
+template <class T>
+struct TermsOf {
+    T first, second;
+
+    template <class U>
+    DAF_HOST_DEVICE TermsOf& operator+=(TermsOf<U> more) {
+        first += static_cast<T>(more.first);
+        second += static_cast<T>(more.second);
+        return *this;
+    }
+};
+using Terms = TermsOf<double>;
+
 /// finish(column, the sum of term(k, column) over k < terms), on one thread a column. Neighbouring columns
 /// are added by neighbouring threads; `Lanes` threads share a column, and what they found is joined in pairs.
 template <class Sum, Index Lanes, class Term, class Finish>
@@ -54,9 +68,7 @@ struct ColumnElement {
 template <class T>
 struct AddTo {
     T* to;
-    DAF_HOST_DEVICE void operator()(Index column, double sum) const {
-        to[column] = static_cast<T>(static_cast<double>(to[column]) + sum);
-    }
+    DAF_HOST_DEVICE void operator()(Index column, double sum) const { add_sum(to[column], sum); }
 };
 
 }  // namespace daf::gpu

@@ -84,9 +84,7 @@ struct IslandShares {
             block_sum(block, square, shared.partial) - block_sum(block, self, shared.partial);
         const double pairs = cosines + static_cast<double>(directions.classes * (directions.classes - 1));
         const double share = lambda1 * pairs / static_cast<double>(count);
-        for (Index i = block.thread(); i < count; i += block.threads()) {
-            y[i] = static_cast<T>(static_cast<double>(y[i]) + share);
-        }
+        for (Index i = block.thread(); i < count; i += block.threads()) add_sum(y[i], share);
     }
 };
 
@@ -125,9 +123,8 @@ struct IslandGradient {
             2 * lambda1 * block_sum(block, sum, shared.partial) / static_cast<double>(count);
         const Index first = block.block() * directions.features;
         T* dc = dcentres + first;
-        each_slope(block, shared.partial, directions, centres + first, [=](Index d, double g) {
-            dc[d] = static_cast<T>(static_cast<double>(dc[d]) + weight * g);
-        });
+        each_slope(block, shared.partial, directions, centres + first,
+                   [=](Index d, double g) { add_sum(dc[d], weight * g); });
     }
 };
 

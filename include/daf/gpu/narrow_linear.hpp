@@ -76,7 +76,7 @@ struct AddNarrowGradient {
     Index weights;
     T *dweight, *dbias;
     DAF_HOST_DEVICE void operator()(Index column, double sum) const {
-        (column < weights ? dweight[column] : dbias[column - weights]) += static_cast<T>(sum);
+        add_sum(column < weights ? dweight[column] : dbias[column - weights], sum);
     }
 };
 

@@ -201,8 +201,8 @@ struct FinishGradients {
     DAF_HOST_DEVICE void operator()(Index c, Terms sum) const {
         const double inverse = static_cast<double>(inverse_std[c]), sum_dy_z = sum.second * inverse;
         const double of_sum = -static_cast<double>(weight[c]) * inverse / static_cast<double>(rows);
-        dbias[c] += static_cast<T>(sum.first);
-        dweight[c] += static_cast<T>(sum_dy_z);
+        add_sum(dbias[c], sum.first);
+        add_sum(dweight[c], sum_dy_z);
         by_z[c] = static_cast<T>(of_sum * inverse * sum_dy_z);
         constant[c] = static_cast<T>(of_sum * sum.first);
     }

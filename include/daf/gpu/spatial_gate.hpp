@@ -283,8 +283,7 @@ struct SpatialParameterSums {
             sum += static_cast<double>(sums[block.block() * count + n]);
         sum = block_sum(block, sum, shared.partial);
         if (block.thread() != 0) return;
-        T& to = block.block() == block.blocks() - 1 ? *bias : weight[block.block()];
-        to = static_cast<T>(static_cast<double>(to) + sum);
+        add_sum(block.block() == block.blocks() - 1 ? *bias : weight[block.block()], sum);
     }
 };
 

@@ -120,11 +120,11 @@ struct KeepTripletSums {
     Index features;
 
     DAF_HOST_DEVICE void operator()(Index k, const TripletMembers& sum) const {
-        own_sum[k] = static_cast<T>(static_cast<double>(own_sum[k]) + sum.own);
-        intruder_sum[k] = static_cast<T>(static_cast<double>(intruder_sum[k]) + sum.intruders);
+        add_sum(own_sum[k], sum.own);
+        add_sum(intruder_sum[k], sum.intruders);
         if (k % features > 0) return;
-        own_count[k / features] += static_cast<T>(sum.own_count);
-        intruder_count[k / features] += static_cast<T>(sum.intruder_count);
+        add_sum(own_count[k / features], static_cast<double>(sum.own_count));
+        add_sum(intruder_count[k / features], static_cast<double>(sum.intruder_count));
     }
 };
 
