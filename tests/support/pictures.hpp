@@ -1,5 +1,7 @@
 #pragma once
-// Pictures to augment, and a call of `augment` on any backend in host memory.
+// Pictures to augment, and a call of `augment` on any backend.
+#include <doctest/doctest.h>
+
 #include <daf/ops/augmentation.hpp>
 
 #include "workbench.hpp"
@@ -30,11 +32,15 @@ std::vector<T> augmented(Backend& ctx, const PictureCase& given, const daf::Augm
     const Index count = given.chosen.empty() ? given.pictures : static_cast<Index>(given.chosen.size());
     Guarded<T> images(count * given.to_side * given.to_side);
     images.poison();
+    using Numbers = daf::Shape<1>;
+    const auto bytes_there = ctx.upload(daf::batch_of<Numbers>(bytes));
+    const auto chosen_there = ctx.upload(daf::labels_of(given.chosen));
+    const auto images_there = ctx.upload(daf::Batch<Numbers, T, daf::Host>(images.data(), images.size()));
     daf::AugmentCall<T> call;
-    call.pictures = bytes.data();
+    call.pictures = bytes_there.data();
     call.from_side = given.from_side;
-    call.chosen = given.chosen.empty() ? nullptr : given.chosen.data();
-    call.images = images.data();
+    call.chosen = given.chosen.empty() ? nullptr : chosen_there.data();
+    call.images = images_there.data();
     call.to_side = given.to_side;
     call.count = count;
     call.limits = limits;
@@ -42,7 +48,8 @@ std::vector<T> augmented(Backend& ctx, const PictureCase& given, const daf::Augm
     call.first_position = 1000;
     daf::augment(ctx, call);
     CHECK(images.edges_whole());
-    return images.copy();
+    const auto made = ctx.download(images_there);
+    return {made.data(), made.data() + made.size()};
 }
 
 /// Sides that nothing divides, one pixel alone, smaller and larger pictures.

@@ -1,5 +1,6 @@
-// Operators that stream maps, on a device.
+// Operators that stream maps, and what makes a network's first ones of pictures, on a device.
 #include <daf/daf.cuh>
+#include <daf/reference/augmentation.hpp>
 #include <daf/reference/batch_norm.hpp>
 #include <daf/reference/channel_attention.hpp>
 #include <daf/reference/dropout.hpp>
@@ -10,6 +11,7 @@
 #include <daf/reference/relu.hpp>
 #include <daf/reference/spatial_attention.hpp>
 
+#include "../../support/pictures.hpp"
 #include "conform_on_device.hpp"
 
 using daf::Arrangement;
@@ -41,4 +43,22 @@ TEST_CASE("attention on a device keeps every promise in each arrangement") {
     conform_on_device<DualAttention<Shape<5, 7, 8>, 2, 3, Arrangement::channel_first>>({}, one_batch());
     conform_on_device<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::spatial_first>>({}, one_batch());
     conform_on_device<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::parallel>>({}, one_batch());
+}
+
+TEST_CASE("augmentation on a device gives Reference's bits in every run, in bf16 those rounded") {
+    const auto limits = daf_test::every_change();
+    daf::Reference reference;
+    for (const auto& pictures : daf_test::picture_cases()) {
+        INFO(pictures.from_side, " pixels to ", pictures.to_side);
+        const auto want = daf_test::augmented<float>(reference, pictures, limits);
+        const auto in_double = daf_test::augmented<double>(reference, pictures, limits);
+        const std::vector<daf::bf16> rounded(want.begin(), want.end());
+        for (int again = 0; again < 10; ++again) {
+            daf::Gpu gpu;
+            CHECK(daf_test::augmented<float>(gpu, pictures, limits) == want);
+            CHECK(daf_test::augmented<double>(gpu, pictures, limits) == in_double);
+            const auto narrow = daf_test::augmented<daf::bf16>(gpu, pictures, limits);
+            CHECK(std::ranges::equal(narrow, rounded, {}, &daf::bf16::bits, &daf::bf16::bits));
+        }
+    }
 }

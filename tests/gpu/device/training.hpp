@@ -15,17 +15,19 @@ struct Trained {
     friend bool operator==(const Trained&, const Trained&) = default;
 };
 
-/// A whole network with attention, dropout before both of its linear layers and the Triplet-Centre loss, by
-/// Adam; the last batch is a smaller one. Queued as a training loop does it, the next step while one runs.
+inline const daf::Optimizer by_adam = daf::Adam{.learning_rate = 0.03, .weight_decay = 1e-3};
+inline const daf::Optimizer by_sgd = daf::Sgd{.learning_rate = 0.2, .weight_decay = 1e-3};
+
+/// A whole network with attention, dropout before both of its linear layers and the Triplet-Centre loss; the
+/// last batch is a smaller one. Queued as a training loop does it, the next step while one runs.
 template <class T, class Backend>
-Trained trained(Backend& ctx) {
+Trained trained(Backend& ctx, const daf::Optimizer& optimizer = by_adam) {
     constexpr int steps = 20;
     constexpr daf::Index largest = 16;
     TinyNetwork net;
     net.metric.margin = 2;
     daf::Learner<TinyNetwork, Backend, T> learner(ctx, daf::max_batch(largest), daf::Seed{5}, net,
-                                                  {.lambda = 0.05},
-                                                  daf::Adam{.learning_rate = 0.03, .weight_decay = 1e-3});
+                                                  {.lambda = 0.05}, optimizer);
     Trained result;
     const auto queue = [&](int step) {
         const TinyData<T> data(step + 1 < steps ? largest : largest - 5,
@@ -49,6 +51,6 @@ Trained trained(Backend& ctx) {
 }
 
 /// The same on daf::Cpu, whose headers are not for nvcc.
-Trained trained_on_cpu();
+Trained trained_on_cpu(const daf::Optimizer& optimizer = by_adam);
 
 }  // namespace daf_test

@@ -2,7 +2,7 @@
 
 #include "training.hpp"
 
-daf_test::Trained daf_test::trained_on_cpu() {
+daf_test::Trained daf_test::trained_on_cpu(const daf::Optimizer& optimizer) {
     daf::Cpu cpu;
-    return trained<float>(cpu);
+    return trained<float>(cpu, optimizer);
 }

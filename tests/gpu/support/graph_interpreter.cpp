@@ -1,6 +1,9 @@
 #include "graph_interpreter.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
 #include <daf/core/bf16.hpp>
 #include <stdexcept>
 
@@ -23,6 +26,14 @@ void for_each_place(const GraphTensor& t, const Body& body) {
 }
 
 constexpr const char* statistics_operation = "CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR";
+
+/// A float with 10 bits of fraction, the nearest.
+double in_tf32(double value) {
+    if (!std::isfinite(value)) return value;
+    constexpr std::uint32_t half = 1u << 12;
+    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value)) + half;
+    return static_cast<double>(std::bit_cast<float>(bits & ~(2 * half - 1)));
+}
 
 bool ends_with(const std::string& text, const std::string& end) {
     return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -125,6 +136,11 @@ void GraphRun::run() {
     }
 }
 
+double GraphRun::factor(const GraphTensor& from, Index n, Index c, Index h, Index w) const {
+    const double value = from.get(n, c, h, w);
+    return rounds_factors_ ? in_tf32(value) : value;
+}
+
 void GraphRun::convolve(const json& node) {
     if (node.at("alpha") != 1.0 || node.at("beta") != 0.0) throw std::runtime_error("a scaled convolution");
     const std::string operation = node.at("operation");
@@ -146,7 +162,7 @@ void GraphRun::convolve(const json& node) {
         return sums[static_cast<std::size_t>(at)];
     };
     for_each_place(y, [&](Index n, Index o, Index row, Index column) {
-        const double slope = to_x || to_w ? y.get(n, o, row, column) : 0;
+        const double slope = to_x || to_w ? factor(y, n, o, row, column) : 0;
         double total = 0;
         for (Index i = 0; i < channels; ++i) {
             for (Index ky = 0; ky < rows; ++ky) {
@@ -154,11 +170,11 @@ void GraphRun::convolve(const json& node) {
                     const Index h = row * stride[0] + ky - pad[0], v = column * stride[1] + kx - pad[1];
                     if (h < 0 || h >= height || v < 0 || v >= width) continue;
                     if (to_x) {
-                        sum(n, i, h, v) += slope * w.get(o, i, ky, kx);
+                        sum(n, i, h, v) += slope * factor(w, o, i, ky, kx);
                     } else if (to_w) {
-                        sum(o, i, ky, kx) += slope * x.get(n, i, h, v);
+                        sum(o, i, ky, kx) += slope * factor(x, n, i, h, v);
                     } else {
-                        total += x.get(n, i, h, v) * w.get(o, i, ky, kx);
+                        total += factor(x, n, i, h, v) * factor(w, o, i, ky, kx);
                     }
                 }
             }

@@ -42,6 +42,8 @@ class GraphRun {
   public:
     GraphRun(const nlohmann::json& graph, const std::map<std::string, void*>& memory);
     const std::map<std::string, GraphTensor>& tensors() const { return tensors_; }
+    /// The factors of convolutions are rounded to TF32 before they are multiplied, as tensor cores do it.
+    void round_factors() { rounds_factors_ = true; }
     void run();
     /// Whether one of its operations is called so.
     bool holds(const std::string& operation) const;
@@ -52,7 +54,12 @@ class GraphRun {
     void add_statistics(const nlohmann::json& node);
     GraphTensor& tensor(const nlohmann::json& node, const char* role);
 
+    /// An element of one of a convolution's factors.
+    double factor(const GraphTensor& from, std::ptrdiff_t n, std::ptrdiff_t c, std::ptrdiff_t h,
+                  std::ptrdiff_t w) const;
+
     nlohmann::json nodes_;
+    bool rounds_factors_ = false;
     std::map<std::string, GraphTensor> tensors_;
 };
 

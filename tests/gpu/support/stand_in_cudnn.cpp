@@ -1,7 +1,7 @@
 // The part of cuDNN that needs a device, in its place: the handle, and the execution of a plan. Plans are
 // cuDNN's own, made for a device that is not here; what they run is the graph that they say they were made
-// from, by plain loops, in the stream's turn. A workspace is overwritten. A pointer that is not device memory
-// of the tensor's size is an error.
+// from, by plain loops, in the stream's turn; factors are rounded where the engine does that. A workspace is
+// overwritten. A pointer that is not device memory of the tensor's size is an error.
 #include <cudnn.h>
 #include <dlfcn.h>
 
@@ -80,10 +80,22 @@ nlohmann::json graph_of(cudnnBackendDescriptor_t plan) {
     return nlohmann::json::parse(text.c_str()).at("operationGraph");
 }
 
+/// What the engine of a plan says of its arithmetic.
+daf::gpu::cudnn::Engine engine_of(cudnnBackendDescriptor_t plan) {
+    const daf::gpu::cudnn::Descriptor configuration(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+    cudnnBackendDescriptor_t raw = configuration.raw();
+    std::int64_t count = 0;
+    daf::gpu::cudnn::check(cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
+                                                    CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &raw),
+                           "a plan's engine");
+    return daf::gpu::cudnn::Engine(configuration);
+}
+
 cudnnStatus_t execute(cudaStream_t stream, cudnnBackendDescriptor_t plan, const Pack& pack) {
     std::map<std::string, void*> memory;
     for (std::size_t i = 0; i < pack.ids.size(); ++i) memory[std::to_string(pack.ids[i])] = pack.pointers[i];
     const auto run = std::make_shared<GraphRun>(graph_of(plan), memory);
+    if (engine_of(plan).says(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) run->round_factors();
     for (const auto& [name, pointer] : memory) {
         if (!in_device_memory(pointer, run->tensors().at(name).bytes())) return CUDNN_STATUS_BAD_PARAM;
     }
