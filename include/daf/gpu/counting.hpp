@@ -49,7 +49,7 @@ struct HasLargest {
 /// A warp a sample at a time.
 template <class T>
 struct CountNearest {
-    static constexpr unsigned threads = counting_threads;
+    static constexpr unsigned threads = counting_threads, blocks_at_once = 1;  // there is one
     using Shared = CountingShared;
 
     const T* x;
