@@ -39,8 +39,7 @@ int complain(const std::string& what, Status status) {
 }
 
 /// What is about the whole program takes no command, which would not be heeded.
-void check_alone(const CLI::App& program, const std::string& option, bool both) {
-    if (both) throw daf_cnn::BadUse("--man: expected it alone, but was given --bash-completion too");
+void check_alone(const CLI::App& program, const std::string& option) {
     const auto chosen = program.get_subcommands();
     if (chosen.empty()) return;
     const std::string command = chosen.front()->get_name();
@@ -76,7 +75,9 @@ void run(int argc, char** argv) {
         throw daf_cnn::BadUse(std::string(error.what()) + " (daf-cnn --help says more)");
     }
     if (manual || completion) {
-        check_alone(program, manual ? "--man" : "--bash-completion", manual && completion);
+        if (manual && completion)
+            throw daf_cnn::BadUse("--man: expected it alone, but was given --bash-completion too");
+        check_alone(program, manual ? "--man" : "--bash-completion");
         std::cout << (manual ? daf_cnn::manual_page(program) : daf_cnn::bash_completion(program));
     } else {
         commands.at(daf_cnn::chosen_command(program).get_name())();

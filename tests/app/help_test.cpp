@@ -143,8 +143,9 @@ TEST_CASE("help: the manual page has every command and option, and is clean") {
     CHECK(
         contains(content_of(page), ".TH DAF\\-CNN 1 \"\" \"daf " + std::string(daf::version_string) + "\""));
     if (run_command({"sh", "-c", "command -v mandoc"}).status == 0) {
-        const Outcome lint = run_command({"mandoc", "-Tlint", "-Wwarning", page});
-        CHECK(lint.out == "mandoc: " + page + ":1:16: WARNING: missing date, using \"\": TH\n");
+        const Outcome lint =
+            run_command({"sh", "-c", "mandoc -Tlint -Wwarning \"$0\" | grep -v 'missing date'", page});
+        CHECK(lint.out == "");
     }
     if (run_command({"sh", "-c", "command -v man"}).status == 0) {
         const Outcome shown = run_command({"sh", "-c", "MANWIDTH=80 man -l \"$0\" | col -b", page});

@@ -97,7 +97,7 @@ TEST_CASE("repeat: what cannot be repeated is told by file and entry, and no run
     refused("{\n \"batch\": 3x}", 1, "config.json:2:");
     refused("{\"data\": \"" + std::string(9000, 'x'), 1, "xxx....");
     refused("", 1, "config.json:1:1: expected ");
-    refused("{\"lr\": 1e999}", 1, "config.json: expected numbers that a double holds, found a larger one. ");
+    refused("{\"lr\": 1e999}", 1, "config.json: expected numbers that a double holds, found '1e999'. ");
     refused("[3]", 1, "config.json: expected a JSON object with the options of a run, found a list. ");
     auto altered = good;
     altered["batch"] = "many";

@@ -1,5 +1,5 @@
-// expect: a Model or an Evaluator alone has nothing to train on with: give the Descent or the Learner, or use
-// save_parameters
+// expect: save_checkpoint: only a Learner or a Descent has what training goes on from
+// expect: use save_parameters
 #include <daf/cpu/linear.hpp>
 #include <daf/net/layers.hpp>
 #include <daf/train/checkpoint.hpp>

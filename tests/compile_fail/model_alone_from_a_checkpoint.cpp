@@ -1,5 +1,5 @@
-// expect: a Model or an Evaluator alone has nothing to train on with: give the Descent or the Learner, or use
-// load_parameters
+// expect: load_checkpoint: only a Learner or a Descent goes on training from a checkpoint
+// expect: use load_parameters
 #include <daf/cpu/linear.hpp>
 #include <daf/net/layers.hpp>
 #include <daf/train/checkpoint.hpp>

@@ -202,7 +202,7 @@ TEST_CASE("a model's own output is refused as its input where it would be overwr
     daf::Model<daf::Sequence<Shape<8>, layer::Linear<8>>, daf::Cpu> one(cpu, daf::max_batch(2), daf::Seed{1});
     const auto y = one.forward(daf::batch_of<Shape<8>>(x));
     CHECK_THROWS_WITH_AS(one.forward(y),
-                         "Workspace: x lies where its own outputs go, and would be overwritten: copy x first",
+                         "Workspace: x lies in memory that its outputs are written to: copy x first",
                          daf::ArgumentError);
     daf::Model<daf::Sequence<Shape<8>, layer::Linear<8>>, daf::Cpu> another(cpu, daf::max_batch(2),
                                                                             daf::Seed{1});

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <regex>
+#include <span>
 #include <sstream>
 
 namespace daf_test {
@@ -57,17 +58,16 @@ std::string_view folder_of(std::string_view header) {
     return slash == std::string_view::npos ? std::string_view{} : header.substr(0, slash);
 }
 
-/// What is wrong with a file in `folder` including a header in `included`, up to that header's name; empty if
-/// nothing is.
-std::string layer_problem(const std::array<Layer, 8>& table, std::string_view folder,
-                          std::string_view included) {
+/// What is wrong with a file in `folder` including `shown`, a header in `included`; empty if nothing is.
+std::string layer_problem(std::span<const Layer> table, std::string_view folder, std::string_view included,
+                          const std::string& shown) {
     const auto layer = std::ranges::find(table, folder, &Layer::folder);
     if (layer == table.end()) {
         return "unknown folder " + std::string(folder) +
-               "/: give it its place in the rules before it includes";
+               "/: give it its place in the rules before it includes " + shown;
     }
     const bool seen = std::ranges::find(layer->sees, included) != layer->sees.end();
-    return seen ? "" : std::string(folder) + "/ must not include";
+    return seen ? "" : std::string(folder) + "/ must not include " + shown;
 }
 
 /// Headers and sources that only a CUDA compiler reads.
@@ -91,9 +91,7 @@ std::string include_problem(std::string_view header, const std::string& target, 
         return system ? "" : "the library depends on Eigen alone, not on <" + target + ">";
     }
     if (folder.empty()) return "";
-    const std::string problem =
-        layer_problem(layers(), folder, folder_of(std::string_view(target).substr(4)));
-    return problem.empty() ? "" : problem + " <" + target + ">";
+    return layer_problem(layers(), folder, folder_of(std::string_view(target).substr(4)), "<" + target + ">");
 }
 
 struct Include {
@@ -127,8 +125,7 @@ std::string program_line_problem(std::string_view source, const std::string& lin
     const auto [target, quoted] = include_of(line);
     const std::string_view folder = folder_of(source);
     if (target.empty() || !quoted || folder.empty()) return "";
-    const std::string problem = layer_problem(program_layers(), folder, folder_of(target));
-    return problem.empty() ? "" : problem + " \"" + target + "\"";
+    return layer_problem(program_layers(), folder, folder_of(target), "\"" + target + "\"");
 }
 
 /// What is wrong with one line of what only a CUDA compiler reads, wherever it lies.

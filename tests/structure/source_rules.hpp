@@ -15,7 +15,8 @@ namespace daf_test {
 /// Eigen stays in cpu/, its internal namespace in cpu/packet.hpp; CUDA in the .cuh headers of gpu/, so that
 /// every .hpp compiles without it; no other third party anywhere.
 /// In daf-cnn (examples/daf_cnn) the folder command/ sees all others and is seen by main.cpp alone:
-///   base <- faces <- data;  {data, network, processor} <- training <- report <- command.
+///   base <- faces <- data;  base <- network;  {data, network, processor} <- training;
+///   {data, network, training} <- report <- command.
 /// What nvcc reads, in programs and tests too, includes neither Eigen nor what does: cpu/ and daf.hpp.
 /// Sources have at most 400 lines, the examples for users of the library fewer than 80. Nothing is marked as
 /// left open.

@@ -18,8 +18,8 @@ std::string shown_value(const Json& value) {
     return daf::json::shown(value.dump());
 }
 
-/// "3:17: expected ',' or '}', found a string": what nlohmann's parser says of the byte (counted from 1) that
-/// it came to, by line and column.
+/// "3:17: expected ',' or '}', found a string": what nlohmann's parser says, by line and column, of the byte
+/// (counted from 1) that it had come to, the last of what it found.
 std::string broken_json(std::string_view text, std::size_t byte, std::string_view said);
 
 /// What a small file holds. Throws daf::FileError, or daf::FormatError "FILE:3:17: expected ..., found ....
@@ -33,10 +33,10 @@ Json read_json(const std::filesystem::path& path, std::string_view remedy) {
     } catch (const typename Json::parse_error& error) {
         throw daf::FormatError(path.string() + ":" + broken_json(text, error.byte, error.what()) + ". " +
                                std::string(remedy));
-    } catch (const typename Json::out_of_range&) {
-        throw daf::FormatError(path.string() +
-                               ": expected numbers that a double holds, found a larger one. " +
-                               std::string(remedy));
+    } catch (const typename Json::out_of_range& error) {  // "... number overflow parsing '1e999'"
+        const std::string_view said = error.what();
+        throw daf::FormatError(path.string() + ": expected numbers that a double holds, found " +
+                               std::string(said.substr(said.rfind(' ') + 1)) + ". " + std::string(remedy));
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Lines that people read: printf's formats into a std::string, and names of any bytes on one line.
+// Lines that people read: printf's formats into a std::string, counts and lists in words, names of any bytes
+// on one line.
 #include <cstdarg>
 #include <cstdio>
 #include <string>

@@ -1,8 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <daf/io/file.hpp>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 
 #include "base/text.hpp"
@@ -116,16 +114,11 @@ void write_table(const AblationConfig& config, const RunFolder& folder, const Ac
                           [&](daf::FileWriter& file) { file.write(ablation_json(config, accuracies)); });
 }
 
-/// Whether a file holds this text.
-bool says(const std::filesystem::path& file, const std::string& text) {
-    std::ifstream in(file, std::ios::binary);
-    return in && std::string(std::istreambuf_iterator<char>(in), {}) == text;
-}
-
-/// Looks at every run before anything is written, then keeps the configuration. A table of other runs, or of
-/// other epochs, goes first: report would show it beside models that are not its own. Where all runs are
-/// finished, theirs is there at once.
-void take_up(AblationConfig config, const RunFolder& folder) {
+/// Looks at every run before anything is written, then keeps the configuration. The table goes first: report
+/// would show it beside models that may not be its own. Where all runs are finished, the new one is written
+/// at once.
+void take_up(AblationConfig config,
+             const RunFolder& folder) {  // a copy: settings_of refers to what it may change
     bool all_finished = true;
     Accuracies accuracies;
     for_each_run(config, folder, [&](std::size_t v, const TrainConfig& one, const RunFolder& run) {
@@ -133,11 +126,9 @@ void take_up(AblationConfig config, const RunFolder& folder) {
         all_finished = all_finished && accuracy.has_value();
         accuracies[v].push_back(accuracy.value_or(0));
     });
-    const std::filesystem::path table = ablation_file(folder.path());
-    const bool there = all_finished && says(table, ablation_json(config, accuracies));
-    if (!there) std::filesystem::remove(table);
+    std::filesystem::remove(ablation_file(folder.path()));
     write_settings(folder.config(), settings_of(config));
-    if (all_finished && !there) write_table(config, folder, accuracies);
+    if (all_finished) write_table(config, folder, accuracies);
 }
 
 double accuracy_of(daf::Cpu& cpu, const TrainConfig& config, const RunFolder& run, const Splits& data) {

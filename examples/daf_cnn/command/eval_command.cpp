@@ -83,7 +83,7 @@ void evaluate(const Request& request) {
         throw BadUse(
             "--weights: expected a checkpoint, but was given none; add --weights DIR/best.safetensors");
     }
-    TrainConfig data_alone;
+    TrainConfig data_alone;  // for the rules of its options about data, which eval shares
     data_alone.data = request.data;
     check_acts(data_alone, request.given);
     daf::Cpu cpu(daf::Threads{request.threads});

@@ -60,7 +60,7 @@ void check_is_run(const Request& request, const RunFolder& folder) {
     }
     if (request.repeat && config_of(*request.repeat) == ConfigOf::ablation) {
         throw BadUse("--config: expected the config.json of a run, but '" + *request.repeat +
-                     "' is an ablation's; name the one of one of its runs, in VARIANT/seed-N");
+                     "' is an ablation's; name a run's own, DIR/VARIANT/seed-N/config.json");
     }
 }
 

@@ -13,7 +13,7 @@ LeftOut& LeftOut::operator+=(const LeftOut& other) {
 
 std::string LeftOut::text() const {
     std::string text;
-    if (images > 0 || folders == 0) text = counted(static_cast<long>(images), "bad image", "bad images");
+    if (images > 0) text = counted(static_cast<long>(images), "bad image", "bad images");
     if (images > 0 && folders > 0) text += " and ";
     if (folders > 0) text += counted(static_cast<long>(folders), "folder", "folders");
     return text;

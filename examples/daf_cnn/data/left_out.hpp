@@ -1,9 +1,8 @@
 #pragma once
 // Bad images among good ones: refused, or left out and counted (--skip-bad).
 #include <cstddef>
-#include <string>
-
 #include <daf/core/error.hpp>
+#include <string>
 
 namespace daf_cnn {
 
@@ -22,7 +21,7 @@ struct LeftOut {
     bool empty() const { return images + folders == 0; }
     /// Those of another split as well.
     LeftOut& operator+=(const LeftOut& other);
-    /// "2 bad images and 1 folder"
+    /// "2 bad images and 1 folder"; of one that is not empty.
     std::string text() const;
 };
 

@@ -27,18 +27,20 @@ Net net_of(const NetworkSettings& settings) {
     return net;
 }
 
-/// Interface: FaceNetwork or what derives from it, which an Owner, a daf::Evaluator or what derives from it,
-/// answers. The context may be shared with others, whose scratch it then is.
+/// Implements Interface, FaceNetwork or FaceLearner, by an Owner, a daf::Evaluator or a daf::Learner. The
+/// context may be shared with others, whose scratch it then is.
 template <class Interface, class Owner, class P, Attention A, class Backend, class T>
-class AnswersFor : public Interface {
+class NetworkOver : public Interface {
   public:
     using Net = NetworkOf<P, A>;
 
     /// What it takes of the context's memory, that context's scratch included.
     static Index bytes_for(const Backend& ctx, const NetworkSettings& settings) {
-        Index scratch = Owner::scratch_bytes(ctx, settings.largest_batch);
-        if (settings.last_judged > 0 && !Owner::in_host_memory) {
-            scratch = std::max(scratch, Use::Evaluator::scratch_bytes(ctx, settings.last_judged));
+        Index scratch = std::max(Owner::scratch_bytes(ctx, settings.largest_batch),
+                                 Use::scratch_bytes(ctx, settings.largest_batch));
+        if constexpr (!Owner::in_host_memory) {
+            if (settings.last_judged > 0)
+                scratch = std::max(scratch, Use::scratch_bytes(ctx, settings.last_judged));
         }
         return bytes_beside_scratch(settings) + scratch;
     }
@@ -66,12 +68,12 @@ class AnswersFor : public Interface {
   protected:
     using Use = NetworkUse<P, A, Backend, T>;
 
-    /// owned: what the owner is made of behind context and largest batch.
-    template <class... Owned>
-    AnswersFor(std::shared_ptr<Backend> ctx, const NetworkSettings& settings, Owned&&... owned)
+    /// arguments: of the Owner, behind context and largest batch.
+    template <class... Arguments>
+    NetworkOver(std::shared_ptr<Backend> ctx, const NetworkSettings& settings, Arguments&&... arguments)
         : ctx_(std::move(ctx)),
           bytes_(bytes_for(*ctx_, settings)),
-          owner_(*ctx_, daf::max_batch(settings.largest_batch), std::forward<Owned>(owned)...),
+          owner_(*ctx_, daf::max_batch(settings.largest_batch), std::forward<Arguments>(arguments)...),
           use_(owner_, settings) {}
 
     std::shared_ptr<Backend> ctx_;
@@ -92,22 +94,22 @@ class AnswersFor : public Interface {
 /// T: of the images and of what follows from them.
 template <class P, Attention A, class Backend, class T = float>
 class CompiledNetwork final
-    : public AnswersFor<FaceNetwork, daf::Evaluator<NetworkOf<P, A>, Backend, T>, P, A, Backend, T> {
+    : public NetworkOver<FaceNetwork, daf::Evaluator<NetworkOf<P, A>, Backend, T>, P, A, Backend, T> {
   public:
     CompiledNetwork(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)
-        : CompiledNetwork::AnswersFor(std::move(ctx), settings, net_of<NetworkOf<P, A>>(settings)) {}
+        : CompiledNetwork::NetworkOver(std::move(ctx), settings, net_of<NetworkOf<P, A>>(settings)) {}
 };
 
 template <class P, Attention A, class Backend, class T = float>
 class CompiledLearner final
-    : public AnswersFor<FaceLearner, daf::Learner<NetworkOf<P, A>, Backend, T>, P, A, Backend, T> {
-    using Answers = typename CompiledLearner::AnswersFor;
-    using Answers::ctx_, Answers::owner_, Answers::use_;
+    : public NetworkOver<FaceLearner, daf::Learner<NetworkOf<P, A>, Backend, T>, P, A, Backend, T> {
+    using Over = typename CompiledLearner::NetworkOver;
+    using Over::ctx_, Over::owner_, Over::use_;
 
   public:
     CompiledLearner(std::shared_ptr<Backend> ctx, const NetworkSettings& settings)
-        : Answers(std::move(ctx), settings, settings.seed, net_of<NetworkOf<P, A>>(settings),
-                  settings.objective, settings.optimizer) {}
+        : Over(std::move(ctx), settings, settings.seed, net_of<NetworkOf<P, A>>(settings), settings.objective,
+               settings.optimizer) {}
 
     bool runs_beside_host() const override { return !owner_.in_host_memory; }
     void queue_step(std::span<const float> images, std::span<const std::int32_t> labels) override {

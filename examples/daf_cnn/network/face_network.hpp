@@ -40,7 +40,7 @@ struct NetworkSettings {
     Attention attention = Attention::full;
     Classifier classifier = Classifier::softmax;
     Index largest_batch = 128;
-    Index last_judged = 0;  // images of a split's last batch, if there are fewer: a device plans for it too
+    Index last_judged = 0;  // images of a split's last batch, if fewer: for them a GPU may need more scratch
     double margin = 11;
     // Of one that learns:
     daf::Seed seed{1};
@@ -81,7 +81,8 @@ struct Gaze {
     std::vector<float> spatial_gate;  // A_s, side * side
 };
 
-/// A trained network, or one that learns, as it is used. What it makes of images is the same to the last bit.
+/// A network as it is used. A trained one makes of images what the learner that it was saved from makes of
+/// them, to the last bit.
 class FaceNetwork {
   public:
     virtual ~FaceNetwork() = default;
@@ -112,6 +113,7 @@ class FaceNetwork {
     virtual std::array<double, class_count> centre_norms() const = 0;
 };
 
+/// A network that learns.
 class FaceLearner : public FaceNetwork {
   public:
     /// Whether steps run while the host does something else. Then a second one may be queued before the first

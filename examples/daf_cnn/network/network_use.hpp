@@ -22,6 +22,12 @@ class NetworkUse {
 
     /// What it takes of the context's memory beside the evaluator.
     static Index bytes(Index batch) { return losses_bytes(batch) + uploaded_bytes(batch); }
+    /// What evaluating and judging take of the context's scratch.
+    static Index scratch_bytes(const Backend& ctx, Index batch) {
+        return std::max({Evaluator::scratch_bytes(ctx, batch),
+                         daf::scratch_bytes<typename Net::Softmax, T, daf::eval>(ctx, batch),
+                         daf::scratch_bytes<typename Net::Metric, T, daf::eval>(ctx, batch)});
+    }
 
     NetworkUse(Evaluator& evaluator, const NetworkSettings& settings)
         : ctx_(&evaluator.context()),

@@ -1,7 +1,7 @@
 #include "training/ablation.hpp"
 
 #include <cmath>
-#include <fstream>
+#include <daf/io/file.hpp>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -19,8 +19,11 @@ TrainConfig AblationConfig::of(const Variant& variant, int run) const {
 }
 
 ConfigOf config_of(const std::filesystem::path& file) {
-    std::ifstream text(file);
-    const auto config = nlohmann::json::parse(text, nullptr, false);
+    nlohmann::json config;
+    try {
+        config = nlohmann::json::parse(daf::read_file(file, 1 << 20), nullptr, false);
+    } catch (const daf::FileError&) {  // for whoever reads it in earnest
+    }
     if (!config.is_object()) return ConfigOf::neither;
     // An ablation has a number of seeds; what makes its variants stands in its runs' files alone.
     if (config.contains("seeds")) return ConfigOf::ablation;

@@ -9,12 +9,6 @@ namespace daf_cnn {
 
 namespace {
 
-/// What training noted beside the parameters; files from elsewhere may lack it.
-std::string note_of(const daf::CheckpointInfo& info, const std::string& name, const std::string& otherwise) {
-    const auto note = info.notes.find(name);
-    return note == info.notes.end() ? otherwise : note->second;
-}
-
 /// The margin that training noted; `otherwise` of files from elsewhere.
 double margin_of(const daf::Safetensors& file, double otherwise) {
     const std::string key = daf::note_key("margin");
@@ -50,8 +44,8 @@ TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights,
     settings.placement = placement;
     settings.attention = origin.attention;
     settings.largest_batch = largest_batch;
-    settings.classifier = note_of(trained.info, "objective", "joint") == "tc" ? Classifier::nearest_centre
-                                                                              : Classifier::softmax;
+    settings.classifier =
+        trained.info.note("objective") == "tc" ? Classifier::nearest_centre : Classifier::softmax;
     settings.margin = margin_of(file, settings.margin);
     trained.preset = origin.preset;
     trained.network = origin.preset->make_network(cpu, settings);

@@ -18,8 +18,8 @@ std::string labels_checksum(const Splits& data) {
 
 void check_trained_with(const std::string& checkpoint, const daf::CheckpointInfo& info, const Splits& data,
                         const std::string& data_name, const std::string& remedy) {
-    const auto noted = info.notes.find(labels_note);
-    if (noted == info.notes.end() || noted->second == labels_checksum(data)) return;
+    const std::string noted = info.note(labels_note);
+    if (noted.empty() || noted == labels_checksum(data)) return;
     throw daf::MismatchError(checkpoint +
                              ": expected the images that it was trained with, found other labels or another "
                              "order in " +

@@ -42,11 +42,6 @@ struct Found {
         file = daf::open_checkpoint(path);
         info = daf::checkpoint_info(*file);
     }
-    /// What best_note says.
-    std::string best_beside() const {
-        const auto note = info.notes.find(best_note);
-        return note == info.notes.end() ? "" : note->second;
-    }
     [[noreturn]] void refuse(const std::string& expected, const std::string& found) const {
         throw daf::MismatchError(path.string() + ": expected " + expected + ", found " +
                                  (file ? found : "none") + ". Restore it, or start a new run.");
@@ -77,10 +72,10 @@ void Training::resume() {
     // best is written first: a run that was stopped between the two, and no other, has a newer best.
     const bool best_is_newer = best.info.epoch > last.info.epoch;
     if (best_is_newer &&
-        (best.info.epoch != last.info.epoch + 1 || best.best_beside() != last.best_beside())) {
+        (best.info.epoch != last.info.epoch + 1 || best.info.note(best_note) != last.info.note(best_note))) {
         last.refuse("the file that " + best.path.string() + " was written after", "another one");
     }
-    if (!best_is_newer && last.file && last.best_beside() != best_checksum_) {
+    if (!best_is_newer && last.file && last.info.note(best_note) != best_checksum_) {
         best.refuse("the file that " + last.path.string() + " was written beside", "another one");
     }
     const int newest_epoch = std::max(best.info.epoch, last.info.epoch);

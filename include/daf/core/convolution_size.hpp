@@ -1,5 +1,5 @@
 #pragma once
-// The shapes of a convolution, as cores of run-time size take them.
+// The shapes of a convolution, for kernels that take sizes at run time.
 #include <compare>
 #include <daf/core/host_device.hpp>
 #include <daf/core/shape.hpp>
@@ -26,6 +26,7 @@ struct ConvolutionSize {
     friend constexpr auto operator<=>(const ConvolutionSize&, const ConvolutionSize&) = default;
 };
 
+/// Of an operator with maps, a kernel and a stride.
 template <class Op>
 constexpr ConvolutionSize convolution_size() {
     return {Op::Input::height,    Op::Input::width, Op::Input::channels,

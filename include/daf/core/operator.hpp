@@ -54,7 +54,7 @@ template <class Op>
 requires(Op::least_training_batch >= 1) inline constexpr Index images_to_train<Op> = Op::least_training_batch;
 
 /// Throws ArgumentError for a figure of an operator's that cannot be: what its check() says, where it has
-/// one. Owners (Model, Learner, Inference) check when they are made, entry points before a kernel runs.
+/// one. Owners (Model, Evaluator, Inference) check when they are made, entry points before a kernel runs.
 template <class Op>
 constexpr void check_figures(const Op& op) {
     if constexpr (requires { op.check(); }) op.check();

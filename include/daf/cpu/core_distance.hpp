@@ -51,19 +51,22 @@ constexpr bool between_caches(double nanoseconds) {
 /// Measured anew now and then: systems move threads from core to core, and virtual processors move too.
 class CoreDistance {
   public:
-    /// Whether the pool's cores share no cache. Takes some 15 us for two threads every tenth of a second;
-    /// where they do not run at the same time, 108 us at the most, and tries again 20 ms later.
+    /// Whether the pool's cores share no cache. Measuring takes some 15 us for two threads, every tenth of a
+    /// second. Where not all threads ran in time, which costs 100 us and 4 a thread, the next try comes after
+    /// 20 ms, then after 40, up to that tenth.
     bool apart(ThreadPool& pool) {
         const auto now = std::chrono::steady_clock::now();
         if (now < next_) return apart_;
         const double nanoseconds = handover_nanoseconds(pool);
-        next_ = now + std::chrono::milliseconds(nanoseconds > 0 ? 100 : 20);
         if (nanoseconds > 0) apart_ = between_caches(nanoseconds);
+        failures_ = nanoseconds > 0 ? 0 : std::min(failures_ + 1, 5);
+        next_ = now + std::chrono::milliseconds(failures_ > 0 ? 20 * failures_ : 100);
         return apart_;
     }
 
   private:
     bool apart_ = false;
+    int failures_ = 0;  // since the last that came about, five at the most
     std::chrono::steady_clock::time_point next_{};
 };
 

@@ -6,11 +6,11 @@
 
 namespace daf {
 
-/// Owns a Network's parameters and what evaluating it takes on one backend; activations are of T. A Learner
-/// is one too, so that what it learned is judged here to the same bits, in the memory of forward passes
-/// alone; an Inference is faster, rounds differently, and shares its parameters between threads. Nothing
-/// allocates on host memory once it is made; a GPU's scratch grows with the first batch of a size. The same
-/// bits come out whatever the number of threads. The context must outlive it.
+/// Owns a Network's parameters and what evaluating it takes on one backend, far less than learning takes;
+/// activations are of T. A Learner is an Evaluator: with the same parameters both say the same, to the last
+/// bit and on any number of threads. (An Inference is faster, and rounds differently.) On host memory nothing
+/// allocates once it is made; a GPU's scratch grows with the first batch of a size. The context must outlive
+/// it.
 ///
 ///   daf::Evaluator<Net, daf::Cpu> evaluator(cpu, daf::max_batch(64));
 ///   daf::load_parameters("best.safetensors", evaluator, "daf-cnn lite attention=full");
@@ -33,12 +33,16 @@ class Evaluator {
     /// operators leave to the run: a margin, say. Throws ArgumentError for one that cannot be.
     Evaluator(Backend& ctx, MaxBatch largest, Net net = {})
         : Evaluator(ctx, largest, std::move(net), activation_bytes(largest.count)) {
+        detail::reserve_up_to(ctx, largest.count, [&](Index count) { return scratch_of(ctx, count); });
         ctx.zero(parameters_.template as<Number>(), parameter_count<Net>);
     }
+    // Views point into its memory; and whoever copied one of a Learner would take a part.
+    Evaluator(const Evaluator&) = delete;
+    Evaluator& operator=(const Evaluator&) = delete;
 
     /// Embeddings and logits as the network is used: running statistics, no dropout; until the next call.
     /// observe(i, op, input, output) sees operator i of Net::Operators, of the trunk or the head, as it has
-    /// run. Throws ArgumentError for a batch larger than the largest.
+    /// run. Throws ArgumentError for a batch larger than the largest, and for x in memory that it writes to.
     template <class Observer = NoObserver>
     Outputs evaluate(Images x, Observer&& observe = {}) {
         const Embeddings e = trunk_eval_.forward(*ctx_, net_.trunk, trunk_parameters(), x, Draw{}, observe);
@@ -81,7 +85,7 @@ class Evaluator {
     }
 
   protected:
-    /// With as many bytes for activations, and parameters that hold anything.
+    /// For a Learner: so many bytes for activations; parameters are not set yet, nor is scratch reserved.
     Evaluator(Backend& ctx, MaxBatch largest, Net net, Index activation_bytes)
         : net_(std::move(net)),
           ctx_(&ctx),
@@ -91,7 +95,6 @@ class Evaluator {
           trunk_eval_(activations_.data(), largest.count),
           head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count) {
         check_figures(net_);
-        detail::reserve_up_to(ctx, largest.count, [&](Index count) { return scratch_of(ctx, count); });
     }
 
     static constexpr Index parameter_bytes = parameter_count<Net> * static_cast<Index>(sizeof(Number));

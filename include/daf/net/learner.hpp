@@ -36,7 +36,7 @@ class Learner : public Evaluator<Net, Backend, T> {
     /// from softmax.
     Learner(Backend& ctx, MaxBatch largest, Seed seed, Net net = {}, JointObjective objective = {},
             Optimizer optimizer = Adam{})
-        : Evaluating(ctx, largest, std::move(net), activation_bytes(largest.count)),
+        : Evaluating(ctx, largest, std::move(net), all_activations(largest.count)),
           objective_(objective),
           optimizer_(optimizer),
           seed_(seed),
@@ -52,7 +52,7 @@ class Learner : public Evaluator<Net, Backend, T> {
         if (!Net::has_metric && objective.softmax_weight == 0) {
             throw ArgumentError("Learner: softmax_weight is 0, and there is no metric loss to learn from");
         }
-        detail::reserve_up_to(ctx, largest.count, [&](Index count) { return scratch_of(ctx, count); });
+        detail::reserve_up_to(ctx, largest.count, [&](Index count) { return training_scratch(ctx, count); });
         initialise<Net>(ctx, this->parameters().data(), seed);
         ctx.zero(previous_sum(), 1);
         bound_gradients_ = bind_all_gradients<Net, Number, Space>(gradients_.template as<Number>());
@@ -125,7 +125,8 @@ class Learner : public Evaluator<Net, Backend, T> {
         return look.found();
     }
 
-    // What a checkpoint holds beside the parameters. The slabs lie in the backend's memory.
+    // What a checkpoint holds beside the parameters. Slabs lie in the backend's memory.
+
     /// Gradients of the last step.
     Slab<const Number, Space> gradients() const {
         return {gradients_.template as<const Number>(), gradient_count<Net>};
@@ -152,14 +153,12 @@ class Learner : public Evaluator<Net, Backend, T> {
     static Index bytes(Index largest, const Optimizer& optimizer) {
         return Evaluating::parameter_bytes + gradient_count<Net> * element +
                Moments<Number, Backend>::bytes(optimizer, trained) + Plan(largest).bytes +
-               activation_bytes(largest) + Steps::bytes(largest);
+               all_activations(largest) + Steps::bytes(largest);
     }
-    /// What it takes of ctx's scratch for them, evaluation included; on a GPU for the largest, though a
-    /// smaller one may take more.
+    /// What it takes of ctx's scratch for them; on a GPU for the largest, though a smaller one may take more.
     static Index scratch_bytes(const Backend& ctx, Index largest) {
-        return std::max(
-            Evaluating::scratch_bytes(ctx, largest),
-            detail::scratch_up_to<Backend>(largest, [&](Index count) { return scratch_of(ctx, count); }));
+        return detail::scratch_up_to<Backend>(largest,
+                                              [&](Index count) { return training_scratch(ctx, count); });
     }
 
   private:
@@ -172,11 +171,11 @@ class Learner : public Evaluator<Net, Backend, T> {
     static constexpr auto metric_place = static_cast<Index>(Net::metric_at);
 
     /// A step and an evaluation never run at the same time, and neither needs what the other leaves.
-    static constexpr Index activation_bytes(Index largest) {
+    static constexpr Index all_activations(Index largest) {
         return std::max(TrainingTrunk::bytes(largest) + TrainingHead::bytes(largest),
                         Evaluating::activation_bytes(largest));
     }
-    static Index scratch_of(const Backend& ctx, Index count) {
+    static Index training_scratch(const Backend& ctx, Index count) {
         Index most =
             std::max({TrainingTrunk::scratch_bytes(ctx, count), TrainingHead::scratch_bytes(ctx, count),
                       daf::scratch_bytes<Softmax, T>(ctx, count)});
@@ -210,7 +209,7 @@ class Learner : public Evaluator<Net, Backend, T> {
         detail::check_memory("Learner", "x", x.data());
         detail::check_side<Softmax>(SideInput<From>(labels), x.count(), true);
         // What may fail does before the step has begun; of a size that has been trained it finds all there.
-        if constexpr (!in_host_memory) ctx_->reserve(scratch_of(*ctx_, x.count()));
+        if constexpr (!in_host_memory) ctx_->reserve(training_scratch(*ctx_, x.count()));
         const StepNumbers numbers{
             {draws_, first_sample}, scale_of(optimizer_, updates_ + 1), unfinished_ > 0};
         steps_.queue(x, labels, numbers,

@@ -40,14 +40,14 @@ class FirstNotFinite {
 
 }  // namespace detail
 
-/// Which operator of a learner's network, as operator_names<Net>() counts them, first puts out a number that
-/// is not finite in evaluate(x), which this runs. -1 if x holds one already; Net::metric_at, the losses'
-/// place, if every output is finite.
-template <class L>
-Index first_not_finite_evaluating(L& learner, typename L::Images x) {
-    if (!detail::all_finite(learner.context(), x)) return -1;
-    detail::FirstNotFinite look(learner.context(), static_cast<Index>(L::Network::metric_at));
-    learner.evaluate(x, [&](auto i, const auto&, const auto&, const auto& y) { look(i, y); });
+/// Which operator of an Evaluator's or a Learner's network, as operator_names<Net>() counts them, first puts
+/// out a number that is not finite in evaluate(x), which this runs. -1 if x holds one already;
+/// Net::metric_at, the losses' place, if every output is finite.
+template <class Owner>
+Index first_not_finite_evaluating(Owner& owner, typename Owner::Images x) {
+    if (!detail::all_finite(owner.context(), x)) return -1;
+    detail::FirstNotFinite look(owner.context(), static_cast<Index>(Owner::Network::metric_at));
+    owner.evaluate(x, [&](auto i, const auto&, const auto&, const auto& y) { look(i, y); });
     return look.found();
 }
 

@@ -117,8 +117,7 @@ class Workspace {
     void check(Batch<typename Seq::Input, const T, Space> x) const {
         check(x.count());
         if (overwrites(x.data()))
-            throw ArgumentError(
-                "Workspace: x lies where its own outputs go, and would be overwritten: copy x first");
+            throw ArgumentError("Workspace: x lies in memory that its outputs are written to: copy x first");
     }
 
     /// The Sequence's output for x. The view lives until the next call; as that call's x it is refused where

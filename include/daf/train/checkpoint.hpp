@@ -22,6 +22,12 @@ struct CheckpointInfo {
     int epoch = 0;             // epochs done
     Plateau schedule{};
     Metadata notes{};  // the application's own entries
+
+    /// One of the notes; `otherwise` where there is no such note.
+    std::string note(const std::string& name, const std::string& otherwise = "") const {
+        const auto found = notes.find(name);
+        return found == notes.end() ? otherwise : found->second;
+    }
 };
 
 /// The metadata entry in which a checkpoint has one of the notes.
@@ -51,8 +57,8 @@ inline const char* name_of(const Optimizer& optimizer) {
     return std::holds_alternative<Adam>(optimizer) ? "adam" : "sgd";
 }
 
-/// A slab of a Learner's, a Descent's or a Model's in host memory: itself where that is where it lies, else a
-/// copy. Of a const one it is read-only.
+/// A slab of an owner's (a Learner's, an Evaluator's, a Descent's or a Model's) in host memory: itself where
+/// that is where it lies, else a copy. Of a const one it is read-only.
 template <class L>
 class HostSlab {
   public:
@@ -190,10 +196,9 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
 }
 
 template <class Owner>
-void put(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs, Owner& owner) {
+void take_from(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs) {
     read_tensors(file, tensors_in(slabs));
     for (const auto& slab : slabs) slab.write_back();
-    begin_anew(owner);
 }
 
 }  // namespace checkpoint_detail
@@ -205,9 +210,8 @@ std::string save_checkpoint(const std::filesystem::path& path, const L& learner,
     using namespace checkpoint_detail;
     static_assert(
         requires { learner.updates(); },
-        "daf: save_checkpoint: a Model or an Evaluator alone has nothing to train on with: give the Descent "
-        "or "
-        "the Learner, or use save_parameters");
+        "daf: save_checkpoint: only a Learner or a Descent has what training goes on from; of a Model or "
+        "an Evaluator use save_parameters");
     Metadata training;
     training["updates"] = metadata_text(learner.updates());
     training["draws"] = metadata_text(learner.draws());
@@ -295,7 +299,8 @@ template <class Owner>
 CheckpointInfo restore_parameters(const Safetensors& file, Owner& owner, const std::string& architecture) {
     using namespace checkpoint_detail;
     CheckpointInfo info = checkpoint_info(file, architecture);
-    put(file, parameters_in(owner), owner);
+    take_from(file, parameters_in(owner));
+    begin_anew(owner);
     return info;
 }
 
@@ -307,9 +312,8 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
     using namespace checkpoint_detail;
     static_assert(
         requires { learner.updates(); },
-        "daf: load_checkpoint: a Model or an Evaluator alone has nothing to train on with: give the Descent "
-        "or "
-        "the Learner, or use load_parameters");
+        "daf: load_checkpoint: only a Learner or a Descent goes on training from a checkpoint; of a Model or "
+        "an Evaluator use load_parameters");
     CheckpointInfo info = checkpoint_info(file, architecture);
     if (!file.metadata().contains("optimizer")) {
         throw MismatchError(file.origin() +
@@ -333,7 +337,8 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
         throw FormatError(file.origin() + ": metadata 'optimizer.learning_rate': expected a finite number " +
                           "from 0 on, found " + metadata_text(rate) + ". Take another copy of the file.");
     }
-    put(file, slabs_of(learner), learner);
+    take_from(file, slabs_of(learner));
+    begin_anew(learner);
     learner.updates() = updates;
     learner.draws() = draws;
     learner.set_learning_rate(rate);
