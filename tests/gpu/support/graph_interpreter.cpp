@@ -136,9 +136,13 @@ void GraphRun::run() {
     }
 }
 
-double GraphRun::factor(const GraphTensor& from, Index n, Index c, Index h, Index w) const {
-    const double value = from.get(n, c, h, w);
-    return rounds_factors_ ? in_tf32(value) : value;
+std::vector<double> GraphRun::factors(const GraphTensor& from) const {
+    std::vector<double> values;
+    for_each_place(from, [&](Index n, Index c, Index h, Index w) {
+        const double value = from.get(n, c, h, w);
+        values.push_back(rounds_factors_ ? in_tf32(value) : value);
+    });
+    return values;
 }
 
 void GraphRun::convolve(const json& node) {
@@ -155,34 +159,38 @@ void GraphRun::convolve(const json& node) {
 
     const Index channels = x.extent(1), height = x.extent(2), width = x.extent(3);
     const Index rows = w.extent(2), columns = w.extent(3);
-    std::vector<double> sums(
-        static_cast<std::size_t>(result.extent(0) * result.extent(1) * result.extent(2) * result.extent(3)));
-    const auto sum = [&](Index n, Index c, Index h, Index v) -> double& {
-        const Index at = ((n * result.extent(1) + c) * result.extent(2) + h) * result.extent(3) + v;
-        return sums[static_cast<std::size_t>(at)];
+    // All three in the order of their extents; the result's are sums that begin with zeros.
+    const auto numbers = [&](const GraphTensor& of) {
+        if (&of != &result) return factors(of);
+        return std::vector<double>(
+            static_cast<std::size_t>(of.extent(0) * of.extent(1) * of.extent(2) * of.extent(3)));
     };
+    std::vector<double> of_x = numbers(x), of_w = numbers(w), of_y = numbers(y);
+    double *const all_x = of_x.data(), *const all_w = of_w.data();
+    double* at_y = of_y.data();
     for_each_place(y, [&](Index n, Index o, Index row, Index column) {
-        const double slope = to_x || to_w ? factor(y, n, o, row, column) : 0;
-        double total = 0;
+        double& at = *at_y++;
+        const Index top = row * stride[0] - pad[0], left = column * stride[1] - pad[1];
         for (Index i = 0; i < channels; ++i) {
-            for (Index ky = 0; ky < rows; ++ky) {
-                for (Index kx = 0; kx < columns; ++kx) {
-                    const Index h = row * stride[0] + ky - pad[0], v = column * stride[1] + kx - pad[1];
-                    if (h < 0 || h >= height || v < 0 || v >= width) continue;
+            double* const map = all_x + (n * channels + i) * height * width;
+            double* const taps = all_w + (o * channels + i) * rows * columns;
+            for (Index ky = std::max<Index>(0, -top); ky < std::min(rows, height - top); ++ky) {
+                for (Index kx = std::max<Index>(0, -left); kx < std::min(columns, width - left); ++kx) {
+                    double& input = map[(top + ky) * width + left + kx];
+                    double& tap = taps[ky * columns + kx];
                     if (to_x) {
-                        sum(n, i, h, v) += slope * factor(w, o, i, ky, kx);
+                        input += at * tap;
                     } else if (to_w) {
-                        sum(o, i, ky, kx) += slope * factor(x, n, i, h, v);
+                        tap += at * input;
                     } else {
-                        total += factor(x, n, i, h, v) * factor(w, o, i, ky, kx);
+                        at += input * tap;
                     }
                 }
             }
         }
-        if (!to_x && !to_w) sum(n, o, row, column) = total;
     });
-    for_each_place(result,
-                   [&](Index n, Index c, Index h, Index v) { result.set(n, c, h, v, sum(n, c, h, v)); });
+    const double* next = (to_x ? of_x : to_w ? of_w : of_y).data();
+    for_each_place(result, [&](Index n, Index c, Index h, Index v) { result.set(n, c, h, v, *next++); });
 }
 
 void GraphRun::apply(const json& node) {

@@ -54,9 +54,8 @@ class GraphRun {
     void add_statistics(const nlohmann::json& node);
     GraphTensor& tensor(const nlohmann::json& node, const char* role);
 
-    /// An element of one of a convolution's factors.
-    double factor(const GraphTensor& from, std::ptrdiff_t n, std::ptrdiff_t c, std::ptrdiff_t h,
-                  std::ptrdiff_t w) const;
+    /// All elements of one of a convolution's factors, as they are multiplied.
+    std::vector<double> factors(const GraphTensor& from) const;
 
     nlohmann::json nodes_;
     bool rounds_factors_ = false;
