@@ -36,7 +36,6 @@ class Evaluator {
         detail::reserve_up_to(ctx, largest.count, [&](Index count) { return scratch_of(ctx, count); });
         ctx.zero(parameters_.template as<Number>(), parameter_count<Net>);
     }
-    // Views point into its memory; and whoever copied one of a Learner would take a part.
     Evaluator(const Evaluator&) = delete;
     Evaluator& operator=(const Evaluator&) = delete;
 
@@ -96,6 +95,9 @@ class Evaluator {
           head_eval_(activations_.data() + EvalTrunk::bytes(largest.count), largest.count) {
         check_figures(net_);
     }
+
+    /// Within a Learner alone, which cannot do without this part of itself.
+    Evaluator(Evaluator&&) = default;
 
     static constexpr Index parameter_bytes = parameter_count<Net> * static_cast<Index>(sizeof(Number));
     static constexpr Index activation_bytes(Index largest) {
