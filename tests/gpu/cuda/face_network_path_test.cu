@@ -278,7 +278,8 @@ TEST_CASE("a network takes no more at once than it says, and is refused for one 
                 network.judge(pixels(1), labels, judgement);
                 if (last > 0) {
                     const auto count = static_cast<std::size_t>(last);
-                    network.judge(std::span(pixels(4)).first(count * Small::side * Small::side),
+                    const std::vector<float> all = pixels(4);
+                    network.judge(std::span(all).first(count * Small::side * Small::side),
                                   std::span(labels).first(count), judgement);
                 }
                 network.read(pixels(2));
