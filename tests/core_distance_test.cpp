@@ -6,6 +6,7 @@
 using daf::Cores;
 using daf::Index;
 
+#if !defined(__SANITIZE_THREAD__)  // under which it takes longer than anybody waits
 namespace {
 
 /// The first measurement that comes about: threads may be asleep, or other programs on their cores.
@@ -18,7 +19,6 @@ double measured(daf::ThreadPool& pool) {
 
 }  // namespace
 
-#if !defined(__SANITIZE_THREAD__)  // under which it takes longer than anybody waits
 TEST_CASE("the time that a cache line takes from thread to thread is measured on all threads of a pool") {
     if (std::thread::hardware_concurrency() < 2) return;
     daf::ThreadPool pool(2);
