@@ -45,11 +45,11 @@ int main() {
     // [standalone]
     const auto in = daf::batch_of<Map>(x), out = daf::batch_of<Map>(y);
     std::vector<float> weights(daf::parameter_count<Attention>), gradients(daf::gradient_count<Attention>);
-    const auto params = daf::bind<Attention>(std::span(weights));
-    const auto dparams = daf::bind_gradients<Attention>(std::span(gradients));
+    const auto params = daf::bind<Attention>(weights);
+    const auto dparams = daf::bind_gradients<Attention>(gradients);
     const daf::HostMemory kept(daf::saved_bytes<Attention, float>(map_count));  // for backward
     const auto saved = daf::bind_saved<Attention, float>(kept, map_count);
-    daf::initialise<Attention>(std::span(weights), daf::Seed{2});  // first values; bind gives none
+    daf::initialise<Attention>(weights, daf::Seed{2});  // first values; bind gives none
     // [/standalone]
 
     daf::Cpu cpu;

@@ -124,7 +124,8 @@ TEST_CASE("finetune: the first centres are the checkpoint's, drawn, or the class
     CHECK(std::sqrt(squares / static_cast<double>(kept.size())) == doctest::Approx(0.01).epsilon(0.1));
 
     // By one image at a time, and class by class.
-    const daf_cnn::TrainedNetwork trained = daf_cnn::load_trained(cpu, folder / "pre/best.safetensors", 1);
+    const daf_cnn::TrainedNetwork trained =
+        daf_cnn::load_trained(cpu, daf::open_checkpoint(folder / "pre/best.safetensors"), {1, 1});
     const std::size_t length = kept.size() / 7;
     std::vector<double> sums(kept.size());
     std::array<double, 7> counts{};

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <malloc.h>
 
 #include <daf/daf.hpp>
 
@@ -107,6 +108,25 @@ TEST_CASE("inference is a snapshot, and allocates nothing once its workspace is 
     CHECK(daf_test::relative_difference(std::vector<float>(y.data(), y.data() + y.size()), expected) <= 2e-5);
 }
 
+TEST_CASE("inference keeps as many bytes as it says, for one image and for many") {
+    if (daf_test::sanitizer_owns_malloc()) return;
+    const Trained<float> trained;
+    const auto in_use = [] { return static_cast<Index>(mallinfo2().uordblks + mallinfo2().hblkhd); };
+    Index said_before = 0;
+    for (const Index usual : {1, 20}) {
+        daf::Cpu cpu(daf::Threads{2});
+        using Inference = daf::Inference<Net, daf::Cpu>;
+        const Index before = in_use();
+        const Inference net(cpu, trained.model.parameters(), daf::usual_batch(usual));
+        const Index taken = in_use() - before, said = Inference::bytes(cpu, daf::usual_batch(usual));
+        INFO("for ", usual, ": ", said, " bytes, ", taken, " taken");
+        CHECK(said <= taken);
+        CHECK(taken <= said + 4096);  // malloc's own, and what alignment leaves
+        CHECK(said != said_before);   // other algorithms, other weights
+        said_before = said;
+    }
+}
+
 TEST_CASE("inference of a whole network gives what its learner evaluates") {
     using Network = daf_test::TinyNetwork;
     daf::Cpu cpu(daf::Threads{2});
@@ -178,7 +198,7 @@ TEST_CASE("inference refuses a figure that an operator cannot have before it run
     Dropping net;
     daf::get<0>(net.operators).rate = 2;
     CHECK_THROWS_WITH_AS((daf::Inference<Dropping, daf::Cpu>(cpu, std::span<const float>(), {1}, net)),
-                         doctest::Contains("dropout: rate must lie in [0, 1)"), daf::ArgumentError);
+                         doctest::Contains("dropout: rate must be in [0, 1)"), daf::ArgumentError);
 }
 
 TEST_CASE("an operator that was prepared by itself checks its batches") {

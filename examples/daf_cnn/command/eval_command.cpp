@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <utility>
 
 #include "base/text.hpp"
 #include "command/command_line.hpp"
@@ -87,12 +88,14 @@ void evaluate(const Request& request) {
     data_alone.data = request.data;
     check_acts(data_alone, request.given);
     daf::Cpu cpu(daf::Threads{request.threads});
-    const TrainedNetwork trained =
-        load_trained(cpu, request.weights, eval_batch, placement_of(request.device, request.precision));
+    daf::Safetensors checkpoint = daf::open_checkpoint(request.weights);
     const Split split = split_of(request.split);
     DataSource source{request.data, daf::Seed{request.data_seed}, request.limit, request.skip_bad};
     source.offers_skipping = true;
-    Splits splits = load_data(cpu, source, trained.preset->side, {split});
+    Splits splits = load_data(cpu, source, origin_of(checkpoint).preset->side, {split});
+    const TrainedNetwork trained =
+        load_trained(cpu, std::move(checkpoint), {static_cast<Index>(splits[split].size()), eval_batch},
+                     placement_of(request.device, request.precision));
     const Judgement judgement = trained.judge(splits[split], eval_batch);
     if (request.json) {
         std::cout << json_of(request, trained.info, judgement, splits[split].left_out, *trained.network)

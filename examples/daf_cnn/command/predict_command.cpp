@@ -2,6 +2,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/text.hpp"
 #include "command/command_line.hpp"
@@ -128,9 +129,11 @@ void predict(const Request& request) {
         throw BadUse("predict: expected the images of faces, but was given none; name one or more files");
     }
     daf::Cpu cpu(daf::Threads{request.threads});
+    daf::Safetensors checkpoint = daf::open_checkpoint(request.weights);
+    const Faces faces = read_faces(request, origin_of(checkpoint).preset->side);
     const TrainedNetwork trained =
-        load_trained(cpu, request.weights, predict_batch, placement_of(request.device, request.precision));
-    const Faces faces = read_faces(request, trained.network->side());
+        load_trained(cpu, std::move(checkpoint), {static_cast<Index>(faces.names.size()), predict_batch},
+                     placement_of(request.device, request.precision));
     const std::vector<Reading> readings = read_all(trained, faces);
     std::cout << (request.format == "csv"    ? csv_table(faces, readings)
                   : request.format == "json" ? json_array(faces, readings)

@@ -1,11 +1,16 @@
 #pragma once
 // What `daf-cnn bench` times, for a preset's type on one backend. Included by compiled_preset.hpp and
-// compiled_gpu_preset.cuh alone, behind the backend.
+// compiled_gpu_preset.cuh alone, behind the backend. Each bench says what it takes of its context's memory:
+//   title                          what it is, of a preset's name
+//   bytes(ctx, count)              that it allocates, at the most at once
+//   scratch_bytes(ctx, count)
+#include <daf/net/evaluator.hpp>
 #include <daf/net/inference.hpp>
 #include <daf/net/learner.hpp>
 #include <daf/net/model.hpp>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <vector>
 
 #include "network/face_network.hpp"
@@ -16,14 +21,14 @@ namespace daf_cnn::detail {
 template <class Backend, class T = float>
 class BenchMemory {
   public:
-    BenchMemory(Backend& ctx, Index size)
-        : memory_(ctx.allocate(size * static_cast<Index>(sizeof(T)))), size_(size) {
+    BenchMemory(Backend& ctx, Index size) : memory_(ctx.allocate(bytes(size))), size_(size) {
         ctx.zero(data(), size);
     }
     BenchMemory(Backend& ctx, const std::vector<T>& values)
         : BenchMemory(ctx, static_cast<Index>(values.size())) {
         ctx.copy_in(data(), values.data(), size_);
     }
+    static constexpr Index bytes(Index size) { return size * static_cast<Index>(sizeof(T)); }
     T* data() const { return memory_.template as<T>(); }
     daf::Slab<T, typename Backend::Space> slab() const { return {data(), static_cast<std::size_t>(size_)}; }
     template <class S>
@@ -43,23 +48,23 @@ class BenchBatch {
     using Space = typename Backend::Space;
 
     BenchBatch(Backend& ctx, Index count, Index label_count = class_count)
-        : values_(ctx, numbers(count)),
-          labels_(ctx.allocate(count * static_cast<Index>(sizeof(std::int32_t)))),
-          count_(count) {
+        : values_(ctx, numbers(count)), labels_(ctx.allocate(label_bytes(count))), count_(count) {
         daf::RandomSequence random(daf::Stream{daf::Seed{0}, 1});
         std::vector<std::int32_t> classes(static_cast<std::size_t>(count));
         for (std::int32_t& label : classes)
             label = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(label_count)));
         ctx.copy_in(labels_.template as<std::int32_t>(), classes.data(), count);
     }
-    /// What it takes of the context's memory.
     static constexpr Index bytes(Index count) {
-        return count * (S::size * static_cast<Index>(sizeof(T)) + static_cast<Index>(sizeof(std::int32_t)));
+        return BenchMemory<Backend, T>::bytes(count * S::size) + label_bytes(count);
     }
     daf::Batch<S, const T, Space> x() const { return values_.template batch<S>(); }
     daf::Labels<Space> y() const { return {labels_.template as<const std::int32_t>(), count_}; }
 
   private:
+    static constexpr Index label_bytes(Index count) {
+        return count * static_cast<Index>(sizeof(std::int32_t));
+    }
     static std::vector<T> numbers(Index count) {
         daf::RandomSequence random(daf::Stream{daf::Seed{0}});
         std::vector<T> values(static_cast<std::size_t>(count * S::size));
@@ -74,13 +79,20 @@ class BenchBatch {
 /// forward, joint loss, backward, Adam, centres
 template <class P, class Backend, class T>
 struct TrainBench {
-    using Net = NetworkOf<P, Attention::full>;
+    using Learner = daf::Learner<NetworkOf<P, Attention::full>, Backend, T>;
+    using Images = BenchBatch<InputOf<P>, Backend, T>;
     TrainBench(Backend& ctx, Index count)
         : learner(ctx, daf::max_batch(count), daf::Seed{0}), batch(ctx, count) {}
     void operator()() { learner.step(batch.x(), batch.y()); }
 
-    daf::Learner<Net, Backend, T> learner;
-    BenchBatch<InputOf<P>, Backend, T> batch;
+    static constexpr const char* title = "training";
+    static Index bytes(const Backend&, Index count) {
+        return Learner::bytes(count, daf::Adam{}) + Images::bytes(count);
+    }
+    static Index scratch_bytes(const Backend& ctx, Index count) { return Learner::scratch_bytes(ctx, count); }
+
+    Learner learner;
+    Images batch;
 };
 
 /// image to logits
@@ -88,12 +100,26 @@ template <class P, class Backend, class T>
 struct InferBench {
     using Net = NetworkOf<P, Attention::full>;
     using Inference = daf::Inference<Net, Backend, T>;
+    using Workspace = typename Inference::InferenceWorkspace;
+    using Images = BenchBatch<InputOf<P>, Backend, T>;
     InferBench(Backend& context, Index count)
         : ctx(context),
           net(ctx, first_values().slab(), daf::usual_batch(count)),
           workspace(net.workspace(ctx, daf::max_batch(count))),
           batch(ctx, count) {}
     void operator()() { net(ctx, workspace, batch.x()); }
+
+    static constexpr const char* title = "inference of";
+    /// The first parameters are there while the Inference is made, the rest once it is.
+    static Index bytes(const Backend& ctx, Index count) {
+        const Index first = BenchMemory<Backend>::bytes(daf::parameter_count<Net>);
+        return Inference::bytes(ctx, daf::usual_batch(count)) +
+               std::max(first, Workspace::bytes(count) + Images::bytes(count));
+    }
+    /// An Evaluator's, a little more: the weights that it folds lie there too.
+    static Index scratch_bytes(const Backend& ctx, Index count) {
+        return daf::Evaluator<Net, Backend, T>::scratch_bytes(ctx, count);
+    }
 
     BenchMemory<Backend> first_values() {
         BenchMemory<Backend> values(ctx, daf::parameter_count<Net>);
@@ -103,14 +129,16 @@ struct InferBench {
 
     Backend& ctx;
     Inference net;
-    typename Inference::InferenceWorkspace workspace;
-    BenchBatch<InputOf<P>, Backend, T> batch;
+    Workspace workspace;
+    Images batch;
 };
 
 /// the attention on the preset's own map: forward and backward
 template <class P, class Backend, class T>
 struct AttentionBench {
     using Map = AttentionMap<P>;
+    using Model = daf::Model<daf::Sequence<Map, AttentionLayer>, Backend, T>;
+    using Maps = BenchBatch<Map, Backend, T>;
     AttentionBench(Backend& ctx, Index count)
         : model(ctx, daf::max_batch(count), daf::Seed{0}),
           batch(ctx, count),
@@ -122,8 +150,15 @@ struct AttentionBench {
         model.backward(batch.x(), dy.x(), daf::overwrite(dx.template batch<Map>()));
     }
 
-    daf::Model<daf::Sequence<Map, AttentionLayer>, Backend, T> model;
-    BenchBatch<Map, Backend, T> batch, dy;
+    static constexpr const char* title = "the attention of";
+    static Index bytes(const Backend&, Index count) {
+        return Model::bytes(count) + 2 * Maps::bytes(count) +
+               BenchMemory<Backend, T>::bytes(count * Map::size);
+    }
+    static Index scratch_bytes(const Backend& ctx, Index count) { return Model::scratch_bytes(ctx, count); }
+
+    Model model;
+    Maps batch, dy;
     BenchMemory<Backend, T> dx;
 };
 
@@ -133,6 +168,7 @@ struct TcBench {
     using Space = typename Backend::Space;
     using Metric = daf::TripletCentreLoss<daf::Shape<P::embedding>, Classes>;
     using Embedding = typename Metric::Input;
+    using Embeddings = BenchBatch<Embedding, Backend, T>;
     TcBench(Backend& context, Index count)
         : ctx(context),
           batch(ctx, count, Classes),
@@ -154,6 +190,17 @@ struct TcBench {
         daf::update_centres(ctx, Metric{}, bound, sums, 0.005);
     }
 
+    static constexpr const char* title = "the Triplet-Centre loss of";
+    static Index bytes(const Backend&, Index count) {
+        return Embeddings::bytes(count) +
+               BenchMemory<Backend>::bytes(daf::parameter_count<Metric> + daf::gradient_count<Metric> +
+                                           2 * count) +
+               BenchMemory<Backend, T>::bytes(count * Embedding::size) + daf::saved_bytes<Metric, T>(count);
+    }
+    static Index scratch_bytes(const Backend& ctx, Index count) {
+        return daf::scratch_bytes<Metric, T>(ctx, count);
+    }
+
     static std::vector<float> first_centres() {
         daf::RandomSequence random(daf::Stream{daf::Seed{1}});
         std::vector<float> values(static_cast<std::size_t>(daf::parameter_count<Metric>));
@@ -162,12 +209,13 @@ struct TcBench {
     }
 
     Backend& ctx;
-    BenchBatch<Embedding, Backend, T> batch;
+    Embeddings batch;
     BenchMemory<Backend> parameters, gradients, losses, weights;
     BenchMemory<Backend, T> de;
     typename Backend::Memory saved;
 };
 
+/// An iteration. The context lives as long as it.
 template <class Bench, class Backend>
 std::function<void()> owned(std::shared_ptr<Backend> ctx, Index batch) {
     const auto bench = std::make_shared<Bench>(*ctx, batch);
@@ -177,15 +225,15 @@ std::function<void()> owned(std::shared_ptr<Backend> ctx, Index batch) {
     };
 }
 
-/// The context lives as long as what is returned.
-template <class P, class T = float, class Backend>
-std::function<void()> make_bench_on(std::shared_ptr<Backend> ctx, BenchMode mode, Index batch) {
+/// visit(std::type_identity of the mode's bench).
+template <class P, class T, class Backend, class Visit>
+std::function<void()> visit_bench(BenchMode mode, const Visit& visit) {
     switch (mode) {
-        case BenchMode::train: return owned<TrainBench<P, Backend, T>>(std::move(ctx), batch);
-        case BenchMode::infer: return owned<InferBench<P, Backend, T>>(std::move(ctx), batch);
-        case BenchMode::attention: return owned<AttentionBench<P, Backend, T>>(std::move(ctx), batch);
-        case BenchMode::tc: return owned<TcBench<P, class_count, Backend, T>>(std::move(ctx), batch);
-        case BenchMode::tc_1000: return owned<TcBench<P, 1000, Backend, T>>(std::move(ctx), batch);
+        case BenchMode::train: return visit(std::type_identity<TrainBench<P, Backend, T>>{});
+        case BenchMode::infer: return visit(std::type_identity<InferBench<P, Backend, T>>{});
+        case BenchMode::attention: return visit(std::type_identity<AttentionBench<P, Backend, T>>{});
+        case BenchMode::tc: return visit(std::type_identity<TcBench<P, class_count, Backend, T>>{});
+        case BenchMode::tc_1000: return visit(std::type_identity<TcBench<P, 1000, Backend, T>>{});
     }
     return {};
 }

@@ -27,28 +27,30 @@ Net net_of(const NetworkSettings& settings) {
     return net;
 }
 
-/// Implements Interface, FaceNetwork or FaceLearner, by an Owner, a daf::Evaluator or a daf::Learner. The
+/// Implements Face, FaceNetwork or FaceLearner, by an Owner, a daf::Evaluator or a daf::Learner. The
 /// context may be shared with others, whose scratch it then is.
-template <class Interface, class Owner, class P, Attention A, class Backend, class T>
-class NetworkOver : public Interface {
+template <class Face, class Owner, class P, Attention A, class Backend, class T>
+class NetworkOver : public Face {
   public:
+    using Interface = Face;
     using Net = NetworkOf<P, A>;
 
-    /// What it takes of the context's memory, that context's scratch included.
-    static Index bytes_for(const Backend& ctx, const NetworkSettings& settings) {
+    static std::string architecture_name() { return architecture_of(P::name, A); }
+    /// What it takes of the context's memory, that context's scratch left out.
+    static Index bytes_beside_scratch(const NetworkSettings& settings) {
+        return owner_bytes(settings) + Use::bytes(settings.largest_batch);
+    }
+    static Index scratch_bytes(const Backend& ctx, const NetworkSettings& settings) {
         Index scratch = std::max(Owner::scratch_bytes(ctx, settings.largest_batch),
                                  Use::scratch_bytes(ctx, settings.largest_batch));
         if constexpr (!Owner::in_host_memory) {
             if (settings.last_judged > 0)
                 scratch = std::max(scratch, Use::scratch_bytes(ctx, settings.last_judged));
         }
-        return bytes_beside_scratch(settings) + scratch;
-    }
-    static Index bytes_beside_scratch(const NetworkSettings& settings) {
-        return owner_bytes(settings) + Use::bytes(settings.largest_batch);
+        return scratch;
     }
 
-    std::string architecture() const override { return architecture_of(P::name, A); }
+    std::string architecture() const override { return architecture_name(); }
     Index side() const override { return P::side; }
     Index parameter_count() const override { return daf::parameter_count<Net>; }
     Index bytes() const override { return bytes_; }
@@ -72,7 +74,7 @@ class NetworkOver : public Interface {
     template <class... Arguments>
     NetworkOver(std::shared_ptr<Backend> ctx, const NetworkSettings& settings, Arguments&&... arguments)
         : ctx_(std::move(ctx)),
-          bytes_(bytes_for(*ctx_, settings)),
+          bytes_(bytes_beside_scratch(settings) + scratch_bytes(*ctx_, settings)),
           owner_(*ctx_, daf::max_batch(settings.largest_batch), std::forward<Arguments>(arguments)...),
           use_(owner_, settings) {}
 

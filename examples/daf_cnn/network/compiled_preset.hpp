@@ -15,23 +15,18 @@ inline std::shared_ptr<daf::Cpu> not_owned(daf::Cpu& cpu) {
     return {std::shared_ptr<void>(), &cpu};
 }
 
-template <class P>
-std::unique_ptr<FaceNetwork> make_network(daf::Cpu& cpu, const NetworkSettings& settings) {
-    if (settings.attention == Attention::full) {
-        return std::make_unique<CompiledNetwork<P, Attention::full, daf::Cpu>>(not_owned(cpu), settings);
-    }
-    return std::make_unique<CompiledNetwork<P, Attention::none, daf::Cpu>>(not_owned(cpu), settings);
-}
-template <class P>
-std::unique_ptr<FaceLearner> make_learner(daf::Cpu& cpu, const NetworkSettings& settings) {
-    if (settings.attention == Attention::full) {
-        return std::make_unique<CompiledLearner<P, Attention::full, daf::Cpu>>(not_owned(cpu), settings);
-    }
-    return std::make_unique<CompiledLearner<P, Attention::none, daf::Cpu>>(not_owned(cpu), settings);
+/// Compiled: CompiledNetwork or CompiledLearner.
+template <template <class, Attention, class, class> class Compiled, class P>
+std::unique_ptr<typename Compiled<P, Attention::full, daf::Cpu, float>::Interface> made_on_cpu(
+    daf::Cpu& cpu, const NetworkSettings& settings) {
+    if (settings.attention == Attention::full)
+        return std::make_unique<Compiled<P, Attention::full, daf::Cpu, float>>(not_owned(cpu), settings);
+    return std::make_unique<Compiled<P, Attention::none, daf::Cpu, float>>(not_owned(cpu), settings);
 }
 template <class P>
 std::function<void()> make_bench(daf::Cpu& cpu, BenchMode mode, Index batch) {
-    return make_bench_on<P>(not_owned(cpu), mode, batch);
+    return visit_bench<P, float, daf::Cpu>(
+        mode, [&]<class Bench>(std::type_identity<Bench>) { return owned<Bench>(not_owned(cpu), batch); });
 }
 
 }  // namespace detail
@@ -40,7 +35,8 @@ template <class P>
 constexpr Preset compiled_preset() {
     return {P::name,
             P::side,
-            {&detail::make_network<P>, &detail::make_learner<P>, &detail::make_bench<P>},
+            {&detail::made_on_cpu<detail::CompiledNetwork, P>,
+             &detail::made_on_cpu<detail::CompiledLearner, P>, &detail::make_bench<P>},
             {&make_gpu_network<P>, &make_gpu_learner<P>, &make_gpu_bench<P>}};
 }
 

@@ -21,7 +21,9 @@ class NetworkUse {
     using Images = daf::Batch<typename Net::Input, const T>;
 
     /// What it takes of the context's memory beside the evaluator.
-    static Index bytes(Index batch) { return losses_bytes(batch) + uploaded_bytes(batch); }
+    static Index bytes(Index batch) {
+        return losses_bytes(batch) + images_bytes(batch) + labels_bytes(batch);
+    }
     /// What evaluating and judging take of the context's scratch.
     static Index scratch_bytes(const Backend& ctx, Index batch) {
         return std::max({Evaluator::scratch_bytes(ctx, batch),
@@ -33,15 +35,17 @@ class NetworkUse {
         : ctx_(&evaluator.context()),
           evaluator_(evaluator),
           classifier_(settings.classifier),
-          losses_(ctx_->allocate(losses_bytes(settings.largest_batch))) {}
+          losses_(ctx_->allocate(losses_bytes(settings.largest_batch))),
+          images_there_(ctx_->allocate(images_bytes(settings.largest_batch))),
+          labels_there_(ctx_->allocate(labels_bytes(settings.largest_batch))) {}
 
     void take_parameters(const daf::Safetensors& file) {
         daf::restore_parameters(file, evaluator_, architecture_of(P::name, A));
     }
 
     void judge(std::span<const float> images, std::span<const std::int32_t> labels, Judgement& so_far) {
-        const auto y = ctx_->upload(daf::labels_of(labels));
-        const auto [embeddings, logits] = evaluator_.evaluate(ctx_->upload(images_of(images)));
+        const auto y = there(daf::labels_of(labels), labels_there_);
+        const auto [embeddings, logits] = evaluator_.evaluate(there(images_of(images), images_there_));
         each_score(embeddings, logits, [&](std::size_t i, const auto*, const Scores& scores) {
             so_far.confusion.add(labels[i], daf::largest_of(scores.data(), class_count));
         });
@@ -61,7 +65,7 @@ class NetworkUse {
     }
 
     std::vector<Reading> read(std::span<const float> images) {
-        const auto [embeddings, logits] = evaluator_.evaluate(ctx_->upload(images_of(images)));
+        const auto [embeddings, logits] = evaluator_.evaluate(there(images_of(images), images_there_));
         std::vector<Reading> readings(static_cast<std::size_t>(embeddings.count()));
         each_score(embeddings, logits, [&](std::size_t i, const auto* e, const Scores& scores) {
             readings[i].prediction = daf::largest_of(scores.data(), class_count);
@@ -73,8 +77,8 @@ class NetworkUse {
 
     std::vector<Gaze> gaze(std::span<const float> images) {
         std::vector<Gaze> gazes;
-        const auto images_there = ctx_->upload(images_of(images));
-        evaluator_.evaluate(images_there, [&](auto i, const auto& op, const auto& x, const auto& y) {
+        evaluator_.evaluate(there(images_of(images), images_there_), [&](auto i, const auto& op,
+                                                                         const auto& x, const auto& y) {
             using Op = std::remove_cvref_t<decltype(op)>;
             if constexpr (std::is_same_v<typename Op::Header, daf::header::dual_attention>) {
                 // The gates are what training saves.
@@ -97,7 +101,7 @@ class NetworkUse {
     }
 
     std::string first_not_finite(std::span<const float> images) {
-        return called(daf::first_not_finite_evaluating(evaluator_, ctx_->upload(images_of(images))));
+        return called(daf::first_not_finite_evaluating(evaluator_, there(images_of(images), images_there_)));
     }
 
     std::vector<float> centres() const {
@@ -144,11 +148,28 @@ class NetworkUse {
     static Index losses_bytes(Index batch) {
         return daf::align_up(batch * static_cast<Index>(sizeof(float)));
     }
-    /// Images and labels that are judged, in memory of their own meanwhile.
-    static Index uploaded_bytes(Index batch) {
-        if constexpr (Evaluator::in_host_memory) return 0;
-        return daf::align_up(batch * Net::Input::size * static_cast<Index>(sizeof(T))) +
-               daf::align_up(batch * static_cast<Index>(sizeof(std::int32_t)));
+    // Of copies of what is judged, where the context's memory is another.
+    static Index images_bytes(Index batch) {
+        return Evaluator::in_host_memory
+                   ? 0
+                   : daf::align_up(batch * Net::Input::size * static_cast<Index>(sizeof(T)));
+    }
+    static Index labels_bytes(Index batch) {
+        return Evaluator::in_host_memory ? 0
+                                         : daf::align_up(batch * static_cast<Index>(sizeof(std::int32_t)));
+    }
+    /// The batch, in the context's memory. Throws daf::ArgumentError for one that is too large.
+    template <class S, class E>
+    daf::Batch<S, E, Space> there(daf::Batch<S, E> batch, const typename Backend::Memory& memory) {
+        if constexpr (Evaluator::in_host_memory) {
+            return batch;
+        } else {
+            using Element = std::remove_const_t<E>;
+            if (batch.size() * static_cast<Index>(sizeof(E)) > memory.size())
+                throw daf::ArgumentError("batch: more images than the network was made for");
+            ctx_->copy_in(memory.template as<Element>(), batch.data(), batch.size());
+            return {memory.template as<Element>(), batch.count()};
+        }
     }
 
     /// visit(i, embedding, scores) for every image.
@@ -184,7 +205,7 @@ class NetworkUse {
     Backend* ctx_;
     Evaluator& evaluator_;
     Classifier classifier_;
-    typename Backend::Memory losses_;
+    typename Backend::Memory losses_, images_there_, labels_there_;
     std::vector<T> narrow_;  // images, where T is not what they come in
 };
 

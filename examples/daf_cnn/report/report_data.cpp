@@ -209,7 +209,7 @@ RunReport gather(daf::Cpu& cpu, const RunFolder& folder, std::size_t most_points
     if (cache.moved_to) report.config.data = *cache.moved_to;
     report.epochs = folder.epochs();
     const Index batch = std::min<Index>(report.config.batch, most_images);
-    const TrainedNetwork trained = load_trained(cpu, folder.best(), batch);
+    const TrainedNetwork trained = load_trained(cpu, daf::open_checkpoint(folder.best()), {batch, batch});
     FaceNetwork& network = *trained.network;
     const Splits& data = [&]() -> const Splits& {
         try {

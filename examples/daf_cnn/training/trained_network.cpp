@@ -35,21 +35,20 @@ Origin origin_of(const daf::Safetensors& file) {
         ". Name a checkpoint that daf-cnn train wrote.");
 }
 
-TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch,
+TrainedNetwork load_trained(daf::Cpu& cpu, daf::Safetensors checkpoint, Batches batches,
                             Placement placement) {
-    const daf::Safetensors file = daf::open_checkpoint(weights);
-    TrainedNetwork trained{weights, nullptr, daf::checkpoint_info(file), nullptr};
-    const Origin origin = origin_of(file);
+    const Origin origin = origin_of(checkpoint);
+    TrainedNetwork trained{checkpoint.origin(), origin.preset, daf::checkpoint_info(checkpoint), nullptr};
     NetworkSettings settings;
     settings.placement = placement;
     settings.attention = origin.attention;
-    settings.largest_batch = largest_batch;
+    settings.largest_batch = batches.largest();
+    settings.last_judged = batches.last();
     settings.classifier =
         trained.info.note("objective") == "tc" ? Classifier::nearest_centre : Classifier::softmax;
-    settings.margin = margin_of(file, settings.margin);
-    trained.preset = origin.preset;
+    settings.margin = margin_of(checkpoint, settings.margin);
     trained.network = origin.preset->make_network(cpu, settings);
-    trained.network->take_parameters(file);
+    trained.network->take_parameters(checkpoint);
     return trained;
 }
 
@@ -69,7 +68,7 @@ Judgement TrainedNetwork::judge(const Dataset& data, Index batch) const {
 }
 
 void TrainedNetwork::refuse(std::span<const float> images) const {
-    throw daf::FormatError(file.string() + ": the network makes numbers that are not finite, first in " +
+    throw daf::FormatError(file + ": the network makes numbers that are not finite, first in " +
                            network->first_not_finite_judging(images) + ". Name another checkpoint.");
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 // A checkpoint as the network that it came from, ready to be used.
+#include <algorithm>
 #include <daf/cpu/context.hpp>
 #include <daf/train/checkpoint.hpp>
-#include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/dataset.hpp"
@@ -22,7 +23,7 @@ struct Origin {
 Origin origin_of(const daf::Safetensors& file);
 
 struct TrainedNetwork {
-    std::filesystem::path file;
+    std::string file;
     const Preset* preset;
     daf::CheckpointInfo info;
     std::unique_ptr<FaceNetwork> network;
@@ -37,11 +38,18 @@ struct TrainedNetwork {
     [[noreturn]] void refuse(std::span<const float> images) const;
 };
 
-/// The network of a checkpoint that `daf-cnn train` wrote, for batches up to `largest_batch`. The file says
-/// which preset and attention it has, the margin it was trained with and what classifies. Throws
-/// daf::FileError, daf::FormatError or daf::MismatchError. The context must outlive the network.  On a GPU:
-/// throws daf::Error where that cannot be used.
-TrainedNetwork load_trained(daf::Cpu& cpu, const std::filesystem::path& weights, Index largest_batch,
+/// Images in batches, the last of which may hold fewer.
+struct Batches {
+    Index images, at_once;
+
+    Index largest() const { return std::clamp(images, Index{1}, at_once); }
+    Index last() const { return images % at_once; }
+};
+
+/// The network of a checkpoint that `daf-cnn train` wrote, for such batches. The file says which preset and
+/// attention it has, the margin it was trained with and what classifies. Throws daf::FormatError or
+/// daf::MismatchError; on a GPU daf::Error where that cannot be used. The context must outlive the network.
+TrainedNetwork load_trained(daf::Cpu& cpu, daf::Safetensors checkpoint, Batches batches,
                             Placement placement = {});
 
 }  // namespace daf_cnn

@@ -5,6 +5,7 @@
 //   template <class T>
 //   class Prepared {
 //       Prepared(Backend&, Op, const ParametersOf<Op, const Wide<T>, Space>&, Index usual_batch);
+//       static Index bytes(const Backend&, Index usual_batch);      that one allocates, and keeps
 //       Index scratch_bytes(const Backend&, Index count) const;
 //       void forward(Backend&, x, y) const;      // y as forward<eval> gives it, up to rounding
 //   };
@@ -26,7 +27,7 @@ class PlainPrepared {
     using W = Wide<T>;
 
     PlainPrepared(Backend& ctx, Op op, const ParametersOf<Op, const W, Space>& parameters, Index)
-        : op_(op), memory_(ctx.allocate(parameter_count<Op> * static_cast<Index>(sizeof(W)))) {
+        : op_(op), memory_(ctx.allocate(bytes(ctx, 0))) {
         auto bound = bind<Op>(Slab<W, Space>(memory_.template as<W>(), parameter_count<Op>));
         for_each_pair(bound, parameters, [&](const auto&, auto& to, const auto& from) {
             ctx.copy(to.data(), from.data(), from.size());
@@ -34,6 +35,7 @@ class PlainPrepared {
         parameters_ = parameters_as<ParametersOf<Op, const W, Space>>(bound);
     }
 
+    static Index bytes(const Backend&, Index) { return parameter_count<Op> * static_cast<Index>(sizeof(W)); }
     Index scratch_bytes(const Backend& ctx, Index count) const {
         return daf::scratch_bytes<Op, T, Mode::eval>(ctx, count);
     }
@@ -88,6 +90,9 @@ class Prepared {
     Prepared(Backend& ctx, Op op, const ParametersOf<Op, const Wide<T>, Space>& parameters, Index usual_batch)
         : form_(ctx, op, parameters, usual_batch) {}
 
+    /// Bytes of ctx's memory that it keeps.
+    static Index bytes(const Backend& ctx, Index usual_batch) { return Form::bytes(ctx, usual_batch); }
+
     /// y = op(x), or next(op(x)). x and y may not overlap and hold equally many images, at least one: throws
     /// ArgumentError otherwise.
     void forward(Backend& ctx, Batch<Input, const T, Space> x, Batch<Output, T, Space> y) const {
@@ -95,6 +100,7 @@ class Prepared {
         detail::check_images_fit(name, x.count());
         detail::check_memory(name, "x", x.data());
         detail::check_batch(name, "y", y.data(), y.count(), x.count());
+        detail::check_apart(name, x, y);
         ctx.reserve(scratch_bytes(ctx, x.count()));
         form_.forward(ctx, x, y);
     }
@@ -103,7 +109,8 @@ class Prepared {
     Index scratch_bytes(const Backend& ctx, Index count) const { return form_.scratch_bytes(ctx, count); }
 
   private:
-    typename detail::prepared_form<Op, T, Backend, Next...>::type form_;
+    using Form = typename detail::prepared_form<Op, T, Backend, Next...>::type;
+    Form form_;
 };
 
 }  // namespace daf

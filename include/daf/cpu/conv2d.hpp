@@ -50,6 +50,9 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Cpu> {
             if constexpr (Op::with_bias) std::copy_n(p.bias.data(), Features, bias_.begin());
         }
 
+        static Index bytes(const Cpu& ctx, Index usual_batch) {
+            return cpu::TransformedConvolution<T>::bytes(ctx, size, usual_batch);
+        }
         Index scratch_bytes(const Cpu& ctx, Index count) const { return convolution_.scratch(ctx, count); }
         void forward(Cpu& ctx, Batch<In, const T> x, Batch<typename Op::Output, T> y) const {
             convolution_.run(ctx, x.data(), y.data(), x.count(), {}, [&](T* pixels, Index count, Index) {

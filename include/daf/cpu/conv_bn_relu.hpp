@@ -78,6 +78,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Cpu> {
         Prepared(Cpu& ctx, Op, const ParametersOf<Op, const T>& p, Index usual_batch)
             : folded_(fold(ctx, p, usual_batch)) {}
 
+        static Index bytes(const Cpu& ctx, Index usual_batch) {
+            return cpu::FoldedConvolution<T>::bytes(ctx, size, usual_batch);
+        }
         Index scratch_bytes(const Cpu& ctx, Index count) const { return folded_.scratch_bytes(ctx, count); }
         void forward(Cpu& ctx, Batch<In, const T> x, Batch<Output, T> y) const {
             folded_.forward(ctx, x.data(), y.data(), x.count());

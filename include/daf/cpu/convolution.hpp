@@ -188,9 +188,14 @@ class TransformedConvolution {
     /// usual_batch: the size that it should be fastest for.
     TransformedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, Index usual_batch)
         : size_(size),
-          choice_(choose_convolution<T>(ctx, size, usual_batch, Weights::transformed_before)),
-          weights_(ctx.allocate(pass(ctx, 1).transformed() * Index{sizeof(T)})) {
+          choice_(chosen(ctx, size, usual_batch)),
+          weights_(ctx.allocate(bytes(ctx, size, usual_batch))) {
         pass(ctx, 1).transform(ctx, weight, weights_.template as<T>());
+    }
+    /// What one allocates.
+    static Index bytes(const Cpu& ctx, const ConvolutionSize& size, Index usual_batch) {
+        const ConvolutionForward<T> pass(chosen(ctx, size, usual_batch), size, 1, ctx.threads());
+        return pass.transformed() * Index{sizeof(T)};
     }
 
     Index scratch(const Cpu& ctx, Index count) const { return pass(ctx, count).scratch(ctx.threads()); }
@@ -224,6 +229,9 @@ class TransformedConvolution {
     }
 
   private:
+    static ConvolutionChoice chosen(const Cpu& ctx, const ConvolutionSize& size, Index usual_batch) {
+        return choose_convolution<T>(ctx, size, usual_batch, Weights::transformed_before);
+    }
     ConvolutionForward<T> pass(const Cpu& ctx, Index count) const {
         return {choice_, size_, count, ctx.threads()};
     }

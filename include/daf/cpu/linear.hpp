@@ -63,12 +63,15 @@ struct Kernel<Linear<In, Features, S>, Cpu> {
     class Prepared {
       public:
         Prepared(Cpu& ctx, Op, const ParametersOf<Op, const T>& p, Index)
-            : memory_(ctx.allocate(panels_at + packed<T>(Features, inputs) * Index{sizeof(T)})) {
+            : memory_(ctx.allocate(bytes(ctx, 0))) {
             std::copy_n(p.bias.data(), Features, bias());
             cpu::pack_panels<T>(panels(), Features, inputs, packets, 1,
                                 [&](Index i) { return p.weight.data() + i * Features; });
         }
 
+        static Index bytes(const Cpu&, Index) {
+            return panels_at + packed<T>(Features, inputs) * Index{sizeof(T)};
+        }
         Index scratch_bytes(const Cpu&, Index) const { return 0; }
         void forward(Cpu& ctx, Batch<In, const T> x, Batch<typename Op::Output, T> y) const {
             start_with_bias<T>(bias(), y);

@@ -141,10 +141,15 @@ class FoldedConvolution {
     FoldedConvolution(Cpu& ctx, const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine,
                       Index usual_batch, Index window = 1)
         : window_(window),
-          bias_(ctx.allocate(size.features * Index{sizeof(T)})),
+          bias_(ctx.allocate(bias_bytes(size))),
           convolution_(ctx, size, folded(size, weight, affine).template as<T>(), usual_batch) {
         for (Index c = 0; c < size.features; ++c)
             bias()[c] = affine.offset[c] - affine.centre[c] * affine.scale[c];
+    }
+
+    /// What one allocates, and keeps.
+    static Index bytes(const Cpu& ctx, const ConvolutionSize& size, Index usual_batch) {
+        return bias_bytes(size) + TransformedConvolution<T>::bytes(ctx, size, usual_batch);
     }
 
     Index scratch_bytes(const Cpu& ctx, Index count) const {
@@ -158,6 +163,7 @@ class FoldedConvolution {
     }
 
   private:
+    static Index bias_bytes(const ConvolutionSize& size) { return size.features * Index{sizeof(T)}; }
     static HostMemory folded(const ConvolutionSize& size, const T* weight, const ChannelAffine<T>& affine) {
         HostMemory memory(size.weights() * static_cast<Index>(sizeof(T)));
         T* to = memory.template as<T>();

@@ -63,7 +63,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
         using Space = typename Backend::Space;
 
         Prepared(Backend& ctx, Op, const ParametersOf<Op, const Wide<T>, Space>& p, Index)
-            : memory_(ctx.allocate(weight_bytes<T> + scratch_size<Wide<T>>(Features))) {
+            : memory_(ctx.allocate(bytes(ctx, 0))) {
             if constexpr (direct) {
                 ctx.copy(weights(), p.weight.data(), size.weights());
             } else {
@@ -72,6 +72,9 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
             if constexpr (Op::with_bias) ctx.copy(bias(), p.bias.data(), Features);
         }
 
+        static Index bytes(const Backend&, Index) {
+            return weight_bytes<T> + scratch_size<Wide<T>>(Features);
+        }
         Index scratch_bytes(const Backend& ctx, Index count) const {
             return convolution_bytes<T>(ctx, count);
         }

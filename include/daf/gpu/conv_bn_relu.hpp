@@ -24,24 +24,31 @@ struct FoldNormalisation {
     }
 };
 
+/// Who adds bias and ReLU to a folded convolution.
+enum class Finished {
+    by_cudnn,  // as it makes y, whose ReLU may make a 0 of a NaN
+    by_us      // in a pass over y: a NaN stays
+};
+
 /// A convolution with a bias and a ReLU: what is left of ConvBnRelu when its normalisation goes by running
-/// figures. Cudnn's has the factors in the weights. In bf16 its bias is of bf16 too: for a float one cuDNN
-/// compiles an engine of its own.
-template <class Op, class T>
+/// figures. Cudnn's has the factors in the weights. In bf16 the bias that cuDNN adds is of bf16 too: for a
+/// float one it compiles an engine of its own.
+template <class Op, class T, Finished finished>
 class FoldedConvolution {
     using Number = Wide<T>;
     static constexpr ConvolutionSize size = convolution_size<Op>();
     static constexpr bool direct = is_direct(size);
     using Weight = std::conditional_t<direct, Number, T>;
+    using Bias = std::conditional_t<finished == Finished::by_cudnn, Weight, Number>;
 
   public:
-    static constexpr Index bytes = scratch_size<Weight>(size.weights()) +
-                                   scratch_size<Weight>(size.features) + scratch_size<Number>(size.features);
+    static constexpr Index bytes = scratch_size<Weight>(size.weights()) + scratch_size<Bias>(size.features) +
+                                   scratch_size<Number>(size.features);
 
     /// In `memory`, of `bytes`.
     explicit FoldedConvolution(std::byte* memory)
         : weights_(reinterpret_cast<Weight*>(memory)),
-          bias_(reinterpret_cast<Weight*>(memory + scratch_size<Weight>(size.weights()))),
+          bias_(reinterpret_cast<Bias*>(memory + scratch_size<Weight>(size.weights()))),
           scale_(reinterpret_cast<Number*>(memory + bytes - scratch_size<Number>(size.features))) {}
 
     template <ConvolvingBackend Backend>
@@ -53,8 +60,8 @@ class FoldedConvolution {
     template <class Bn, GridBackend Backend, class Params>
     void fold(Backend& ctx, const Params& p) const {
         for_each(ctx, size.features,
-                 FoldNormalisation<Number, Weight>{p.running_mean.data(), p.running_var.data(),
-                                                   p.gamma.data(), p.beta.data(), Bn::eps, scale_, bias_});
+                 FoldNormalisation<Number, Bias>{p.running_mean.data(), p.running_var.data(), p.gamma.data(),
+                                                 p.beta.data(), Bn::eps, scale_, bias_});
         if constexpr (direct) {
             ctx.copy(weights_, p.weight.data(), size.weights());
         } else {
@@ -66,16 +73,24 @@ class FoldedConvolution {
         if constexpr (direct) {
             DirectConvolution<Op, T>::forward(ctx, x, weights_, scale_, bias_, true, y, count);
         } else {
-            ctx.template convolve<T>(task(count), {x, weights_, y, bias_});
+            ctx.template convolve<T>(task(count), {x, weights_, y, cudnns_bias()});
+            if constexpr (finished == Finished::by_us)
+                add_bias(ctx, count * size.out_area(), size.features, bias_, true, y);
         }
     }
 
   private:
     static ConvolutionTask task(Index count) {
-        return {Op::Header::name, Pass::forward_bias_relu, size, count};
+        constexpr Pass pass = finished == Finished::by_cudnn ? Pass::forward_bias_relu : Pass::forward;
+        return {Op::Header::name, pass, size, count};
+    }
+    const T* cudnns_bias() const {
+        if constexpr (finished == Finished::by_cudnn) return bias_;
+        return nullptr;
     }
 
-    Weight *weights_, *bias_;
+    Weight* weights_;
+    Bias* bias_;
     Number* scale_;
 };
 
@@ -89,7 +104,9 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     static constexpr const char* name = Op::Header::name;
     static constexpr bool direct = gpu::is_direct(size);
     template <class T>
-    using Folded = gpu::FoldedConvolution<Op, T>;
+    using Evaluated = gpu::FoldedConvolution<Op, T, gpu::Finished::by_us>;
+    template <class T>
+    using Inferred = gpu::FoldedConvolution<Op, T, gpu::Finished::by_cudnn>;
 
     static constexpr gpu::SumSize sum_size(Index count) { return {count * Op::Output::area, Features}; }
     /// The training pass's convolution: in bf16 with its statistics, where the backend may. They are sums of
@@ -115,7 +132,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
     }
     template <class T>
     static Index eval_scratch_bytes(const Backend& ctx, Index count) {
-        return scratch_size<std::byte>(Folded<T>::bytes) + Folded<T>::scratch_bytes(ctx, count);
+        return scratch_size<std::byte>(Evaluated<T>::bytes) + Evaluated<T>::scratch_bytes(ctx, count);
     }
 
     template <Mode M, class T, class Space>
@@ -126,7 +143,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         } else {
             check<T>(call.x.data(), "y", call.y.data());
             auto frame = ctx.scratch();
-            const Folded<T> folded(frame.template take<std::byte>(Folded<T>::bytes));
+            const Evaluated<T> folded(frame.template take<std::byte>(Evaluated<T>::bytes));
             folded.template fold<Bn>(ctx, call.params);
             folded.run(ctx, call.x.data(), call.y.data(), call.count());
         }
@@ -181,17 +198,18 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         using Space = typename Backend::Space;
 
         Prepared(Backend& ctx, Op, const ParametersOf<Op, const Wide<T>, Space>& p, Index)
-            : memory_(ctx.allocate(Folded<T>::bytes)) {
-            Folded<T>(memory_.data()).template fold<Bn>(ctx, p);
+            : memory_(ctx.allocate(bytes(ctx, 0))) {
+            Inferred<T>(memory_.data()).template fold<Bn>(ctx, p);
         }
 
+        static Index bytes(const Backend&, Index) { return Inferred<T>::bytes; }
         Index scratch_bytes(const Backend& ctx, Index count) const {
-            return Folded<T>::scratch_bytes(ctx, count);
+            return Inferred<T>::scratch_bytes(ctx, count);
         }
         void forward(Backend& ctx, Batch<In, const T, Space> x,
                      Batch<typename Op::Output, T, Space> y) const {
             check<T>(x.data(), "y", y.data());
-            Folded<T>(memory_.data()).run(ctx, x.data(), y.data(), x.count());
+            Inferred<T>(memory_.data()).run(ctx, x.data(), y.data(), x.count());
         }
 
       private:

@@ -77,11 +77,14 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
         using Space = typename Backend::Space;
 
         Prepared(Backend& ctx, Op, const ParametersOf<Op, const Wide<T>, Space>& p, Index)
-            : memory_(ctx.allocate(scratch_size<T>(size.weights()) + scratch_size<Wide<T>>(Features))) {
+            : memory_(ctx.allocate(bytes(ctx, 0))) {
             copy_weight(ctx, weight(), p.weight.data());
             ctx.copy(bias(), p.bias.data(), Features);
         }
 
+        static Index bytes(const Backend&, Index) {
+            return scratch_size<T>(size.weights()) + scratch_size<Wide<T>>(Features);
+        }
         Index scratch_bytes(const Backend& ctx, Index count) const {
             return ctx.template convolution_bytes<T>(task(gpu::Pass::data_gradient, count));
         }

@@ -1,6 +1,6 @@
 #pragma once
 // Memory that somebody owns: a GPU's, and the host's that a GPU can reach.
-#include <daf/core/operator.hpp>
+#include <daf/core/view.hpp>
 #include <daf/gpu/stream.cuh>
 #include <memory>
 

@@ -8,6 +8,7 @@
 #include <daf/gpu/stream.cuh>
 #include <map>
 #include <optional>
+#include <utility>
 
 namespace daf {
 
@@ -22,7 +23,9 @@ namespace daf {
 /// The first step of a batch's size is queued call by call: scratch grows, cuDNN's plans are made and code is
 /// loaded then. The second is recorded, and from then on the recording is launched. Should the context's
 /// scratch move, or its choice for cuDNN change, it begins anew. A step then neither allocates nor waits;
-/// finish() waits for its step alone.
+/// finish() waits for its step alone. A recording that fails is tried again at the next step, once, and
+/// meanwhile the step is queued call by call: a thread that waits for the whole GPU, as a library may that
+/// gives a handle back, spoils what another one records, and neither did anything wrong.
 template <AnyShape S, class T, class Numbers, class Figures>
 class StepQueue<Gpu, S, T, Numbers, Figures> {
     static_assert(std::is_trivially_copyable_v<Numbers> && std::is_trivially_copyable_v<Figures>);
@@ -64,6 +67,13 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
         run(x.count(), body);
     }
 
+    /// Whether a step of this size has been queued, and nothing has changed under it since: all that it needs
+    /// is there.
+    bool knows(Index count) const {
+        const auto found = known_.find(count);
+        return found != known_.end() && found->second.surroundings == surroundings();
+    }
+
     Figures finish() {
         const Turn& oldest = turn(finished_);
         oldest.done.wait();
@@ -97,6 +107,7 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
     struct Known {
         Surroundings surroundings{};
         std::optional<gpu::CapturedWork> recording{};
+        bool has_failed = false;
     };
 
     template <class U>
@@ -141,11 +152,6 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
         now.done.record(gpu_->stream());
         ++queued_;
     }
-    /// Whether a step of this size has been queued, and nothing has changed under it since.
-    bool knows(Index count) const {
-        const auto found = known_.find(count);
-        return found != known_.end() && found->second.surroundings == surroundings();
-    }
     template <class Body>
     void start(Index count, const Body& body) {
         const Slot slot(count);
@@ -157,9 +163,20 @@ class StepQueue<Gpu, S, T, Numbers, Figures> {
             work();
             known_[count] = {surroundings(), {}};
         } else {
-            auto& recording = known_[count].recording;
-            if (!recording) recording.emplace(gpu_->stream(), work);
-            recording->launch(gpu_->stream());
+            Known& known = known_[count];
+            if (!known.recording && !record(known, work)) return work();
+            known.recording->launch(gpu_->stream());
+        }
+    }
+    /// Whether it could; throws what it failed by the second time.
+    template <class Work>
+    bool record(Known& known, const Work& work) {
+        try {
+            known.recording.emplace(gpu_->stream(), work);
+            return true;
+        } catch (const Error&) {
+            if (std::exchange(known.has_failed, true)) throw;
+            return false;
         }
     }
 

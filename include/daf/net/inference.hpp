@@ -115,6 +115,14 @@ class Inference<Seq, Backend, T> {
         ctx.wait();  // other threads' contexts need not
     }
 
+    /// Bytes of ctx's memory that one keeps, made for that usual batch. A workspace takes
+    /// InferenceWorkspace::bytes(largest) more.
+    static Index bytes(const Backend& ctx, UsualBatch usual = {}) {
+        Index sum = 0;
+        static_for<steps.count>([&](auto i) { sum += Step<i>::bytes(ctx, usual.count); });
+        return sum;
+    }
+
     /// For batches up to the largest; in host memory also ctx's scratch for them, so that nothing allocates
     /// afterwards. On a GPU scratch and plans come with the first batch of each size.
     InferenceWorkspace workspace(Backend& ctx, MaxBatch largest) const {
@@ -172,6 +180,10 @@ class Inference<Net, Backend, T> {
     struct InferenceWorkspace {
         typename OfTrunk::InferenceWorkspace trunk;
         typename OfHead::InferenceWorkspace head;
+
+        static constexpr Index bytes(Index largest) {
+            return OfTrunk::InferenceWorkspace::bytes(largest) + OfHead::InferenceWorkspace::bytes(largest);
+        }
     };
 
     /// Takes what it needs of the parameters, which lie in the backend's memory. usual: the batch that it
@@ -183,6 +195,12 @@ class Inference<Net, Backend, T> {
     Inference(Backend& ctx, std::span<const Number> parameters, UsualBatch usual = {},
               Net net = {}) requires(!std::is_same_v<Space, Host>)
         : Inference(ctx, detail::UploadedSlab<Backend, Number>(ctx, parameters).slab(), usual, net) {}
+
+    /// Bytes of ctx's memory that one keeps, made for that usual batch. A workspace takes
+    /// InferenceWorkspace::bytes(largest) more.
+    static Index bytes(const Backend& ctx, UsualBatch usual = {}) {
+        return OfTrunk::bytes(ctx, usual) + OfHead::bytes(ctx, usual);
+    }
 
     /// For batches up to the largest; in host memory also ctx's scratch for them, so that nothing allocates
     /// afterwards. On a GPU scratch and plans come with the first batch of each size.

@@ -46,8 +46,9 @@ class Model {
     /// net(x) as it is used: running statistics, no dropout. Nothing is kept for backward.
     Output forward(ConstInput x) { return workspace(evaluating_).forward(*ctx_, net_, bound_parameters_, x); }
 
-    /// net(x) in training: batch statistics, dropout; what backward needs is kept. Every call draws anew.
-    Output forward_train(ConstInput x) {
+    /// net(x) in training: batch statistics, dropout; what backward needs is kept, the output too where the
+    /// last operator's backward pass reads it: so it is not to be written to. Every call draws anew.
+    ConstOutput forward_train(ConstInput x) {
         auto& training = workspace(training_);
         training.check(x);
         ++draws_;
@@ -71,8 +72,8 @@ class Model {
         return detail::misfit<Output, X, ConstInput>();
     }
     template <detail::Misfit<ConstInput> X>
-    Output forward_train(const X&) {
-        return detail::misfit<Output, X, ConstInput>();
+    ConstOutput forward_train(const X&) {
+        return detail::misfit<ConstOutput, X, ConstInput>();
     }
     template <class X, class DY>
     void backward(const X&,
@@ -123,7 +124,19 @@ class Model {
     const Seq& net() const { return net_; }
     Backend& context() const { return *ctx_; }
 
+    /// Bytes that one for batches up to `largest` allocates once it trains, its context's scratch left out;
+    /// the first forward() takes Workspace<Seq, T, Backend, eval>::bytes(largest) more.
+    static constexpr Index bytes(Index largest) {
+        return (parameter_count<Seq> + gradient_count<Seq>)*element + Training::bytes(largest);
+    }
+    /// What training takes of ctx's scratch; on a GPU for the largest, though a smaller one may take more.
+    static Index scratch_bytes(const Backend& ctx, Index largest) {
+        return detail::scratch_up_to<Backend>(
+            largest, [&](Index count) { return Training::scratch_bytes(ctx, count); });
+    }
+
   private:
+    using Training = Workspace<Seq, T, Backend, Mode::train>;
     static constexpr auto checked = sizeof(check_activations<Backend, T>);
     static constexpr Index element = sizeof(Number);
 
@@ -147,7 +160,7 @@ class Model {
     typename Backend::Memory parameters_, gradients_;
     ParameterTuple<Seq, Number, Space> bound_parameters_;
     GradientTuple<Seq, Number, Space> bound_gradients_;
-    std::unique_ptr<Workspace<Seq, T, Backend, Mode::train>> training_;
+    std::unique_ptr<Training> training_;
     std::unique_ptr<Workspace<Seq, T, Backend, Mode::eval>> evaluating_;
 };
 

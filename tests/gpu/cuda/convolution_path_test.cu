@@ -1,6 +1,7 @@
 // Networks with convolutions on Gpu, from the operators to cuDNN, on the stand-ins for the CUDA runtime and
 // for the execution of cuDNN's plans.
 #include <array>
+#include <cmath>
 #include <daf/daf.cuh>
 #include <daf/net/inference.hpp>
 #include <daf/net/layers.hpp>
@@ -101,6 +102,24 @@ TEST_CASE("with activations in bf16 it gives nearly the same") {
     CHECK(cudnn_figures().executions > before.executions);
     CHECK(cudnn_figures().with_statistics == before.with_statistics);  // only where it is asked for
     CHECK(runtime_figures().allocations == 0);
+}
+
+TEST_CASE("a NaN among a convolution's weights shows in what is evaluated, though cuDNN's ReLU hides it") {
+    using Image = Shape<5, 4, 8>;
+    using Net = daf::Sequence<Image, daf::layer::ConvBnRelu<16>, daf::layer::MaxPool<2>>;
+    daf::Gpu gpu;
+    const auto check = [&]<class T>(T) {
+        daf::Model<Net, daf::Gpu, T> model(gpu, daf::max_batch(2), daf::Seed{7});
+        const float nan = std::nanf("");
+        gpu.copy_in(model.parameters().data(), &nan, 1);
+        const std::vector<T> maps = short_numbers<T>(2 * Image::size, 1);
+        const auto y = gpu.download(model.forward(gpu.upload(daf::batch_of<Image>(maps))));
+        Index nans = 0;
+        for (Index i = 0; i < y.size(); ++i) nans += std::isnan(static_cast<float>(y.data()[i]));
+        CHECK(nans == y.size() / 16);  // of one feature
+    };
+    check(0.0F);
+    check(daf::bf16{});
 }
 
 TEST_CASE(

@@ -14,7 +14,6 @@
 #include <daf/reference/relu.hpp>
 #include <daf/reference/softmax_cross_entropy.hpp>
 #include <daf/reference/triplet_centre_loss.hpp>
-#include <optional>
 #include <vector>
 
 #include "../../support/scratch_folder.hpp"
@@ -350,35 +349,6 @@ TEST_CASE("why a GPU cannot be used is said in words: driver, device, code, memo
         "CUDA: training lite needs 5 MB of the GPU's memory, but 4 MB of its 10 MB are free: take a smaller "
         "batch or network, or end what else runs there");
     machine() = whole;
-}
-
-TEST_CASE(
-    "work that is recorded runs when it is launched, with the arguments that it had, and may not allocate or "
-    "wait") {
-    daf::Gpu gpu;
-    const std::vector<float> ones(Map::size, 1.0f), twos(Map::size, -2.0f);
-    const auto x = gpu.upload(daf::batch_of<Map>(ones));
-    const auto other = gpu.upload(daf::batch_of<Map>(twos));
-    Buffer<daf::Gpu, Map> y(gpu, 1);
-    auto from = x;
-    const daf::gpu::CapturedWork work(
-        gpu.stream(), [&] { daf::forward<daf::eval>(gpu, daf::Relu<Map>{}, from, y.batch()); });
-    from = other;
-    CHECK(y.values() == std::vector<float>(Map::size, 0.0f));
-    work.launch(gpu.stream());
-    CHECK(y.values() == ones);
-
-    std::optional<daf::DeviceMemory> kept(gpu.allocate(8));
-    const auto refused = [&](auto&& body) {
-        return daf_test::message_of<daf::CudaError>(
-            [&] { const daf::gpu::CapturedWork impossible(gpu.stream(), body); });
-    };
-    const std::string reason = ": operation not permitted when stream is capturing";
-    CHECK(refused([&] { auto memory = gpu.allocate(8); }) == "CUDA: cudaMalloc of 8 bytes" + reason);
-    CHECK(refused([&] { gpu.wait(); }) == "CUDA: cudaStreamSynchronize" + reason);
-    CHECK(refused([&] { kept.reset(); }) ==
-          "CUDA: cudaStreamEndCapture: operation failed due to a previous error during capture");
-    CHECK(y.values() == ones);  // and the stream goes on
 }
 
 // The last test: as on a GPU, nothing works after it.

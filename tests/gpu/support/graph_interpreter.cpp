@@ -199,7 +199,8 @@ void GraphRun::apply(const json& node) {
     const std::string mode = node.at("pointwiseMode");
     if (mode == "CUDNN_POINTWISE_RELU_FWD") {
         for_each_place(y, [&](Index n, Index c, Index h, Index w) {
-            y.set(n, c, h, w, std::max(x.get(n, c, h, w), 0.0));
+            const double value = x.get(n, c, h, w);
+            y.set(n, c, h, w, value > 0 ? value : 0);  // of a NaN too: cuDNN promises nothing else
         });
     } else if (mode == "CUDNN_POINTWISE_ADD") {
         const GraphTensor& b = tensor(node, "B");
