@@ -144,9 +144,8 @@ TEST_CASE_TEMPLATE("a dropped NaN stays visible", Backend, daf::Reference, daf::
 
 TEST_CASE_TEMPLATE("dropout refuses a rate outside [0, 1)", Backend, daf::Reference, daf::Cpu) {
     Backend backend;
-    CHECK(refusal(backend, 1) ==
-          "dropout: rate must lie in [0, 1), the share of elements to drop, but is 1.000000");
-    CHECK(refusal(backend, -0.1).find("is -0.100000") != std::string::npos);
+    CHECK(refusal(backend, 1) == "dropout: rate must be in [0, 1), but is 1");
+    CHECK(refusal(backend, -0.1).find("is -0.1") != std::string::npos);
     CHECK(refusal(backend, std::numeric_limits<double>::quiet_NaN()).find("is nan") != std::string::npos);
     CHECK(refusal(backend, 0) == "");
     CHECK(refusal(backend, 0.999) == "");

@@ -2,6 +2,7 @@
 // What forward and backward (core/entry.hpp) ask of their arguments at run time. What is wrong is an
 // ArgumentError that names the operator and the argument.
 #include <array>
+#include <cstdint>
 #include <daf/core/call.hpp>
 #include <daf/core/deferred.hpp>
 #include <span>
@@ -109,6 +110,20 @@ void check_images(const char* op, const char* argument, const B& images, Index e
         check_saved(maker, tensors_seen(images.saved), expected);
     } else {
         check_batch(op, argument, images.data(), images.count(), expected, like);
+    }
+}
+
+inline void check_apart(const char* op, const void* x, Index x_bytes, const void* y, Index y_bytes) {
+    const auto from = reinterpret_cast<std::uintptr_t>(x), to = reinterpret_cast<std::uintptr_t>(y);
+    if (from < to + static_cast<std::uintptr_t>(y_bytes) && to < from + static_cast<std::uintptr_t>(x_bytes))
+        throw_argument(op, "y lies where x does: give it memory of its own");
+}
+/// x and y, unless one is deferred.
+template <class X, class Y>
+void check_apart(const char* op, const X& x, const Y& y) {
+    if constexpr (!is_deferred<X> && !is_deferred<Y>) {
+        check_apart(op, x.data(), x.size() * static_cast<Index>(sizeof(typename X::Element)), y.data(),
+                    y.size() * static_cast<Index>(sizeof(typename Y::Element)));
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What a kernel is handed: everything checked, in one struct for forward and one for backward.
-#include <daf/core/operator.hpp>
+#include <daf/core/random.hpp>
+#include <daf/core/slab.hpp>
 
 namespace daf {
 

@@ -18,7 +18,7 @@
 //                                           kernel reads its source()
 //   Kernel<Before, Backend>::reads_slopes   true: the dy of its backward calls may be a DeferredGradient
 // a network does not run the pool's backward pass, and there is no such dx.
-#include <daf/core/operator.hpp>
+#include <daf/core/slab.hpp>
 
 namespace daf {
 

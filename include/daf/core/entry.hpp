@@ -235,6 +235,11 @@ Index scratch_bytes(const Backend& ctx, Index count) {
     } else if constexpr (requires { Kernel<Op, Backend>::template scratch_bytes<T>(ctx, count); }) {
         return Kernel<Op, Backend>::template scratch_bytes<T>(ctx, count);
     } else {
+        static_assert(
+            !requires(Backend & writable) {
+                Kernel<Op, Backend>::template scratch_bytes<T>(writable, count);
+            },
+            "daf: scratch_bytes of a kernel takes its context as const Backend&, or it is never called");
         return 0;
     }
 }
@@ -249,9 +254,10 @@ Index scratch_bytes(const Backend& ctx, Index count) {
 ///             Nothing
 ///   side      labels or a Draw, for operators that read them
 /// Throws ArgumentError for an empty batch, one of more than most_images, a missing buffer, unequal counts, a
-/// label outside the classes, a training batch of fewer than images_to_train<Op>, a figure of op that its
-/// check() refuses; nothing has changed then. (Labels in a GPU's memory are not looked at: one outside the
-/// classes makes its loss NaN.) The bits of the result do not depend on the number of threads.
+/// y that overlaps x, a label outside the classes, a training batch of fewer than images_to_train<Op>, a
+/// figure of op that its check() refuses; nothing has changed then. (Labels in a GPU's memory are not looked
+/// at: one outside the classes makes its loss NaN.) The bits of the result do not depend on the number of
+/// threads.
 template <Mode M, class Backend, Operator Op, class X, class Y, class Params = Nothing, class Saved = Nothing>
 void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Saved& saved = {},
              const SideInput<typename Backend::Space>& side = {}) {
@@ -284,6 +290,7 @@ void forward(Backend& ctx, Op op, X x, Y y, const Params& params = {}, const Sav
             if constexpr (M == Mode::train) detail::check_training_batch<Op>(x.count());
             detail::check_images(name, "x", x, x.count(), "x");
             detail::check_images(name, "y", y, x.count(), "x");
+            detail::check_apart(name, x, y);
             detail::check_parameters(name, detail::tensors_seen(params));
             detail::check_side<Op>(side, x.count(), M == Mode::train);
             Call call{op,

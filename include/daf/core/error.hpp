@@ -3,6 +3,10 @@
 #include <stdexcept>
 #include <string>
 
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error "daf: a NaN must be seen to be refused: give -fno-finite-math-only behind -ffast-math or -Ofast"
+#endif
+
 namespace daf {
 
 /// Base of everything that daf throws.

@@ -2,7 +2,7 @@
 // Memory that must not be touched for now, as AddressSanitizer sees it: what of an arena is nobody's. In
 // builds without it, nothing.
 #include <cstddef>
-#include <daf/core/operator.hpp>
+#include <daf/core/alignment.hpp>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define DAF_FENCES

@@ -2,7 +2,8 @@
 // Memory that a network owns: allocated once, 64-byte aligned. A backend's own kind is Backend::Memory.
 #include <cstddef>
 #include <cstdint>
-#include <daf/core/operator.hpp>
+#include <daf/core/alignment.hpp>
+#include <daf/core/error.hpp>
 #include <memory>
 #include <new>
 #include <utility>

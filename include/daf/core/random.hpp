@@ -14,7 +14,9 @@ struct Seed {
     std::uint64_t value = 0;
 };
 
-/// One stream of random numbers: who draws (layer) and when (step) under a seed.
+/// One stream of random numbers: who draws (layer) and when (step) under a seed. Networks take, of the seed
+/// that they are given, the streams of their operators' places: step 0 for first values, and each step's for
+/// dropout. Data that is drawn should have another seed.
 struct Stream {
     Seed seed;
     std::uint32_t step = 0;

@@ -38,6 +38,7 @@ class Evaluator {
     }
     Evaluator(const Evaluator&) = delete;
     Evaluator& operator=(const Evaluator&) = delete;
+    virtual ~Evaluator() = default;  // a Learner may go through a pointer to its Evaluator
 
     /// Embeddings and logits as the network is used: running statistics, no dropout; until the next call.
     /// observe(i, op, input, output) sees operator i of Net::Operators, of the trunk or the head, as it has
@@ -70,8 +71,8 @@ class Evaluator {
         return read_only<TypeAt<I, typename Net::Operators>, Number, Space>(get<I>(bound_));
     }
     /// The centres of the metric loss, (classes, embedding).
-    auto centres() requires(Net::has_metric) { return get<Net::metric_at>(bound_).centres; }
-    auto centres() const requires(Net::has_metric) { return parameters_of<Net::metric_at>().centres; }
+    auto centres() requires(Net::has_centres) { return get<Net::metric_at>(bound_).centres; }
+    auto centres() const requires(Net::has_centres) { return parameters_of<Net::metric_at>().centres; }
 
     const Net& net() const { return net_; }
     Backend& context() const { return *ctx_; }

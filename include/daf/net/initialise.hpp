@@ -57,6 +57,12 @@ void initialise(std::span<T> slab, Seed seed) {
     detail::fill_fields<T>(bound, seed, 0);
 }
 
+/// The same of a vector or an array.
+template <class Net, detail::LastingMemory Memory>
+void initialise(Memory&& memory, Seed seed) {
+    initialise<Net>(std::span(memory), seed);
+}
+
 /// The same, in the memory of a context.
 template <OperatorList Net, class Backend, class T>
 void initialise(const Backend& ctx, T* slab, Seed seed) {

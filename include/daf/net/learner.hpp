@@ -32,8 +32,8 @@ class Learner : public Evaluator<Net, Backend, T> {
 
     /// Allocates all that training takes, draws the first parameters from the seed (initialise), and sets the
     /// moments to zero. `net` holds what its operators leave to the run: a margin, a dropout's rate. Throws
-    /// ArgumentError for one that cannot be, and for a network without a metric loss that is not to learn
-    /// from softmax.
+    /// ArgumentError for one that cannot be, and for a network without a loss with centres that is not to
+    /// learn from softmax.
     Learner(Backend& ctx, MaxBatch largest, Seed seed, Net net = {}, JointObjective objective = {},
             Optimizer optimizer = Adam{})
         : Evaluating(ctx, largest, std::move(net), all_activations(largest.count)),
@@ -49,8 +49,11 @@ class Learner : public Evaluator<Net, Backend, T> {
           steps_(ctx, largest.count) {
         check_figures(objective_);
         check_figures(optimizer_);
-        if (!Net::has_metric && objective.softmax_weight == 0) {
-            throw ArgumentError("Learner: softmax_weight is 0, and there is no metric loss to learn from");
+        if (!Net::has_centres && objective.softmax_weight == 0) {
+            throw ArgumentError(
+                Net::has_metric
+                    ? "Learner: softmax_weight is 0, and the metric loss has no centres to classify by"
+                    : "Learner: softmax_weight is 0, and there is no metric loss to learn from");
         }
         detail::reserve_up_to(ctx, largest.count, [&](Index count) { return training_scratch(ctx, count); });
         initialise<Net>(ctx, this->parameters().data(), seed);
@@ -68,6 +71,17 @@ class Learner : public Evaluator<Net, Backend, T> {
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample = 0) {
         require_unfinished(0, "step");
         queue(x, labels, first_sample);
+        return finish_step();
+    }
+    /// The same, and change(gradients) is called before they move anything: to clip them, to leave a layer as
+    /// it is, or to add up those of processes that share the batch, each with a first_sample of its own. The
+    /// slab is gradients()'s, writable: behind the trained parameters' lie the sums that Eq 12 takes. In host
+    /// memory alone: a GPU's step is recorded.
+    template <class Change>
+    StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample,
+                    const Change& change) requires(in_host_memory) {
+        require_unfinished(0, "step");
+        queue(x, labels, first_sample, change);
         return finish_step();
     }
     // A template, though nothing is deduced: functions that differ in a constraint alone are one to clang 14.
@@ -201,20 +215,25 @@ class Learner : public Evaluator<Net, Backend, T> {
                     " queued steps are not finished: call finish_step() first");
     }
 
-    template <class X, class From>
-    void queue(X x, Labels<From> labels, std::uint32_t first_sample) {
+    struct NoChange {
+        void operator()(Slab<Number, Space>) const {}
+    };
+    template <class X, class From, class Change = NoChange>
+    void queue(X x, Labels<From> labels, std::uint32_t first_sample, const Change& change = {}) {
         require_unfinished(1, "queue_step");
         trunk_.check(x.count());
         head_.check(x.count());
         detail::check_memory("Learner", "x", x.data());
         detail::check_side<Softmax>(SideInput<From>(labels), x.count(), true);
-        // What may fail does before the step has begun; of a size that has been trained it finds all there.
-        if constexpr (!in_host_memory) ctx_->reserve(training_scratch(*ctx_, x.count()));
+        // What may fail does before the step has begun.
+        if constexpr (!in_host_memory) {
+            if (!steps_.knows(x.count())) ctx_->reserve(training_scratch(*ctx_, x.count()));
+        }
         const StepNumbers numbers{
             {draws_, first_sample}, scale_of(optimizer_, updates_ + 1), unfinished_ > 0};
         steps_.queue(x, labels, numbers,
-                     [this](Images images, Labels<Space> classes, const StepNumbers* in, StepFigures* out) {
-                         run(images, classes, in, out);
+                     [&](Images images, Labels<Space> classes, const StepNumbers* in, StepFigures* out) {
+                         run(images, classes, in, out, change);
                      });
         ++updates_;
         ++draws_;
@@ -224,7 +243,9 @@ class Learner : public Evaluator<Net, Backend, T> {
 
     /// A step's whole work. All that it reads and leaves lies in the backend's memory, so it may be recorded
     /// once and run many times.
-    void run(Images x, Labels<Space> labels, const StepNumbers* numbers, StepFigures* figures) {
+    template <class Change>
+    void run(Images x, Labels<Space> labels, const StepNumbers* numbers, StepFigures* figures,
+             const Change& change) {
         Backend& ctx = *ctx_;
         const Index count = x.count();
         ctx.zero(gradients_.template as<Number>(), gradient_count<Net>);
@@ -257,6 +278,7 @@ class Learner : public Evaluator<Net, Backend, T> {
         add_metric_gradient(e, labels, de);
         trunk_.backward(ctx, net_.trunk, this->trunk_parameters(),
                         part_of_tuple<0, Net::Trunk::length>(bound_gradients_), x, de, skip, trunk_draw);
+        change(Slab<Number, Space>(gradients_.template as<Number>(), gradient_count<Net>));
         update(ctx, optimizer_, update_call(numbers, figures));
         ctx.copy(previous_sum(), &figures->sum, 1);
         move_centres();
@@ -282,7 +304,7 @@ class Learner : public Evaluator<Net, Backend, T> {
         }
     }
     void count_correct(Embeddings e, LogitsBatch logits, Labels<Space> labels, Figure<Index> correct) {
-        if constexpr (Net::has_metric) {
+        if constexpr (Net::has_centres) {
             if (objective_.softmax_weight == 0) return count_nearest(*ctx_, e, centres(), labels, correct);
         }
         count_largest(*ctx_, logits, labels, correct);
@@ -297,7 +319,7 @@ class Learner : public Evaluator<Net, Backend, T> {
         }
     }
     void move_centres() {
-        if constexpr (Net::has_metric) {
+        if constexpr (Net::has_centres) {
             if (net_.metric.centre_update != CentreUpdate::equation_12) return;
             update_centres(*ctx_, net_.metric, metric_parameters(), metric_gradients(),
                            objective_.centre_rate);

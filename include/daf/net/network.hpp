@@ -3,6 +3,7 @@
 // if wanted a metric loss that shapes them (the paper's Fig 1 and Eq 13).
 #include <daf/net/names.hpp>
 #include <daf/net/sequence.hpp>
+#include <daf/ops/class_centres.hpp>
 #include <daf/ops/softmax_cross_entropy.hpp>
 
 namespace daf {
@@ -40,7 +41,8 @@ struct metric_of<Embedding, Classes, NoMetric> {
 
 /// x -> trunk -> e -> head -> logits;  e -> metric loss, where there is one.
 /// TrunkSequence and HeadSequence are Sequences; what the trunk makes, the head and the metric loss take.
-/// Logits has as many elements as there are classes.
+/// Logits has as many elements as there are classes. MetricLoss: any operator of labels and embeddings; the
+/// library's have centres (LossWithCentres), by which a Learner can classify too.
 template <class TrunkSequence, class HeadSequence, class MetricLoss = NoMetric>
 struct Network {
     using Trunk = TrunkSequence;
@@ -52,6 +54,7 @@ struct Network {
     using Softmax = SoftmaxCrossEntropy<Logits>;
     static constexpr Index classes = Logits::size;
     static constexpr bool has_metric = !std::is_same_v<Metric, NoMetric>;
+    static constexpr bool has_centres = LossWithCentres<Metric>;
     static_assert(sizeof(detail::check_joins<Embedding, typename Head::Input>) > 0);
     static_assert(sizeof(detail::check_names<typename detail::lists_joined<
                              typename Trunk::LayerTypes, typename Head::LayerTypes, Tuple<>>::type>) > 0);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <daf/core/entry.hpp>
+#include <daf/core/figures.hpp>
 
 namespace daf {
 
@@ -99,7 +100,7 @@ void update_centres(Backend& ctx, Op op, const Params& params, const Gradients& 
         const char* name = Op::Header::name;
         if (!std::isfinite(alpha)) {
             detail::throw_argument(
-                name, std::string("update_centres: alpha must be finite, but is ") + std::to_string(alpha));
+                name, std::string("update_centres: alpha must be finite, but is ") + detail::text_of(alpha));
         }
         if (op.centre_update != CentreUpdate::equation_12) {
             detail::throw_argument(

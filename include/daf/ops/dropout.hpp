@@ -1,5 +1,5 @@
 #pragma once
-#include <daf/core/error.hpp>
+#include <daf/core/figures.hpp>
 #include <daf/core/operator.hpp>
 
 namespace daf {
@@ -29,11 +29,7 @@ struct Dropout {
     double rate = 0.5;
 
     /// Throws ArgumentError for a rate outside [0, 1).
-    void check() const {
-        if (rate >= 0 && rate < 1) return;
-        throw ArgumentError("dropout: rate must lie in [0, 1), the share of elements to drop, but is " +
-                            std::to_string(rate));
-    }
+    void check() const { detail::check_share("dropout", "rate", rate); }
 };
 
 }  // namespace daf
