@@ -100,3 +100,25 @@ TEST_CASE("what cannot be counted is refused, by name") {
               }) == "counting: the centres are null: bind them");
     });
 }
+
+TEST_CASE("the largest of a row is the first of equals, and of a row with a NaN none") {
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const float infinity = std::numeric_limits<float>::infinity();
+    const std::vector<float> scores{1, 3, 3, 0};
+    CHECK(daf::largest_of(scores.data(), 4) == 1);
+    CHECK(daf::largest_of(scores.data(), 1) == 0);
+    CHECK(daf::largest_of(scores.data(), 0) == -1);
+    const std::vector<float> ends{-infinity, 2, infinity};
+    CHECK(daf::largest_of(ends.data(), 3) == 2);
+    for (std::size_t at = 0; at < scores.size(); ++at) {
+        CAPTURE(at);
+        std::vector<float> spoiled = scores;
+        spoiled[at] = nan;
+        CHECK(daf::largest_of(spoiled.data(), 4) == -1);
+    }
+    const std::vector<double> all(3, std::numeric_limits<double>::quiet_NaN());
+    CHECK(daf::largest_of(all.data(), 3) == -1);
+    const daf::bf16 narrow[] = {daf::bf16(1.0F), daf::bf16(2.0F), daf::bf16(nan)};
+    CHECK(daf::largest_of(narrow, 2) == 1);
+    CHECK(daf::largest_of(narrow, 3) == -1);
+}

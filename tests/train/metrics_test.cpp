@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <daf/ops/counting.hpp>
 #include <daf/train/metrics.hpp>
 
 TEST_CASE("a confusion matrix counts, and answers for classes without samples") {
@@ -22,6 +23,33 @@ TEST_CASE("a confusion matrix counts, and answers for classes without samples") 
                          daf::ArgumentError);
     CHECK_THROWS_WITH_AS(daf::ConfusionMatrix(-3), "ConfusionMatrix: expected at least one class, got -3",
                          daf::ArgumentError);
+}
+
+TEST_CASE("a sample without a prediction is one of its class that was not recognised") {
+    daf::ConfusionMatrix m(2), same(2);
+    m.add(0, 0);
+    m.add(0, -1);  // what largest_of makes of a row with a NaN
+    CHECK(m.total() == 2);
+    CHECK(m.row(0) == 2);
+    CHECK(m.without_prediction(0) == 1);
+    CHECK(m.without_prediction(1) == 0);
+    CHECK(m.count(0, 0) + m.count(0, 1) == 1);
+    CHECK(m.correct() == 1);
+    CHECK(m.accuracy() == doctest::Approx(0.5));
+    CHECK(m.recall(0) == doctest::Approx(0.5));
+    same.add(0, 0);
+    CHECK_FALSE(m == same);
+    same.add(0, -1);
+    CHECK(m == same);
+    CHECK_THROWS_AS(m.add(0, -2), daf::ArgumentError);
+    CHECK_THROWS_AS(m.add(-1, -1), daf::ArgumentError);
+    CHECK_THROWS_AS(m.add(2, -1), daf::ArgumentError);
+
+    // A network that has diverged is right about nothing.
+    daf::ConfusionMatrix diverged(2);
+    const double row[] = {std::nan(""), std::nan("")};
+    for (int i = 0; i < 3; ++i) diverged.add(0, daf::largest_of(row, 2));
+    CHECK(diverged.accuracy() == 0);
 }
 
 TEST_CASE("the mean length of centres by hand") {

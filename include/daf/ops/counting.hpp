@@ -21,10 +21,16 @@ namespace arg {
 struct into;
 }
 
-/// The index of the largest of `count` values, none of which may be a NaN; the first of equals.
+/// The index of the largest of `count` values, the first of equals; -1, no class, where any is a NaN or there
+/// are none.
 template <class T>
 Index largest_of(const T* values, Index count) {
-    return std::max_element(values, values + count) - values;
+    Index largest = count < 1 ? -1 : 0;
+    for (Index i = 0; i < count; ++i) {
+        if (!(values[i] == values[i])) return -1;
+        if (values[largest] < values[i]) largest = i;
+    }
+    return largest;
 }
 
 /// Whether the largest of `count` values, the first of equals, stands at `place`. Not where any is a NaN.

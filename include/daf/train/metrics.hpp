@@ -9,20 +9,24 @@
 namespace daf {
 
 /// How often each true class was given each predicted one: rows true, columns predicted (the paper's Fig 2).
+/// A sample for which there is no prediction is one of its class and of the total, and never correct.
 class ConfusionMatrix {
   public:
     /// Throws ArgumentError unless there is a class.
     explicit ConfusionMatrix(Index classes)
-        : classes_(classes), counts_(static_cast<std::size_t>(checked(classes) * classes)) {}
+        : classes_(classes), counts_(static_cast<std::size_t>(checked(classes) * (classes + 1))) {}
 
-    /// Throws ArgumentError for a class that does not exist.
+    /// prediction: a class, or -1 for none, as largest_of says of scores with a NaN. Throws ArgumentError for
+    /// a class that does not exist.
     void add(Index label, Index prediction) { ++counts_[at(label, prediction)]; }
 
     Index classes() const { return classes_; }
     std::int64_t count(Index label, Index prediction) const { return counts_[at(label, prediction)]; }
+    /// Samples of a class for which there was no prediction.
+    std::int64_t without_prediction(Index label) const { return counts_[at(label, -1)]; }
     /// Samples of a class.
     std::int64_t row(Index label) const {
-        std::int64_t sum = 0;
+        std::int64_t sum = without_prediction(label);
         for (Index p = 0; p < classes_; ++p) sum += count(label, p);
         return sum;
     }
@@ -65,16 +69,16 @@ class ConfusionMatrix {
         return whole == 0 ? std::nan("") : static_cast<double>(part) / static_cast<double>(whole);
     }
     std::size_t at(Index label, Index prediction) const {
-        if (label < 0 || label >= classes_ || prediction < 0 || prediction >= classes_) {
+        if (label < 0 || label >= classes_ || prediction < -1 || prediction >= classes_) {
             throw ArgumentError(std::string("ConfusionMatrix: classes are 0 to ") +
                                 std::to_string(classes_ - 1) + ", got label " + std::to_string(label) +
                                 ", prediction " + std::to_string(prediction));
         }
-        return static_cast<std::size_t>(label * classes_ + prediction);
+        return static_cast<std::size_t>(label * (classes_ + 1) + prediction + 1);
     }
 
     Index classes_;
-    std::vector<std::int64_t> counts_;
+    std::vector<std::int64_t> counts_;  // of each label: without a prediction, then by prediction
 };
 
 /// Mean length of the centres (K, D): with the active fraction, what shows whether Eq 12 lets them drift.
