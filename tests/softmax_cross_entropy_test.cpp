@@ -95,3 +95,37 @@ TEST_CASE("softmax cross-entropy refuses a label that is no class") {
         }
     });
 }
+
+TEST_CASE("logits become probabilities") {
+    const std::vector<float> logits{0, static_cast<float>(std::log(6.0)), 0};
+    std::vector<double> p(3);
+    daf::softmax(logits.data(), 3, p.data());
+    CHECK(p[0] == doctest::Approx(0.125));
+    CHECK(p[1] == doctest::Approx(0.75));
+    CHECK(p[2] == doctest::Approx(0.125));
+    std::vector<float> in_place = logits;
+    daf::softmax(in_place.data(), 3, in_place.data());
+    CHECK(in_place[1] == static_cast<float>(p[1]));
+    CHECK(daf::softmax(daf::batch_of<Shape<3>>(logits)[0])[1] == p[1]);
+    const daf::bf16 narrow[] = {daf::bf16(1.0F), daf::bf16(1.0F)};
+    CHECK(daf::softmax(daf::View<Shape<2>, const daf::bf16>(narrow))[0] == 0.5);
+}
+
+TEST_CASE("probabilities of logits whose exponentials overflow, and of those that are not finite") {
+    using Row = std::vector<float>;
+    const float infinity = std::numeric_limits<float>::infinity();
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const auto probabilities = [](const Row& logits) {
+        std::vector<double> p(logits.size());
+        daf::softmax(logits.data(), std::ssize(logits), p.data());
+        return p;
+    };
+    CHECK(probabilities({1e4F, 1e4F, -1e4F}) == std::vector{0.5, 0.5, 0.0});
+    CHECK(probabilities({-3e38F, 3e38F}) == std::vector{0.0, 1.0});
+    CHECK(probabilities({-infinity, 1, 1}) == std::vector{0.0, 0.5, 0.5});
+    CHECK(probabilities({}).empty());
+    for (const Row& row : {Row{nan, 1, 2}, Row{1, nan, 2}, Row{1, 2, nan}, Row{nan, nan}, Row{1, infinity},
+                           Row{-infinity, -infinity}}) {
+        for (const double p : probabilities(row)) CHECK(std::isnan(p));
+    }
+}
