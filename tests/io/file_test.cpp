@@ -84,6 +84,17 @@ TEST_CASE("write_atomically: writes, replaces and leaves nothing else") {
     CHECK(folder.entries() == 1);
 }
 
+TEST_CASE("write_atomically: what was written can be written over, and writing goes on behind it") {
+    const ScratchFolder folder;
+    const auto path = folder / "state";
+    daf::write_atomically(path, [](daf::FileWriter& file) {
+        file.write("sum 00, text");
+        file.write_over(4, "47");
+        file.write(" and more");
+    });
+    CHECK(content(path) == "sum 47, text and more");
+}
+
 TEST_CASE("write_atomically: the old file is visible until the new one is whole") {
     const ScratchFolder folder;
     const auto path = folder / "state";

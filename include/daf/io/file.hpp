@@ -112,6 +112,18 @@ class FileWriter {
 
     void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
+    /// Writes over bytes that have been written before; what follows goes on where it would have.
+    void write_over(std::uint64_t at, std::string_view text) {
+        while (!text.empty()) {
+            const ::ssize_t written =
+                ::pwrite(descriptor_.number(), text.data(), text.size(), static_cast<::off_t>(at));
+            if (written < 0 && errno == EINTR) continue;
+            if (written < 0) file_detail::fail("write", path_, errno);
+            text.remove_prefix(static_cast<std::size_t>(written));
+            at += static_cast<std::uint64_t>(written);
+        }
+    }
+
     /// Returns once the bytes are on the disk and the file is closed.
     void finish() {
         if (!file_detail::sync(descriptor_)) file_detail::fail("write", path_, errno);

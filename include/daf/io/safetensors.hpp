@@ -261,30 +261,49 @@ inline Safetensors parse_safetensors(std::span<const std::byte> bytes, std::stri
 /// Writes tensors and metadata, whole or not at all (see write_atomically), and returns the checksum that it
 /// recorded in the metadata (an entry of that key is replaced). The same input gives the same bytes. Tensors
 /// of wide elements go first, otherwise in the order given, so that every one is aligned in the file as
-/// readers that map it need. Throws FileError, or ArgumentError for a tensor whose bytes do not fit its shape
-/// or a name that cannot be stored.
-inline std::string write_safetensors(const std::filesystem::path& path, std::vector<NamedTensor> tensors,
-                                     Metadata metadata = {}) {
+/// readers that map it need. Each tensor's bytes are asked for when it is written, so that no two need be in
+/// memory at once. Throws FileError, for too little memory too, or ArgumentError for a tensor whose bytes do
+/// not fit its shape or a name that cannot be stored.
+inline std::string write_safetensors_from(const std::filesystem::path& path,
+                                          std::vector<TensorSource> tensors, Metadata metadata = {}) {
     using namespace safetensors_detail;
-    check_storable(tensors);
-    std::stable_sort(tensors.begin(), tensors.end(), [](const NamedTensor& a, const NamedTensor& b) {
-        return size_of(a.dtype) > size_of(b.dtype);
-    });
-    metadata.insert_or_assign(std::string(checksum_key), std::string(checksum_digits, '0'));
-    std::string header = compose_header(tensors, metadata);
-    const std::uint64_t header_bytes = header.size();
-    const std::size_t digits_at = *parse_header(header, path.string()).checksum_at;
+    try {
+        check_storable(tensors);
+        std::stable_sort(tensors.begin(), tensors.end(),
+                         [](const auto& a, const auto& b) { return size_of(a.dtype) > size_of(b.dtype); });
+        metadata.insert_or_assign(std::string(checksum_key), std::string(checksum_digits, '0'));
+        const std::string header = compose_header(tensors, metadata);
+        const std::uint64_t header_bytes = header.size();
+        const std::size_t digits_at = *parse_header(header, path.string()).checksum_at;
+        Checksum sum = sum_front(header_bytes, header, digits_at);
 
-    Checksum sum = sum_front(header_bytes, header, digits_at);
-    for (const NamedTensor& tensor : tensors) sum.add(tensor.bytes);
-    header.replace(digits_at, checksum_digits, sum.hex());
+        write_atomically(path, [&](FileWriter& file) {
+            file.write(std::as_bytes(std::span(&header_bytes, 1)));
+            file.write(header);
+            for (const TensorSource& tensor : tensors) {
+                const std::span<const std::byte> bytes = tensor.bytes();
+                check_bytes(tensor, bytes.size());
+                sum.add(bytes);
+                file.write(bytes);
+            }
+            file.write_over(prefix_bytes + digits_at, sum.hex());  // zeros until now, as the sum takes them
+        });
+        return sum.hex();
+    } catch (const std::bad_alloc&) {
+        file_detail::fail("write", path, ENOMEM);
+    }
+}
 
-    write_atomically(path, [&](FileWriter& file) {
-        file.write(std::as_bytes(std::span(&header_bytes, 1)));
-        file.write(header);
-        for (const NamedTensor& tensor : tensors) file.write(tensor.bytes);
-    });
-    return sum.hex();
+/// The same of tensors whose bytes are there.
+inline std::string write_safetensors(const std::filesystem::path& path,
+                                     const std::vector<NamedTensor>& tensors, Metadata metadata = {}) {
+    std::vector<TensorSource> sources;
+    for (const NamedTensor& tensor : tensors) {
+        sources.push_back(
+            {tensor.name, tensor.dtype, tensor.shape, [bytes = tensor.bytes] { return bytes; }});
+        safetensors_detail::check_bytes(sources.back(), tensor.bytes.size());
+    }
+    return write_safetensors_from(path, std::move(sources), std::move(metadata));
 }
 
 /// A tensor over values in memory, to be written. Takes no temporary: it would outlive its memory.

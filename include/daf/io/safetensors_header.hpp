@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
@@ -49,6 +50,15 @@ struct NamedTensor {
     Dtype dtype;
     TensorShape shape;
     std::span<const std::byte> bytes;
+};
+
+/// A tensor to be written whose bytes are asked for once, when its turn has come. What `bytes` returns need
+/// not outlast the next tensor's turn.
+struct TensorSource {
+    std::string name;
+    Dtype dtype;
+    TensorShape shape;
+    std::function<std::span<const std::byte>()> bytes;
 };
 
 /// C++ types that a tensor's elements can be read as: float, double and the integers, without bool and
@@ -281,33 +291,44 @@ inline Header parse_header(std::string_view text, std::string_view origin) {
     return header;
 }
 
-/// Whatever can be stored: the bytes as many as the shape says, names once. Throws ArgumentError.
-inline void check_storable(std::span<const NamedTensor> tensors) {
+inline std::string place_of(const TensorSource& tensor) {
+    return std::string("tensor ") + json::shown(tensor.name);
+}
+
+/// As many bytes as the shape says. Throws ArgumentError.
+inline void check_bytes(const TensorSource& tensor, std::size_t found) {
+    const std::optional<std::uint64_t> bytes = tensor_bytes(tensor.dtype, tensor.shape);
+    if (bytes && *bytes == found) return;
+    throw ArgumentError(place_of(tensor) + ": expected " + (bytes ? std::to_string(*bytes) : "under 2^64") +
+                        " bytes for " + describe(tensor.dtype, tensor.shape) + ", found " +
+                        std::to_string(found) + ". Pass the whole tensor.");
+}
+
+/// Whatever can be stored: names once, shapes of a size. Throws ArgumentError.
+inline void check_storable(std::span<const TensorSource> tensors) {
     std::set<std::string_view> names;
-    for (const NamedTensor& tensor : tensors) {
-        const std::string place = std::string("tensor ") + json::shown(tensor.name);
+    for (const TensorSource& tensor : tensors) {
         if (tensor.name == metadata_name)
-            throw ArgumentError(place + ": the name is reserved. Choose another one.");
+            throw ArgumentError(place_of(tensor) + ": the name is reserved. Choose another one.");
         if (!names.insert(tensor.name).second) {
-            throw ArgumentError(place + ": expected each name once, found it twice. Rename one of the two.");
+            throw ArgumentError(place_of(tensor) +
+                                ": expected each name once, found it twice. Rename one of the two.");
         }
         if (tensor.shape.size() > most_extents) {
-            throw ArgumentError(place + ": expected at most " + std::to_string(most_extents) +
+            throw ArgumentError(place_of(tensor) + ": expected at most " + std::to_string(most_extents) +
                                 " extents, found " + std::to_string(tensor.shape.size()) +
                                 ". Give it another shape.");
         }
-        const std::optional<std::uint64_t> bytes = tensor_bytes(tensor.dtype, tensor.shape);
-        if (!bytes || *bytes != tensor.bytes.size()) {
-            throw ArgumentError(place + ": expected " + (bytes ? std::to_string(*bytes) : "under 2^64") +
-                                " bytes for " + describe(tensor.dtype, tensor.shape) + ", found " +
-                                std::to_string(tensor.bytes.size()) + ". Pass the whole tensor.");
+        if (!tensor_bytes(tensor.dtype, tensor.shape)) {
+            throw ArgumentError(place_of(tensor) + ": expected under 2^64 bytes, found " +
+                                describe(tensor.dtype, tensor.shape) + ". Give it another shape.");
         }
     }
 }
 
-/// The header's text for tensors whose bytes follow in this order, padded so that they begin at a multiple
-/// of 8.
-inline std::string compose_header(std::span<const NamedTensor> tensors, const Metadata& metadata) {
+/// The header's text for storable tensors whose bytes follow in this order, padded so that they begin at a
+/// multiple of 8.
+inline std::string compose_header(std::span<const TensorSource> tensors, const Metadata& metadata) {
     std::string text = std::string("{") + json::quote(metadata_name) + ":{";
     std::string_view comma;
     for (const auto& [key, value] : metadata) {
@@ -316,8 +337,8 @@ inline std::string compose_header(std::span<const NamedTensor> tensors, const Me
     }
     text += "}";
     std::uint64_t begin = 0;
-    for (const NamedTensor& tensor : tensors) {
-        const std::uint64_t end = begin + tensor.bytes.size();
+    for (const TensorSource& tensor : tensors) {
+        const std::uint64_t end = begin + tensor_bytes(tensor.dtype, tensor.shape).value();
         text.append(",")
             .append(json::quote(tensor.name))
             .append(":{\"dtype\":\"")

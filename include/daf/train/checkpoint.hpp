@@ -6,12 +6,11 @@
 // parameters alone, of a Network or a Sequence, for those who have no learner. PyTorch's names and layouts,
 // so that Python reads it too. Written whole or not at all; a load that fails changes nothing.
 #include <cmath>
-#include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
 #include <daf/net/descent.hpp>
 #include <daf/net/learner.hpp>
 #include <daf/train/plateau.hpp>
-#include <deque>
+#include <daf/train/stored_tensors.hpp>
 #include <ranges>
 
 namespace daf {
@@ -57,117 +56,8 @@ inline const char* name_of(const Optimizer& optimizer) {
     return std::holds_alternative<Adam>(optimizer) ? "adam" : "sgd";
 }
 
-/// A slab of an owner's (a Learner's, an Evaluator's, a Descent's or a Model's) in host memory: itself where
-/// that is where it lies, else a copy. Of a const one it is read-only.
-template <class L>
-class HostSlab {
-  public:
-    using Number = typename L::Number;
-    using T = std::conditional_t<std::is_const_v<L>, const Number, Number>;
-
-    HostSlab(L& learner, Slab<T, typename L::Space> slab) : learner_(&learner), slab_(slab) {
-        if constexpr (!L::in_host_memory) {
-            copy_ = HostMemory(size() * static_cast<Index>(sizeof(Number)));
-            learner.context().copy_out(copy_.as<Number>(), static_cast<const T*>(slab.data()), size());
-        }
-    }
-    T* data() const {
-        if constexpr (L::in_host_memory) {
-            return slab_.data();
-        } else {
-            return copy_.as<T>();
-        }
-    }
-    void write_back() const {
-        if constexpr (!L::in_host_memory) {
-            learner_->context().copy_in(slab_.data(), static_cast<const T*>(data()), size());
-        }
-    }
-
-  private:
-    Index size() const { return static_cast<Index>(slab_.size()); }
-    L* learner_;
-    Slab<T, typename L::Space> slab_;
-    HostMemory copy_;
-};
-
-template <class Owner>
-std::vector<HostSlab<Owner>> parameters_in(Owner& owner) {
-    std::vector<HostSlab<Owner>> slabs;
-    slabs.emplace_back(owner, owner.parameters());
-    return slabs;
-}
-/// The parameters, and behind them the moments.
-template <class L>
-std::vector<HostSlab<L>> slabs_of(L& learner) {
-    auto slabs = parameters_in(learner);
-    for (Index which = 0; which < moment_count(learner.optimizer()); ++which)
-        slabs.emplace_back(learner, learner.moment(which));
-    return slabs;
-}
-
-/// A tensor as a checkpoint holds it, whatever its shape: so the code that writes and reads it is compiled
-/// once.
-template <class T>
-struct StoredTensor {
-    std::string name;
-    PytorchLayout layout;
-    bool trained;
-    std::span<const Index> extents;  // ours
-    T* data;
-    Index size;
-
-    TensorShape shape() const { return pytorch_extents(layout, extents); }
-};
-
-/// Every tensor of a slab of parameters.
-template <class Net, class T>
-std::vector<StoredTensor<T>> tensors_of(T* parameters) {
-    std::vector<StoredTensor<T>> all;
-    auto bound = bind_all_parameters<Net, T>(parameters);
-    for_each_parameter(operator_names<Net>(), bound,
-                       [&](std::string name, const auto& field, const auto& view) {
-                           using V = std::remove_cvref_t<decltype(view)>;
-                           all.push_back({std::move(name), field.layout, field.role != Role::state,
-                                          V::Shape::extents, view.data(), view.size()});
-                       });
-    return all;
-}
-
-/// Every tensor in slabs_of(learner).
-template <class L>
-std::vector<StoredTensor<typename HostSlab<L>::T>> tensors_in(const std::vector<HostSlab<L>>& slabs) {
-    const auto parameters = tensors_of<typename L::Network>(slabs[0].data());
-    auto all = parameters;
-    for (std::size_t which = 1; which < slabs.size(); ++which) {
-        for (const auto& parameter : parameters) {
-            if (!parameter.trained) continue;  // a moment's slab ends before the states
-            auto& moment = all.emplace_back(parameter);
-            moment.name = "optimizer.moment" + std::to_string(which) + "." + parameter.name;
-            moment.data = slabs[which].data() + (parameter.data - slabs[0].data());
-        }
-    }
-    return all;
-}
-
-/// batches: that BatchNorm has seen, as PyTorch counts them beside its statistics.
-template <class T>
-std::string write_tensors(const std::filesystem::path& path, const std::vector<StoredTensor<T>>& stored,
-                          std::int64_t batches, const CheckpointInfo& info, Metadata metadata) {
-    using Value = std::remove_const_t<T>;
-    std::deque<std::vector<Value>> copies;
-    std::vector<NamedTensor> tensors;
-    for (const StoredTensor<T>& tensor : stored) {
-        std::vector<Value>& copy = copies.emplace_back(static_cast<std::size_t>(tensor.size));
-        to_pytorch<Value>(tensor.layout, tensor.extents, tensor.data, copy.data());
-        tensors.push_back(named_tensor<Value>(tensor.name, tensor.shape(), copy));
-        constexpr std::string_view variance = "running_var";
-        if (tensor.name.ends_with(variance)) {
-            tensors.push_back(named_tensor<std::int64_t>(
-                tensor.name.substr(0, tensor.name.size() - variance.size()) + "num_batches_tracked", {},
-                std::span(&batches, 1)));
-        }
-    }
+/// The metadata of any checkpoint, behind what it says of training.
+inline Metadata described(const CheckpointInfo& info, Metadata metadata) {
     metadata["format"] = format;
     metadata["format_version"] = version;
     metadata["architecture"] = info.architecture;
@@ -175,7 +65,7 @@ std::string write_tensors(const std::filesystem::path& path, const std::vector<S
     for_each_number(info.schedule,
                     [&](const char* key, const auto& number) { metadata[key] = metadata_text(number); });
     for (const auto& [key, text] : info.notes) metadata[note_key(key)] = text;
-    return write_safetensors(path, std::move(tensors), std::move(metadata));
+    return metadata;
 }
 
 /// A Model's gradients, and the pass that it has begun, were those of other parameters. A Learner has neither
@@ -185,26 +75,11 @@ void begin_anew(Owner& owner) {
     if constexpr (requires { owner.begin_anew(); }) owner.begin_anew();
 }
 
-/// Whatever is wrong is found before anything changes.
-template <class T>
-void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors) {
-    std::vector<std::span<const T>> values;
-    for (const StoredTensor<T>& tensor : tensors)
-        values.push_back(file.values<T>(tensor.name, tensor.shape()));
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-        from_pytorch(tensors[i].layout, tensors[i].extents, values[i].data(), tensors[i].data);
-}
-
-template <class Owner>
-void take_from(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs) {
-    read_tensors(file, tensors_in(slabs));
-    for (const auto& slab : slabs) slab.write_back();
-}
-
 }  // namespace checkpoint_detail
 
-/// Writes a checkpoint of a Learner or a Descent; returns the checksum that it holds. Throws FileError, or
-/// ArgumentError where two layers have one name, and leaves an older file as write_atomically does.
+/// Writes a checkpoint of a Learner or a Descent; returns the checksum that it holds. It takes the memory of
+/// the largest tensor. Throws FileError, for too little memory too, or ArgumentError where two layers have
+/// one name, and leaves an older file as write_atomically does.
 template <class L>
 std::string save_checkpoint(const std::filesystem::path& path, const L& learner, const CheckpointInfo& info) {
     using namespace checkpoint_detail;
@@ -212,14 +87,16 @@ std::string save_checkpoint(const std::filesystem::path& path, const L& learner,
         requires { learner.updates(); },
         "daf: save_checkpoint: only a Learner or a Descent has what training goes on from; of a Model or "
         "an Evaluator use save_parameters");
-    Metadata training;
-    training["updates"] = metadata_text(learner.updates());
-    training["draws"] = metadata_text(learner.draws());
-    training["seed"] = metadata_text(learner.seed().value);
-    training["optimizer"] = name_of(learner.optimizer());
-    training["optimizer.learning_rate"] = metadata_text(learning_rate(learner.optimizer()));
-    const auto slabs = slabs_of(learner);
-    return write_tensors(path, tensors_in(slabs), learner.batches_seen(), info, std::move(training));
+    return written(path, [&] {
+        Metadata training;
+        training["updates"] = metadata_text(learner.updates());
+        training["draws"] = metadata_text(learner.draws());
+        training["seed"] = metadata_text(learner.seed().value);
+        training["optimizer"] = name_of(learner.optimizer());
+        training["optimizer.learning_rate"] = metadata_text(learning_rate(learner.optimizer()));
+        return write_owner(path, learner, tensors_of_owner<true>(learner), learner.batches_seen(),
+                           described(info, std::move(training)));
+    });
 }
 
 /// Writes the parameters and statistics of a Learner, a Descent, a Model or an Evaluator alone: a checkpoint
@@ -228,17 +105,24 @@ template <class Owner>
 std::string save_parameters(const std::filesystem::path& path, const Owner& owner,
                             const CheckpointInfo& info) {
     using namespace checkpoint_detail;
-    return write_tensors(path, tensors_in(parameters_in(owner)), 0, info, {});
+    return written(path, [&] {
+        return write_owner(path, owner, tensors_of_owner<false>(owner), 0, described(info, {}));
+    });
 }
 /// The same of a Network's or a Sequence's slab in host memory, [decayed | undecayed | state]. Throws
 /// ArgumentError too unless it is parameter_count<Net> elements.
 template <class Net, std::ranges::contiguous_range Range>
 std::string save_parameters(const std::filesystem::path& path, const Range& parameters,
                             const CheckpointInfo& info) {
+    using namespace checkpoint_detail;
     const std::span slab(parameters);
     detail::check_count("save_parameters", parameter_count<Net>, slab.size());
-    return checkpoint_detail::write_tensors(path, checkpoint_detail::tensors_of<Net>(slab.data()), 0, info,
-                                            {});
+    using T = std::remove_const_t<typename decltype(slab)::element_type>;
+    return written(path, [&] {
+        const auto in_host = [](const T* data, Index) { return data; };
+        return write_tensors<T>(path, tensors_of<Net>(static_cast<const T*>(slab.data())), in_host, 0,
+                                described(info, {}));
+    });
 }
 
 /// What an open checkpoint says of itself. Throws MismatchError for a file of another kind or version.
