@@ -20,6 +20,7 @@
 
 #include <daf/core/error.hpp>
 #include <daf/io/checksum.hpp>
+#include <daf/io/exact.hpp>
 #include <daf/io/file.hpp>
 #include <daf/io/json.hpp>
 #include <daf/io/safetensors_header.hpp>
@@ -61,10 +62,7 @@ class Safetensors {
     template <TensorElement T>
     std::span<const T> values(std::string_view name) const& {
         const NamedTensor& found = tensor(name);
-        if (found.dtype != dtype_of<T>()) {
-            mismatch(std::string("tensor ") + json::shown(name), std::string(name_of(dtype_of<T>())),
-                     std::string(name_of(found.dtype)));
-        }
+        if (found.dtype != dtype_of<T>()) other_type<T>(found);
         return {reinterpret_cast<const T*>(found.bytes.data()), found.bytes.size() / sizeof(T)};
     }
 
@@ -72,11 +70,18 @@ class Safetensors {
     template <TensorElement T>
     std::span<const T> values(std::string_view name, const TensorShape& shape) const& {
         const NamedTensor& found = tensor(name);
-        if (found.dtype != dtype_of<T>() || found.shape != shape) {
-            mismatch(std::string("tensor ") + json::shown(name), describe(dtype_of<T>(), shape),
-                     describe(found.dtype, found.shape));
-        }
+        if (found.shape != shape) other_shape<T>(found, shape);
         return values<T>(name);
+    }
+
+    /// The tensor of that name and shape, for copy_exactly; MismatchError if it has another shape or a type
+    /// whose numbers are not all T's too.
+    template <Real T>
+    const NamedTensor& exact(std::string_view name, const TensorShape& shape) const {
+        const NamedTensor& found = tensor(name);
+        if (found.shape != shape) other_shape<T>(found, shape);
+        if (!holds_exactly<T>(found.dtype)) other_type<T>(found);
+        return found;
     }
     template <TensorElement T>
     std::span<const T> values(std::string_view name) const&& = delete;
@@ -117,6 +122,23 @@ class Safetensors {
         throw MismatchError(
             origin_ + ": " + place + ": expected " + expected + ", found " + found +
             ". The file belongs to something else; choose the one that was written for this.");
+    }
+
+    template <class T>
+    [[noreturn]] void other_shape(const NamedTensor& found, const TensorShape& shape) const {
+        mismatch(std::string("tensor ") + json::shown(found.name), describe(dtype_of<T>(), shape),
+                 describe(found.dtype, found.shape));
+    }
+    /// The file may well be the right one.
+    template <class T>
+    [[noreturn]] void other_type(const NamedTensor& found) const {
+        const std::string wanted(name_of(dtype_of<T>())), there(name_of(found.dtype));
+        throw MismatchError(origin_ + ": tensor " + json::shown(found.name) + ": expected " + wanted +
+                            ", found " + there + ". Write it as " + wanted +
+                            (std::is_floating_point_v<T> ? std::string(" (in PyTorch: tensor.") +
+                                                               (sizeof(T) == 4 ? "float" : "double") + "())"
+                                                         : std::string()) +
+                            ", or read it as " + there + ".");
     }
 
     std::string origin_;

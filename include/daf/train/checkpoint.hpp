@@ -165,6 +165,7 @@ inline CheckpointInfo checkpoint_info(const Safetensors& file, const std::string
 
 /// Puts the tensors of any safetensors file that has a Network's or a Sequence's, named and laid out as in
 /// PyTorch, into a slab in host memory, of parameter_count<Net> elements: ArgumentError otherwise.
+/// Elements of another type are taken where the slab's holds them exactly: F16 and BF16, and F32 in double.
 /// MismatchError for a tensor that is missing or has another shape or type; then the slab is as it was.
 /// Columns of a Linear behind a layer::Flatten are taken as they stand: see there.
 template <class Net, std::ranges::contiguous_range Range>
@@ -173,24 +174,25 @@ void read_parameters(const Safetensors& file, Range&& parameters) {
     static_assert(!std::is_const_v<typename decltype(slab)::element_type>,
                   "daf: read_parameters: the slab must be writable");
     detail::check_count("read_parameters", parameter_count<Net>, slab.size());
-    checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(slab.data()));
+    checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(slab.data()),
+                                    checkpoint_detail::Types::exact);
 }
 
 /// Puts an open checkpoint's parameters and statistics into a Model or an Evaluator, or into a Learner or a
-/// Descent, whose moments and counters stay as they are. A Model begins anew. Throws MismatchError for
-/// another architecture; then, as for any error, the owner is as it was.
+/// Descent, whose moments and counters stay as they are; element types as in read_parameters. A Model begins
+/// anew. Throws MismatchError for another architecture; then, as for any error, the owner is as it was.
 template <class Owner>
 CheckpointInfo restore_parameters(const Safetensors& file, Owner& owner, const std::string& architecture) {
     using namespace checkpoint_detail;
     CheckpointInfo info = checkpoint_info(file, architecture);
-    take_from(file, parameters_in(owner));
+    take_from(file, parameters_in(owner), Types::exact);
     begin_anew(owner);
     return info;
 }
 
 /// Puts an open checkpoint into a Learner or a Descent, to train on: parameters, moments, learning rate and
-/// counters. Throws MismatchError for another architecture, optimizer or seed; then, as for any error, the
-/// learner is as it was.
+/// counters. Throws MismatchError for another architecture, optimizer, seed or element type; then, as for any
+/// error, the learner is as it was.
 template <class L>
 CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std::string& architecture) {
     using namespace checkpoint_detail;
@@ -221,7 +223,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
         throw FormatError(file.origin() + ": metadata 'optimizer.learning_rate': expected a finite number " +
                           "from 0 on, found " + metadata_text(rate) + ". Take another copy of the file.");
     }
-    take_from(file, slabs_of(learner));
+    take_from(file, slabs_of(learner), Types::same);
     begin_anew(learner);
     learner.updates() = updates;
     learner.draws() = draws;

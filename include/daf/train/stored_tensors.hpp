@@ -169,21 +169,37 @@ std::string write_owner(const std::filesystem::path& path, const Owner& owner,
     return write_tensors<T>(path, stored, in_host, batches, std::move(metadata));
 }
 
+/// Which element types of a file are taken: the network's own, or what that holds exactly too.
+enum class Types { same, exact };
+
 /// Whatever is wrong is found before anything changes.
 template <class T>
-void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors) {
-    std::vector<std::span<const T>> values;
-    for (const StoredTensor<T>& tensor : tensors)
-        values.push_back(file.values<T>(tensor.name, tensor.shape()));
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-        from_pytorch(tensors[i].layout, tensors[i].extents, values[i].data(), tensors[i].data);
+void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors, Types types) {
+    std::vector<const NamedTensor*> found;
+    std::size_t most = 0;  // elements of a tensor that is of another type
+    for (const StoredTensor<T>& tensor : tensors) {
+        const TensorShape shape = tensor.shape();
+        if (types == Types::same) static_cast<void>(file.values<T>(tensor.name, shape));
+        found.push_back(&file.exact<T>(tensor.name, shape));
+        if (found.back()->dtype != dtype_of<T>())
+            most = std::max(most, static_cast<std::size_t>(tensor.size));
+    }
+    std::vector<T> copy(most);
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        const T* values = reinterpret_cast<const T*>(found[i]->bytes.data());
+        if (found[i]->dtype != dtype_of<T>()) {
+            copy_exactly(*found[i], copy.data());
+            values = copy.data();
+        }
+        from_pytorch(tensors[i].layout, tensors[i].extents, values, tensors[i].data);
+    }
 }
 
 template <class Owner>
-void take_from(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs) {
+void take_from(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs, Types types) {
     std::vector<typename Owner::Number*> places;
     for (const auto& slab : slabs) places.push_back(slab.data());
-    read_tensors(file, tensors_in<typename Owner::Network>(places));
+    read_tensors(file, tensors_in<typename Owner::Network>(places), types);
     for (const auto& slab : slabs) slab.write_back();
 }
 
