@@ -15,9 +15,9 @@ using Learner = daf::Learner<TinyNetwork, daf::Cpu>;
 
 namespace {
 
-template <class Span>
-auto copy(Span span) {
-    return std::vector<std::remove_const_t<typename Span::element_type>>(span.begin(), span.end());
+/// Of a slab or a batch.
+std::vector<float> copy(const auto& numbers) {
+    return {numbers.data(), numbers.data() + numbers.size()};
 }
 
 /// A file's tensors, to be changed and written again.
@@ -120,4 +120,80 @@ TEST_CASE("elements that would have to be rounded are refused and nothing is rea
     CHECK_THROWS_AS(daf::load_checkpoint(folder / "c.safetensors", learner, "tiny"), daf::MismatchError);
     CHECK(copy(learner.parameters()) == before);
     CHECK_NOTHROW(daf::load_parameters(folder / "c.safetensors", learner, "tiny"));
+}
+
+TEST_CASE("a tensor that the network does not have is refused by its name, and nothing is read") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{1});
+    Learner from(cpu, daf::max_batch(4), daf::Seed{5}), to(cpu, daf::max_batch(4), daf::Seed{5});
+    daf::save_checkpoint(folder / "a.safetensors", from, {"tiny"});
+    to.parameters()[0] += 1;
+    const auto before = copy(to.parameters());
+    std::vector<float> slab(before.size(), 3);
+    for (const std::string name :
+         {"trunk.0.bias", "head.7.weight", "num_batches_tracked", "trunk.1.num_batches_tracked_",
+          "optimizer.weight", "optimizer", "another"}) {
+        CAPTURE(name);
+        Edited edited(folder / "a.safetensors");
+        edited.add(name);
+        const daf::Safetensors file = edited.written(folder / "b.safetensors", edited.metadata());
+        const auto refused = [&](auto&& read) {
+            const auto message = message_of<daf::MismatchError>(read);
+            INFO(message);
+            CHECK(message.find("b.safetensors: tensor '" + name + "': expected only what the network has") !=
+                  std::string::npos);
+            CHECK(message.find("daf::Extra::ignored") != std::string::npos);
+        };
+        refused([&] { daf::read_parameters<TinyNetwork>(file, slab); });
+        refused([&] { daf::restore_parameters(file, to, "tiny"); });
+        CHECK(std::ranges::count(slab, 3.0F) == std::ssize(slab));
+        CHECK(copy(to.parameters()) == before);
+        CHECK_THROWS_AS(daf::restore_checkpoint(file, to, "tiny"), daf::MismatchError);
+        CHECK(copy(to.parameters()) == before);
+
+        daf::read_parameters<TinyNetwork>(file, slab, {.extra = daf::Extra::ignored});
+        CHECK(slab == copy(from.parameters()));
+        std::ranges::fill(slab, 3.0F);
+    }
+    // What is missing is said first: the file may be of something else altogether.
+    Edited edited(folder / "a.safetensors");
+    edited.add("another");
+    CHECK(message_of<daf::MismatchError>([&] {
+              std::vector<float> trunk(daf::parameter_count<daf_test::TinyTrunk>);
+              daf::read_parameters<daf_test::TinyTrunk>(edited.written(folder / "b.safetensors"), trunk);
+          }).find("tensor '0.weight': expected a tensor of that name, found none") != std::string::npos);
+}
+
+TEST_CASE("what stands beside parameters is none too many") {
+    const daf_test::ScratchFolder folder;
+    daf::Cpu cpu(daf::Threads{1});
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
+    daf::save_checkpoint(folder / "a.safetensors", learner, {"tiny"});  // with moments
+    const daf::Safetensors file = daf::read_safetensors(folder / "a.safetensors");
+    CHECK(file.find("optimizer.moment1.fc1.weight") != nullptr);
+    CHECK(file.find("trunk.1.num_batches_tracked") != nullptr);
+    std::vector<float> slab(learner.parameters().size());
+    CHECK_NOTHROW(daf::read_parameters<TinyNetwork>(file, slab));
+    CHECK(slab == copy(learner.parameters()));
+}
+
+TEST_CASE("a network without the metric loss takes a checkpoint whose centres it is told to ignore") {
+    using Deployed = daf::Network<daf_test::TinyTrunk, daf_test::TinyHead>;
+    const daf_test::ScratchFolder folder;
+    const auto path = folder / "a.safetensors";
+    daf::Cpu cpu(daf::Threads{1});
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
+    daf::save_checkpoint(path, learner, {"tiny"});
+    daf::Evaluator<Deployed, daf::Cpu> evaluator(cpu, daf::max_batch(4));
+    const auto message =
+        message_of<daf::MismatchError>([&] { daf::load_parameters(path, evaluator, "tiny"); });
+    CHECK(message.find("tensor 'centres': expected only what the network has") != std::string::npos);
+    daf::load_parameters(path, evaluator, "tiny", {.extra = daf::Extra::ignored});
+    const daf_test::TinyData<float> data(4);
+    const auto want = copy(learner.evaluate(data.images()).logits);
+    CHECK(copy(evaluator.evaluate(data.images()).logits) == want);
+    std::vector<float> slab(daf::parameter_count<Deployed>);
+    CHECK_THROWS_AS(daf::load_parameters<Deployed>(path, slab, "tiny"), daf::MismatchError);
+    daf::load_parameters<Deployed>(path, slab, "tiny", {.extra = daf::Extra::ignored});
+    CHECK(slab == copy(evaluator.parameters()));
 }

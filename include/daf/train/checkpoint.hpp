@@ -10,6 +10,7 @@
 #include <daf/net/descent.hpp>
 #include <daf/net/learner.hpp>
 #include <daf/train/plateau.hpp>
+#include <daf/train/read_options.hpp>
 #include <daf/train/stored_tensors.hpp>
 #include <ranges>
 
@@ -166,26 +167,29 @@ inline CheckpointInfo checkpoint_info(const Safetensors& file, const std::string
 /// Puts the tensors of any safetensors file that has a Network's or a Sequence's, named and laid out as in
 /// PyTorch, into a slab in host memory, of parameter_count<Net> elements: ArgumentError otherwise.
 /// Elements of another type are taken where the slab's holds them exactly: F16 and BF16, and F32 in double.
-/// MismatchError for a tensor that is missing or has another shape or type; then the slab is as it was.
+/// MismatchError for a tensor that is missing or has another shape or type, and for one that the network does
+/// not have (see Extra); then the slab is as it was.
 /// Columns of a Linear behind a layer::Flatten are taken as they stand: see there.
 template <class Net, std::ranges::contiguous_range Range>
-void read_parameters(const Safetensors& file, Range&& parameters) {
+void read_parameters(const Safetensors& file, Range&& parameters, const ReadOptions& options = {}) {
     const std::span slab(parameters);
     static_assert(!std::is_const_v<typename decltype(slab)::element_type>,
                   "daf: read_parameters: the slab must be writable");
     detail::check_count("read_parameters", parameter_count<Net>, slab.size());
     checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(slab.data()),
-                                    checkpoint_detail::Types::exact);
+                                    checkpoint_detail::Types::exact, options);
 }
 
 /// Puts an open checkpoint's parameters and statistics into a Model or an Evaluator, or into a Learner or a
-/// Descent, whose moments and counters stay as they are; element types as in read_parameters. A Model begins
-/// anew. Throws MismatchError for another architecture; then, as for any error, the owner is as it was.
+/// Descent, whose moments and counters stay as they are; element types and options as in read_parameters. A
+/// Model begins anew. Throws MismatchError for another architecture; then, as for any error, the owner is as
+/// it was.
 template <class Owner>
-CheckpointInfo restore_parameters(const Safetensors& file, Owner& owner, const std::string& architecture) {
+CheckpointInfo restore_parameters(const Safetensors& file, Owner& owner, const std::string& architecture,
+                                  const ReadOptions& options = {}) {
     using namespace checkpoint_detail;
     CheckpointInfo info = checkpoint_info(file, architecture);
-    take_from(file, parameters_in(owner), Types::exact);
+    take_from(file, parameters_in(owner), Types::exact, options);
     begin_anew(owner);
     return info;
 }
@@ -223,7 +227,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
         throw FormatError(file.origin() + ": metadata 'optimizer.learning_rate': expected a finite number " +
                           "from 0 on, found " + metadata_text(rate) + ". Take another copy of the file.");
     }
-    take_from(file, slabs_of(learner), Types::same);
+    take_from(file, slabs_of(learner), Types::same, {});
     begin_anew(learner);
     learner.updates() = updates;
     learner.draws() = draws;
@@ -241,8 +245,8 @@ CheckpointInfo load_checkpoint(const std::filesystem::path& path, L& learner,
 /// open_checkpoint and restore_parameters in one.
 template <class Owner>
 CheckpointInfo load_parameters(const std::filesystem::path& path, Owner& owner,
-                               const std::string& architecture) {
-    return restore_parameters(open_checkpoint(path), owner, architecture);
+                               const std::string& architecture, const ReadOptions& options = {}) {
+    return restore_parameters(open_checkpoint(path), owner, architecture, options);
 }
 /// The same into the slab of a Network or a Sequence in host memory; ArgumentError unless it is
 /// parameter_count<Net> elements:
@@ -252,10 +256,10 @@ CheckpointInfo load_parameters(const std::filesystem::path& path, Owner& owner,
 ///   const daf::Inference<Net, daf::Cpu> net(cpu, parameters);
 template <class Net, std::ranges::contiguous_range Range>
 CheckpointInfo load_parameters(const std::filesystem::path& path, Range&& parameters,
-                               const std::string& architecture) {
+                               const std::string& architecture, const ReadOptions& options = {}) {
     const Safetensors file = open_checkpoint(path);
     CheckpointInfo info = checkpoint_info(file, architecture);
-    read_parameters<Net>(file, parameters);
+    read_parameters<Net>(file, parameters, options);
     return info;
 }
 

@@ -6,6 +6,8 @@
 #include <daf/io/safetensors.hpp>
 #include <daf/net/names.hpp>
 #include <daf/ops/optimizer.hpp>
+#include <daf/train/read_options.hpp>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -172,9 +174,23 @@ std::string write_owner(const std::filesystem::path& path, const Owner& owner,
 /// Which element types of a file are taken: the network's own, or what that holds exactly too.
 enum class Types { same, exact };
 
+/// Throws MismatchError for the first tensor of the file that the network does not have.
+inline void refuse_extra(const Safetensors& file, const std::set<std::string_view>& ours) {
+    for (const NamedTensor& tensor : file.tensors()) {
+        const std::string& name = tensor.name;
+        const bool beside = name.ends_with(".num_batches_tracked") || name.starts_with("optimizer.moment");
+        if (beside || ours.contains(name)) continue;
+        throw MismatchError(file.origin() + ": tensor " + json::shown(name) +
+                            ": expected only what the network has, found a tensor that it has not. Without "
+                            "it the results may be others than where the file was written: add its layer; "
+                            "or, if you know that nothing is lost, read with daf::Extra::ignored.");
+    }
+}
+
 /// Whatever is wrong is found before anything changes.
 template <class T>
-void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors, Types types) {
+void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors, Types types,
+                  const ReadOptions& options) {
     std::vector<const NamedTensor*> found;
     std::size_t most = 0;  // elements of a tensor that is of another type
     for (const StoredTensor<T>& tensor : tensors) {
@@ -183,6 +199,11 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
         found.push_back(&file.exact<T>(tensor.name, shape));
         if (found.back()->dtype != dtype_of<T>())
             most = std::max(most, static_cast<std::size_t>(tensor.size));
+    }
+    if (options.extra == Extra::refused) {
+        std::set<std::string_view> ours;
+        for (const StoredTensor<T>& tensor : tensors) ours.insert(tensor.name);
+        refuse_extra(file, ours);
     }
     std::vector<T> copy(most);
     for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -196,10 +217,11 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
 }
 
 template <class Owner>
-void take_from(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs, Types types) {
+void take_from(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs, Types types,
+               const ReadOptions& options) {
     std::vector<typename Owner::Number*> places;
     for (const auto& slab : slabs) places.push_back(slab.data());
-    read_tensors(file, tensors_in<typename Owner::Network>(places), types);
+    read_tensors(file, tensors_in<typename Owner::Network>(places), types, options);
     for (const auto& slab : slabs) slab.write_back();
 }
 

@@ -1,0 +1,18 @@
+#pragma once
+#include <string>
+
+namespace daf {
+
+/// What becomes of a file's tensors that the network does not have. They did something where the file was
+/// written (the bias of a convolution, say), so without them the network may give other results: refused, a
+/// MismatchError, unless it is known that nothing is lost (the centres of a metric loss that a network in use
+/// has no need of). Batch counts (NAME.num_batches_tracked) and the optimizer's moments stand beside
+/// parameters and are never extra.
+enum class Extra { refused, ignored };
+
+/// How a network's parameters are sought in a file.
+struct ReadOptions {
+    Extra extra = Extra::refused;
+};
+
+}  // namespace daf
