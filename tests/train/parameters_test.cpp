@@ -197,3 +197,87 @@ TEST_CASE("a network without the metric loss takes a checkpoint whose centres it
     daf::load_parameters<Deployed>(path, slab, "tiny", {.extra = daf::Extra::ignored});
     CHECK(slab == copy(evaluator.parameters()));
 }
+
+TEST_CASE("the trunk of a network's file is parameters of a sequence") {
+    using Trunk = daf_test::TinyTrunk;
+    const daf_test::ScratchFolder folder;
+    const auto path = folder / "a.safetensors";
+    daf::Cpu cpu(daf::Threads{1});
+    Learner learner(cpu, daf::max_batch(4), daf::Seed{5});
+    daf::save_checkpoint(path, learner, {"tiny"});
+    const daf_test::TinyData<float> data(4);
+    const auto embeddings = copy(learner.evaluate(data.images()).embeddings);
+
+    daf::Model<Trunk, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{6});
+    daf::load_parameters(path, model, "tiny", {.prefix = "trunk."});
+    CHECK(copy(model.forward(data.images())) == embeddings);
+    std::vector<float> slab(daf::parameter_count<Trunk>);
+    daf::load_parameters<Trunk>(path, slab, "tiny", {.prefix = "trunk."});
+    CHECK(slab == copy(model.parameters()));
+
+    // The head's tensors are none too many, the trunk's are.
+    for (const std::string name : {"trunk.0.bias", "attention.more", "fc1.more"}) {
+        Edited edited(path);
+        edited.add("elsewhere.weight");
+        edited.add(name);
+        const daf::Safetensors file = edited.written(folder / "b.safetensors");
+        const auto message = message_of<daf::MismatchError>(
+            [&] { daf::read_parameters<Trunk>(file, slab, {.prefix = "trunk."}); });
+        CHECK(message.find("tensor '" + name + "'") != std::string::npos);
+        daf::read_parameters<Trunk>(file, slab, {.extra = daf::Extra::ignored, .prefix = "trunk."});
+    }
+    CHECK(message_of<daf::MismatchError>([&] {
+              daf::load_parameters<Trunk>(path, slab, "tiny", {.prefix = "base."});
+          }).find("tensor 'base.0.weight'") != std::string::npos);
+    std::vector<float> all(daf::parameter_count<TinyNetwork>);
+    CHECK_THROWS_WITH_AS(daf::load_parameters<TinyNetwork>(path, all, "tiny", {.prefix = "trunk."}),
+                         "ReadOptions: prefix: expected none, since a Network has prefixes of its own, found "
+                         "'trunk.'. For its trunk alone use load_trunk.",
+                         daf::ArgumentError);
+}
+
+TEST_CASE("a network with another head takes the trunk and keeps what is its own") {
+    const daf_test::ScratchFolder folder;
+    const auto path = folder / "a.safetensors";
+    daf::Cpu cpu(daf::Threads{1});
+    Learner from(cpu, daf::max_batch(4), daf::Seed{5});
+    const daf_test::TinyData<float> data(4);
+    from.step(data.images(), data.classes());
+    daf::save_checkpoint(path, from, {"tiny"});
+
+    using FourClasses = daf::Sequence<daf::Shape<6>, daf::layer::Named<"fc2", daf::layer::Linear<4>>>;
+    // [trunk]
+    using Four = daf::Network<daf_test::TinyTrunk, FourClasses>;  // the same trunk, another head
+    daf::Learner<Four, daf::Cpu> learner(cpu, daf::max_batch(4), daf::Seed{1});
+    daf::load_trunk(path, learner, "tiny");  // out of the other network's checkpoint
+    // [/trunk]
+    const daf::Learner<Four, daf::Cpu> untouched(cpu, daf::max_batch(4), daf::Seed{1});
+    CHECK(copy(learner.evaluate(data.images()).embeddings) == copy(from.evaluate(data.images()).embeddings));
+    const auto of_head = [](const auto& owner) {
+        const auto bound = daf::bind_all_parameters<Four>(owner.parameters().data());
+        const auto& fc2 = daf::get<Four::metric_at - 1>(bound);
+        std::vector<float> values = copy(fc2.weight);
+        std::ranges::copy(copy(fc2.bias), std::back_inserter(values));
+        return values;
+    };
+    CHECK(of_head(learner) == of_head(untouched));
+    CHECK(learner.updates() == 0);
+
+    // Of a sequence's own file, where nothing stands before the numbers.
+    daf::Model<daf_test::TinyTrunk, daf::Cpu> model(cpu, daf::max_batch(4), daf::Seed{6});
+    daf::save_parameters(folder / "b.safetensors", model, {"trunk"});
+    daf::load_trunk(folder / "b.safetensors", learner, "trunk", {.prefix = ""});
+    CHECK(copy(learner.evaluate(data.images()).embeddings) == copy(model.forward(data.images())));
+
+    const auto before = copy(learner.parameters());
+    CHECK_THROWS_AS(daf::load_trunk(path, learner, "another"), daf::MismatchError);
+    CHECK_THROWS_AS(daf::load_trunk(folder / "b.safetensors", learner, "trunk"), daf::MismatchError);
+    Edited edited(path);
+    edited.add("trunk.0.bias");
+    const daf::Safetensors file = edited.written(folder / "c.safetensors");
+    CHECK(message_of<daf::MismatchError>([&] { daf::read_trunk(file, learner); }).find("'trunk.0.bias'") !=
+          std::string::npos);
+    CHECK(copy(learner.parameters()) == before);
+    daf::read_trunk(file, learner, {.extra = daf::Extra::ignored});
+    CHECK(copy(learner.evaluate(data.images()).embeddings) == copy(from.evaluate(data.images()).embeddings));
+}

@@ -176,8 +176,9 @@ void read_parameters(const Safetensors& file, Range&& parameters, const ReadOpti
     static_assert(!std::is_const_v<typename decltype(slab)::element_type>,
                   "daf: read_parameters: the slab must be writable");
     detail::check_count("read_parameters", parameter_count<Net>, slab.size());
-    checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(slab.data()),
-                                    checkpoint_detail::Types::exact, options);
+    const auto sought = checkpoint_detail::sought<Net>(options);
+    checkpoint_detail::read_tensors(file, checkpoint_detail::tensors_of<Net>(slab.data(), sought.names),
+                                    sought, checkpoint_detail::Types::exact);
 }
 
 /// Puts an open checkpoint's parameters and statistics into a Model or an Evaluator, or into a Learner or a
@@ -189,9 +190,25 @@ CheckpointInfo restore_parameters(const Safetensors& file, Owner& owner, const s
                                   const ReadOptions& options = {}) {
     using namespace checkpoint_detail;
     CheckpointInfo info = checkpoint_info(file, architecture);
-    take_from(file, parameters_in(owner), Types::exact, options);
+    take_parameters(file, owner, sought<typename Owner::Network>(options));
     begin_anew(owner);
     return info;
+}
+
+/// Puts a trunk out of any safetensors file into that of an owner of a Network, a Learner or an Evaluator:
+/// parameters and statistics, as read_parameters takes them. Head, centres, moments and counters stay as they
+/// are. The trunk's numbered layers are sought as trunk.N unless the options have another prefix. Throws
+/// MismatchError as read_parameters does; then the owner is as it was.
+template <class Owner>
+void read_trunk(const Safetensors& file, Owner& owner, const ReadOptions& options = {}) {
+    static_assert(
+        AnyNetwork<typename Owner::Network>,
+        "daf: read_trunk: only a Network has a trunk; of a Model or a Descent use load_parameters with "
+        "the prefix \"trunk.\"");
+    if constexpr (AnyNetwork<typename Owner::Network>) {
+        checkpoint_detail::take_trunk(file, owner,
+                                      checkpoint_detail::sought_trunk<typename Owner::Network>(options));
+    }
 }
 
 /// Puts an open checkpoint into a Learner or a Descent, to train on: parameters, moments, learning rate and
@@ -227,7 +244,7 @@ CheckpointInfo restore_checkpoint(const Safetensors& file, L& learner, const std
         throw FormatError(file.origin() + ": metadata 'optimizer.learning_rate': expected a finite number " +
                           "from 0 on, found " + metadata_text(rate) + ". Take another copy of the file.");
     }
-    take_from(file, slabs_of(learner), Types::same, {});
+    take_checkpoint(file, learner);
     begin_anew(learner);
     learner.updates() = updates;
     learner.draws() = draws;
@@ -260,6 +277,20 @@ CheckpointInfo load_parameters(const std::filesystem::path& path, Range&& parame
     const Safetensors file = open_checkpoint(path);
     CheckpointInfo info = checkpoint_info(file, architecture);
     read_parameters<Net>(file, parameters, options);
+    return info;
+}
+
+/// open_checkpoint and read_trunk in one, out of another network's checkpoint. Throws MismatchError unless
+/// that is of the architecture too:
+///
+///   daf::Learner<OtherNet, daf::Cpu> learner(cpu, daf::max_batch(64), daf::Seed{1});   the same trunk
+///   daf::load_trunk("best.safetensors", learner, "daf-cnn lite attention=full");
+template <class Owner>
+CheckpointInfo load_trunk(const std::filesystem::path& path, Owner& owner, const std::string& architecture,
+                          const ReadOptions& options = {}) {
+    const Safetensors file = open_checkpoint(path);
+    CheckpointInfo info = checkpoint_info(file, architecture);
+    read_trunk(file, owner, options);
     return info;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 
 namespace daf {
@@ -13,6 +14,10 @@ enum class Extra { refused, ignored };
 /// How a network's parameters are sought in a file.
 struct ReadOptions {
     Extra extra = Extra::refused;
+    /// What stands before the numbers of a Sequence's layers there, "trunk." in the file of a Network whose
+    /// trunk it is; nothing unless given. Named layers have it not. Extra is then only what begins as one of
+    /// the Sequence's layers does.
+    std::optional<std::string> prefix{};
 };
 
 }  // namespace daf

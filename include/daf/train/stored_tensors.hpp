@@ -4,7 +4,7 @@
 #include <daf/core/memory.hpp>
 #include <daf/io/pytorch_layout.hpp>
 #include <daf/io/safetensors.hpp>
-#include <daf/net/names.hpp>
+#include <daf/net/network.hpp>
 #include <daf/ops/optimizer.hpp>
 #include <daf/train/read_options.hpp>
 #include <set>
@@ -57,17 +57,11 @@ std::string written(const std::filesystem::path& path, const Write& write) {
     }
 }
 
-/// The slabs of an owner that is changed: its parameters.
-template <class Owner>
-std::vector<HostSlab<Owner>> parameters_in(Owner& owner) {
-    std::vector<HostSlab<Owner>> slabs;
-    slabs.emplace_back(owner, owner.parameters());
-    return slabs;
-}
-/// The parameters, and behind them the moments.
+/// What training changes: the parameters, and behind them the moments.
 template <class L>
 std::vector<HostSlab<L>> slabs_of(L& learner) {
-    auto slabs = parameters_in(learner);
+    std::vector<HostSlab<L>> slabs;
+    slabs.emplace_back(learner, learner.parameters());
     for (Index which = 0; which < moment_count(learner.optimizer()); ++which)
         slabs.emplace_back(learner, learner.moment(which));
     return slabs;
@@ -87,18 +81,23 @@ struct StoredTensor {
     TensorShape shape() const { return pytorch_extents(layout, extents); }
 };
 
+/// Every tensor of bound parameters.
+template <class T, class Bound>
+std::vector<StoredTensor<T>> tensors_of_bound(const std::vector<OperatorName>& names, Bound bound) {
+    std::vector<StoredTensor<T>> all;
+    for_each_parameter(names, bound, [&](std::string name, const auto& field, const auto& view) {
+        using V = std::remove_cvref_t<decltype(view)>;
+        all.push_back({std::move(name), field.layout, field.role != Role::state, V::Shape::extents,
+                       view.data(), view.size()});
+    });
+    return all;
+}
+
 /// Every tensor of a slab of parameters.
 template <class Net, class Space = Host, class T>
-std::vector<StoredTensor<T>> tensors_of(T* parameters) {
-    std::vector<StoredTensor<T>> all;
-    auto bound = bind_all_parameters<Net, T, Space>(parameters);
-    for_each_parameter(operator_names<Net>(), bound,
-                       [&](std::string name, const auto& field, const auto& view) {
-                           using V = std::remove_cvref_t<decltype(view)>;
-                           all.push_back({std::move(name), field.layout, field.role != Role::state,
-                                          V::Shape::extents, view.data(), view.size()});
-                       });
-    return all;
+std::vector<StoredTensor<T>> tensors_of(T* parameters,
+                                        const std::vector<OperatorName>& names = operator_names<Net>()) {
+    return tensors_of_bound<T>(names, bind_all_parameters<Net, T, Space>(parameters));
 }
 
 /// Every tensor of slabs as slabs_of has them: parameters, then moments.
@@ -171,40 +170,78 @@ std::string write_owner(const std::filesystem::path& path, const Owner& owner,
     return write_tensors<T>(path, stored, in_host, batches, std::move(metadata));
 }
 
-/// Which element types of a file are taken: the network's own, or what that holds exactly too.
-enum class Types { same, exact };
+/// Which tensors of a file are a network's.
+struct Sought {
+    std::vector<OperatorName> names;
+    std::vector<std::string> beginnings{""};  // of names that only tensors of the network may have
+    Extra extra = Extra::refused;
+
+    Sought(std::vector<OperatorName> operators, const std::string& prefix, Extra what)
+        : names(std::move(operators)), extra(what) {
+        if (prefix.empty()) return;
+        beginnings.clear();
+        for (const OperatorName& name : names) beginnings.push_back(name.prefix);
+    }
+    bool is_extra(const std::string& name, const std::set<std::string_view>& ours) const {
+        const bool beside = name.ends_with(".num_batches_tracked") || name.starts_with("optimizer.moment");
+        return !beside && !ours.contains(name) &&
+               std::ranges::any_of(beginnings, [&](const auto& start) { return name.starts_with(start); });
+    }
+};
+
+/// Of a whole Network or a Sequence.
+template <class Net>
+Sought sought(const ReadOptions& options) {
+    const std::string prefix = options.prefix.value_or("");
+    if constexpr (AnyNetwork<Net>) {
+        if (!prefix.empty()) {
+            throw ArgumentError(
+                "ReadOptions: prefix: expected none, since a Network has prefixes of its own, found '" +
+                prefix + "'. For its trunk alone use load_trunk.");
+        }
+        return {operator_names<Net>(), "", options.extra};
+    } else {
+        return {operator_names<Net>(prefix), prefix, options.extra};
+    }
+}
+/// Of a Network's trunk.
+template <class Net>
+Sought sought_trunk(const ReadOptions& options) {
+    const std::string prefix = options.prefix.value_or("trunk.");
+    return {operator_names<typename Net::Trunk>(prefix), prefix, options.extra};
+}
 
 /// Throws MismatchError for the first tensor of the file that the network does not have.
-inline void refuse_extra(const Safetensors& file, const std::set<std::string_view>& ours) {
+inline void refuse_extra(const Safetensors& file, const std::set<std::string_view>& ours,
+                         const Sought& sought) {
     for (const NamedTensor& tensor : file.tensors()) {
-        const std::string& name = tensor.name;
-        const bool beside = name.ends_with(".num_batches_tracked") || name.starts_with("optimizer.moment");
-        if (beside || ours.contains(name)) continue;
-        throw MismatchError(file.origin() + ": tensor " + json::shown(name) +
+        if (!sought.is_extra(tensor.name, ours)) continue;
+        throw MismatchError(file.origin() + ": tensor " + json::shown(tensor.name) +
                             ": expected only what the network has, found a tensor that it has not. Without "
                             "it the results may be others than where the file was written: add its layer; "
                             "or, if you know that nothing is lost, read with daf::Extra::ignored.");
     }
 }
 
+/// Which element types of a file are taken: the network's own, or what that holds exactly too.
+enum class Types { same, exact };
+
 /// Whatever is wrong is found before anything changes.
 template <class T>
-void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors, Types types,
-                  const ReadOptions& options) {
+void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& tensors, const Sought& sought,
+                  Types types) {
     std::vector<const NamedTensor*> found;
+    std::set<std::string_view> ours;
     std::size_t most = 0;  // elements of a tensor that is of another type
     for (const StoredTensor<T>& tensor : tensors) {
         const TensorShape shape = tensor.shape();
         if (types == Types::same) static_cast<void>(file.values<T>(tensor.name, shape));
         found.push_back(&file.exact<T>(tensor.name, shape));
+        ours.insert(tensor.name);
         if (found.back()->dtype != dtype_of<T>())
             most = std::max(most, static_cast<std::size_t>(tensor.size));
     }
-    if (options.extra == Extra::refused) {
-        std::set<std::string_view> ours;
-        for (const StoredTensor<T>& tensor : tensors) ours.insert(tensor.name);
-        refuse_extra(file, ours);
-    }
+    if (sought.extra == Extra::refused) refuse_extra(file, ours, sought);
     std::vector<T> copy(most);
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         const T* values = reinterpret_cast<const T*>(found[i]->bytes.data());
@@ -216,12 +253,34 @@ void read_tensors(const Safetensors& file, const std::vector<StoredTensor<T>>& t
     }
 }
 
+/// Into the owner's parameters.
 template <class Owner>
-void take_from(const Safetensors& file, const std::vector<HostSlab<Owner>>& slabs, Types types,
-               const ReadOptions& options) {
-    std::vector<typename Owner::Number*> places;
+void take_parameters(const Safetensors& file, Owner& owner, const Sought& sought) {
+    const HostSlab<Owner> slab(owner, owner.parameters());
+    read_tensors(file, tensors_of<typename Owner::Network>(slab.data(), sought.names), sought, Types::exact);
+    slab.write_back();
+}
+
+/// Into those of its trunk.
+template <class Owner>
+void take_trunk(const Safetensors& file, Owner& owner, const Sought& sought) {
+    using Net = typename Owner::Network;
+    const HostSlab<Owner> slab(owner, owner.parameters());
+    const auto bound = bind_all_parameters<Net>(slab.data());
+    const auto tensors =
+        tensors_of_bound<typename Owner::Number>(sought.names, part_of_tuple<0, Net::Trunk::length>(bound));
+    read_tensors(file, tensors, sought, Types::exact);
+    slab.write_back();
+}
+
+/// Into all that training goes on from.
+template <class L>
+void take_checkpoint(const Safetensors& file, L& learner) {
+    using Net = typename L::Network;
+    const auto slabs = slabs_of(learner);
+    std::vector<typename L::Number*> places;
     for (const auto& slab : slabs) places.push_back(slab.data());
-    read_tensors(file, tensors_in<typename Owner::Network>(places), types, options);
+    read_tensors(file, tensors_in<Net>(places), sought<Net>({}), Types::same);
     for (const auto& slab : slabs) slab.write_back();
 }
 
