@@ -50,10 +50,6 @@ struct Image {
         return *reinterpret_cast<const Pack<std::remove_const_t<T>, W>*>(at(p, c));
     }
 };
-template <class T, Index W>
-DAF_HOST_DEVICE Pack<Wide<T>, W> widened(const Pack<T, W>& stored) {
-    return load<W>(stored.values);
-}
 
 /// What backward reads of an image.
 template <class T, Index W>

@@ -30,9 +30,9 @@ struct RectifiedMap {
             Pack<Wide<T>, W> pack = load<W>(from + i);
             for (Index k = 0; k < W; ++k) {
                 const Wide<T> value = affine(pack[k], k);
-                pack[k] = static_cast<Wide<T>>(static_cast<T>(value < 0 ? 0 : value));
+                pack[k] = value < 0 ? 0 : value;
             }
-            return pack;
+            return widened<T>(narrowed<T>(pack));
         };
     }
 };

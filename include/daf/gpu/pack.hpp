@@ -37,16 +37,43 @@ DAF_HOST_DEVICE Pack<Wide<std::remove_const_t<T>>, W> load(T* from) {
         return pack;
     }
 }
+/// The same of a pack as it is stored.
+template <class T, Index W>
+DAF_HOST_DEVICE Pack<Wide<T>, W> widened(const Pack<T, W>& stored) {
+    return load<W>(stored.values);
+}
+
+/// Two neighbours, rounded: by a single instruction where the GPU has it.
+DAF_HOST_DEVICE inline Pack<bf16, 2> rounded_pair(float first, float second) {
+#if DAF_GPU_ROUNDS_TO_BF16
+    std::uint32_t bits;  // the first in the lower half
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(second), "f"(first));
+    return __builtin_bit_cast(Pack<bf16, 2>, bits);
+#else
+    return {{bf16(first), bf16(second)}};
+#endif
+}
+
+/// Rounded to T, where that is narrower.
+template <class T, Index W>
+DAF_HOST_DEVICE Pack<T, W> narrowed(const Pack<Wide<T>, W>& pack) {
+    if constexpr (std::is_same_v<T, Wide<T>>) {
+        return pack;
+    } else {
+        Pack<T, W> narrow;
+        for (Index k = 0; k + 1 < W; k += 2) {
+            const Pack<bf16, 2> pair = rounded_pair(pack[k], pack[k + 1]);
+            narrow[k] = pair[0], narrow[k + 1] = pair[1];
+        }
+        if constexpr (W % 2 != 0) narrow[W - 1] = static_cast<T>(pack[W - 1]);
+        return narrow;
+    }
+}
+
 /// To `to`, a multiple of W elements or of 16 bytes, rounded where T is narrower than the pack's.
 template <class T, Index W>
 DAF_HOST_DEVICE void store(T* to, const Pack<Wide<T>, W>& pack) {
-    if constexpr (std::is_same_v<T, Wide<T>>) {
-        *reinterpret_cast<Pack<T, W>*>(to) = pack;
-    } else {
-        Pack<T, W> stored;
-        for (Index k = 0; k < W; ++k) stored[k] = static_cast<T>(pack[k]);
-        *reinterpret_cast<Pack<T, W>*>(to) = stored;
-    }
+    *reinterpret_cast<Pack<T, W>*>(to) = narrowed<T>(pack);
 }
 
 /// of(0), of(1) ...

@@ -1,4 +1,7 @@
 // Operators that stream maps, and what makes a network's first ones of pictures, on a device.
+#include <bit>
+#include <cmath>
+#include <cstdint>
 #include <daf/daf.cuh>
 #include <daf/reference/augmentation.hpp>
 #include <daf/reference/batch_norm.hpp>
@@ -43,6 +46,34 @@ TEST_CASE("attention on a device keeps every promise in each arrangement") {
     conform_on_device<DualAttention<Shape<5, 7, 8>, 2, 3, Arrangement::channel_first>>({}, one_batch());
     conform_on_device<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::spatial_first>>({}, one_batch());
     conform_on_device<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::parallel>>({}, one_batch());
+}
+
+TEST_CASE("a device rounds to bf16 as the CPU does, in pairs and one by one; NaNs stay NaNs") {
+    // Around every number that bf16 has: itself, its middle to the next, and what lies beside them.
+    std::vector<float> numbers;
+    for (std::uint32_t pattern = 0; pattern <= 0xFFFF; ++pattern) {
+        for (const std::uint32_t rest : {0u, 1u, 0x7FFFu, 0x8000u, 0x8001u, 0xFFFFu})
+            numbers.push_back(std::bit_cast<float>(pattern << 16 | rest));
+    }
+    const auto count = static_cast<daf::Index>(numbers.size());
+    daf::Gpu gpu;
+    const auto from = gpu.upload(daf::batch_of<Shape<1>>(std::as_const(numbers)));
+    const auto to = gpu.allocate(count * 2);
+    for (const daf::Index first : {0, 1}) {  // from aligned addresses, and beside them
+        auto* const narrow = to.as<daf::bf16>(0) + first;
+        daf::gpu::convert(gpu, count - first, from.data() + first,
+                          daf::gpu::Slopes<daf::bf16>{narrow, false});
+        std::vector<daf::bf16> got(numbers.size());
+        gpu.copy_out(got.data(), to.as<daf::bf16>(0), count);
+        for (auto i = static_cast<std::size_t>(first); i < numbers.size(); ++i) {
+            INFO("of ", numbers[i]);
+            if (std::isnan(numbers[i])) {
+                REQUIRE(std::isnan(static_cast<float>(got[i])));
+            } else {
+                REQUIRE(got[i].bits() == daf::bf16(numbers[i]).bits());
+            }
+        }
+    }
 }
 
 TEST_CASE("augmentation on a device gives Reference's bits in every run, in bf16 those rounded") {
