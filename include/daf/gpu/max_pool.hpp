@@ -45,8 +45,9 @@ struct PoolSize {
     }
 };
 
-/// x is a StoredMap, or one that is made as it is read.
-template <class T, class Map>
+/// x is a StoredMap, or one that is made as it is read. Side: the window's, where it is known beforehand, so
+/// that all of it is on its way before anything is compared; 0 where only size tells.
+template <class T, class Map, Index Side>
 struct MaxPoolForward {
     PoolSize size;
     Map x;
@@ -56,27 +57,46 @@ struct MaxPoolForward {
     template <Index W>
     DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
         return [=, this, element = x.at(c, width)](Index pixel) {
-            Index line = size.corner(pixel) + c;
-            Pack<Wide<T>, W> largest = element(line);
-            Pack<std::int32_t, W> places{};  // bytes would go through local memory
-            std::int32_t place = 0;
-            for (std::int32_t row = 0; row < size.window; ++row, line += Index{size.width} * size.channels) {
-                for (std::int32_t column = 0; column < size.window; ++column, ++place) {
-                    const Pack<Wide<T>, W> values = element(line + Index{column} * size.channels);
-                    for (Index k = 0; k < W; ++k) {
-                        // A NaN wins over every number.
-                        const bool wins = values[k] > largest[k] || is_nan(values[k]);
-                        largest[k] = wins ? values[k] : largest[k];
-                        places[k] = wins ? place : places[k];
-                    }
+            const Index corner = size.corner(pixel) + c, line = Index{size.width} * size.channels;
+            Largest<W> found;
+            if constexpr (Side > 0) {
+                Pack<Wide<T>, W> values[Side * Side];
+                for (Index k = 0; k < Side * Side; ++k)
+                    values[k] = element(corner + k / Side * line + k % Side * size.channels);
+                found.value = values[0];
+                for (Index k = 1; k < Side * Side; ++k)
+                    found.compare(values[k], static_cast<std::int32_t>(k));
+            } else {
+                found.value = element(corner);
+                for (std::int32_t place = 1, row = 0, column = 1; place < size.window * size.window;
+                     ++place, ++column) {
+                    if (column == size.window) column = 0, ++row;
+                    found.compare(element(corner + row * line + Index{column} * size.channels), place);
                 }
             }
-            store(y + pixel * size.channels + c, largest);
+            store(y + pixel * size.channels + c, found.value);
             if (winner == nullptr) return;
             store(winner + pixel * size.channels + c,
-                  pack_of<std::uint8_t, W>([&](Index k) { return static_cast<std::uint8_t>(places[k]); }));
+                  pack_of<std::uint8_t, W>([&](Index k) { return static_cast<std::uint8_t>(found.at[k]); }));
         };
     }
+
+  private:
+    /// The largest so far of each channel, and at which place of the window it stands.
+    template <Index W>
+    struct Largest {
+        Pack<Wide<T>, W> value;
+        Pack<std::int32_t, W> at{};  // bytes would go through local memory
+
+        DAF_HOST_DEVICE void compare(const Pack<Wide<T>, W>& values, std::int32_t place) {
+            for (Index k = 0; k < W; ++k) {
+                // A NaN wins over every number.
+                const bool wins = values[k] > value[k] || is_nan(values[k]);
+                value[k] = wins ? values[k] : value[k];
+                at[k] = wins ? place : at[k];
+            }
+        }
+    };
 };
 
 /// dx: an element of x takes its window's gradient if it has won; nothing else is added, so no order matters.
@@ -145,9 +165,10 @@ struct Kernel<MaxPool<In, K>, Backend> {
         if constexpr (M == Mode::train) winner = call.saved.winner.data();
         const auto x = gpu::map_source<Backend>(call.x);
         T* y = call.y.data();
+        constexpr Index side = K == 2 ? 2 : 0;  // of a larger window registers would not hold all
         gpu::for_each_row<T>(ctx, call.count() * Op::Output::area, In::channels,
                              x.wide() && gpu::aligned(y, winner),
-                             gpu::MaxPoolForward<T, std::decay_t<decltype(x)>>{size, x, y, winner},
+                             gpu::MaxPoolForward<T, std::decay_t<decltype(x)>, side>{size, x, y, winner},
                              is_deferred<X> ? gpu::rows_for_affine : 1);
     }
 

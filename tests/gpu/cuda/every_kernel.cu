@@ -44,6 +44,7 @@ void every_kernel(daf::Gpu& gpu) {
     both_passes<ConvBnRelu<Map, 512>, T>(gpu);
     both_passes<BatchNorm<Map>, T>(gpu);
     both_passes<MaxPool<Map>, T>(gpu);
+    both_passes<MaxPool<Map, 3>, T>(gpu);
     both_passes<GlobalAveragePool<Map>, T>(gpu);
     both_passes<GlobalMaxPool<Map>, T>(gpu);
     both_passes<Linear<Map, 512>, T>(gpu);
