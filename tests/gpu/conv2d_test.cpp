@@ -29,6 +29,9 @@ TEST_CASE("convolutions of few channels, which are kernels of ours, keep every p
     conform_on_fibers<Conv2d<Shape<4, 3, 1>, 16>>({}, promise);
     conform_on_fibers<Conv2d<Shape<5, 4, 1>, 7, 3, 2, Bias::per_channel>>({}, promise);
     conform_on_fibers<Conv2d<Shape<6, 7, 4>, 16, 1, 2>>({}, promise);
+    // Pieces of 8 pixels, and what is left of a line.
+    conform_on_fibers<Conv2d<Shape<3, 21, 1>, 8, 3, 2>>({}, promise);
+    conform_on_fibers<Conv2d<Shape<2, 19, 1>, 24>>({}, promise);
     // More features than a block has threads; more rows than a chunk.
     conform_on_fibers<Conv2d<Shape<3, 2, 1>, 259>>({}, promise);
     static_assert(daf::gpu::DirectConvolution<Conv2d<Shape<40, 30, 1>, 8>, float>::chunks(7) > 10);

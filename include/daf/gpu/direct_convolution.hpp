@@ -50,13 +50,16 @@ class Window {
     /// To the next pixel; false behind the last.
     DAF_HOST_DEVICE bool advance() {
         if (left_-- == 0) return false;
+        // Mostly of one step, and that is long.
+        DAF_KEEP_LOOP
         for (std::int32_t i = 0; i < stride_; ++i) see_next_column();
         ++pixel_;
         return true;
     }
     /// The pixel, of all images.
     DAF_HOST_DEVICE Index pixel() const { return pixel_ - 1; }
-    DAF_HOST_DEVICE bool is_last() const { return left_ == 0; }
+    /// How many are still to come.
+    DAF_HOST_DEVICE std::int32_t left() const { return left_; }
     DAF_HOST_DEVICE Wide<T> operator[](Index tap) const { return taps_[tap]; }
 
   private:
@@ -151,7 +154,7 @@ template <class T, Index K, Index C, Index W>
 struct DirectWeightSums {
     using Number = Wide<T>;
     static constexpr Index taps = K * K * C;
-    static constexpr unsigned threads = 256, blocks_at_once = 2;
+    static constexpr unsigned threads = 128, blocks_at_once = 3;
     struct Shared {
         Number sums[W][threads];
     };
@@ -174,15 +177,19 @@ struct DirectWeightSums {
                 const T* slopes = dy + (left + mine.column) * W;
                 for (Index piece = begin + mine.part; piece < end; piece += mine.parts) {
                     Window<T, K, C> window(size, x, piece);
-                    // The next pixel's slopes are on their way while this one's are used.
-                    Pack<T, W> next = read(slopes + (window.pixel() + 1) * size.features);
-                    while (window.advance()) {
-                        const Pack<T, W> slope = next;
-                        if (!window.is_last()) next = read(slopes + (window.pixel() + 1) * size.features);
-                        for (Index tap = 0; tap < taps; ++tap) {
-                            for (Index k = 0; k < W; ++k)
-                                sums[tap][k] += window[tap] * static_cast<Number>(slope[k]);
+                    const T* of_pixel = slopes + (window.pixel() + 1) * size.features;
+                    if (window.left() == Pieces::pixels) {
+                        // All are on their way before the first is used.
+                        Pack<T, W> of_pixels[Pieces::pixels];
+                        for (Index i = 0; i < Pieces::pixels; ++i)
+                            of_pixels[i] = read(of_pixel + i * size.features);
+                        DAF_UNROLL_LOOP
+                        for (const Pack<T, W>& slope : of_pixels) {
+                            window.advance();
+                            add(sums, window, slope);
                         }
+                    } else {
+                        for (; window.advance(); of_pixel += size.features) add(sums, window, read(of_pixel));
                     }
                 }
             }
@@ -205,6 +212,12 @@ struct DirectWeightSums {
     }
 
   private:
+    DAF_HOST_DEVICE static void add(Pack<Number, W> (&sums)[taps], const Window<T, K, C>& window,
+                                    const Pack<T, W>& slope) {
+        for (Index tap = 0; tap < taps; ++tap) {
+            for (Index k = 0; k < W; ++k) sums[tap][k] += window[tap] * static_cast<Number>(slope[k]);
+        }
+    }
     DAF_HOST_DEVICE static Pack<T, W> read(const T* from) {
         return *reinterpret_cast<const Pack<T, W>*>(from);
     }
