@@ -32,7 +32,7 @@ struct SumChunks {
     static constexpr unsigned threads = 256, blocks_at_once = 2;
     static constexpr Index rows_at_once = 4;
     struct Shared {
-        double first[W][threads], second[W][threads];
+        double first[W][row_apart<double, W>(threads)], second[W][row_apart<double, W>(threads)];
     };
 
     SumSize size;

@@ -21,4 +21,13 @@ struct Columns {
           part(static_cast<std::int32_t>(block.thread()) / width) {}
 };
 
+/// How long rows of a block's numbers in shared memory are where neighbouring threads read neighbours of a
+/// column, one from each of W rows: a little longer than `threads`, so that the rows begin in different
+/// banks.
+template <class T, Index W>
+constexpr Index row_apart(Index threads) {
+    constexpr Index all_banks = 128 / Index{sizeof(T)};
+    return threads + all_banks / W;
+}
+
 }  // namespace daf::gpu

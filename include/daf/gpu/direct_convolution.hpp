@@ -156,7 +156,7 @@ struct DirectWeightSums {
     static constexpr Index taps = K * K * C;
     static constexpr unsigned threads = 128, blocks_at_once = 3;
     struct Shared {
-        Number sums[W][threads];
+        Number sums[W][row_apart<Number, W>(threads)];
     };
 
     ConvolutionSize size;
