@@ -22,8 +22,10 @@ using Terms = TermsOf<double>;
 /// are added by neighbouring threads; `Lanes` threads share a column, and what they found is joined in pairs.
 template <class Sum, Index Lanes, class Term, class Finish>
 struct AddColumns {
-    static constexpr unsigned threads = Lanes > 32 ? 1024 : 256;
-    static constexpr Index width = threads / Lanes;
+    // Many lanes are for few columns: then a block has no more of them than fill the 32 bytes that memory
+    // gives at once, so that there are many blocks.
+    static constexpr Index width = Lanes > 32 ? 32 / Index{sizeof(Sum)} : 256 / Lanes;
+    static constexpr unsigned threads = static_cast<unsigned>(Lanes * width);
     struct Shared {
         Sum partial[threads];
     };
