@@ -44,10 +44,9 @@ struct Image {
     Small channels;
 
     DAF_HOST_DEVICE T* at(Small p, Small c) const { return data + (static_cast<Index>(p) * channels + c); }
-    /// As they are stored: those of bf16 take half the registers until they are used.
     template <Index W>
     DAF_HOST_DEVICE auto read(Small p, Small c) const {
-        return *reinterpret_cast<const Pack<std::remove_const_t<T>, W>*>(at(p, c));
+        return gpu::read<W>(at(p, c));
     }
 };
 

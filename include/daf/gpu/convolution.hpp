@@ -146,9 +146,11 @@ struct AddBias {
         const auto of_channels = pack_of<Wide<T>, W>([this, c](Index k) { return bias[c + k]; });
         return [=, this](Index row) {
             T* const place = y + row * channels + c;
-            Pack<Wide<T>, W> pack = load<W>(place) + of_channels;
-            for (Wide<T>& value : pack.values) value = rectify && value < 0 ? 0 : value;
-            store(place, pack);
+            return [=, this, &of_channels, given = read<W>(place)] {
+                Pack<Wide<T>, W> pack = widened(given) + of_channels;
+                for (Wide<T>& value : pack.values) value = rectify && value < 0 ? 0 : value;
+                store(place, pack);
+            };
         };
     }
 };

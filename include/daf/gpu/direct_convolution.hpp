@@ -182,14 +182,15 @@ struct DirectWeightSums {
                         // All are on their way before the first is used.
                         Pack<T, W> of_pixels[Pieces::pixels];
                         for (Index i = 0; i < Pieces::pixels; ++i)
-                            of_pixels[i] = read(of_pixel + i * size.features);
+                            of_pixels[i] = read<W>(of_pixel + i * size.features);
                         DAF_UNROLL_LOOP
                         for (const Pack<T, W>& slope : of_pixels) {
                             window.advance();
                             add(sums, window, slope);
                         }
                     } else {
-                        for (; window.advance(); of_pixel += size.features) add(sums, window, read(of_pixel));
+                        for (; window.advance(); of_pixel += size.features)
+                            add(sums, window, read<W>(of_pixel));
                     }
                 }
             }
@@ -217,9 +218,6 @@ struct DirectWeightSums {
         for (Index tap = 0; tap < taps; ++tap) {
             for (Index k = 0; k < W; ++k) sums[tap][k] += window[tap] * static_cast<Number>(slope[k]);
         }
-    }
-    DAF_HOST_DEVICE static Pack<T, W> read(const T* from) {
-        return *reinterpret_cast<const Pack<T, W>*>(from);
     }
 };
 

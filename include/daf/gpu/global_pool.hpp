@@ -44,11 +44,15 @@ struct AverageBackward {
     Slopes<T> dx;
 
     template <Index W>
-    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+    DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
         return [=, this](Index row) {
-            Pack<Wide<T>, W> slopes = load<W>(dy + row / size.positions * size.channels + c);
-            for (Wide<T>& slope : slopes.values) slope /= static_cast<Wide<T>>(size.positions);
-            dx.write(row * size.channels + c, slopes);
+            const Index i = row * size.channels + c;
+            return [=, this, given = read<W>(dy + row / size.positions * size.channels + c),
+                    there = dx.there(i, width)] {
+                Pack<Wide<T>, W> slopes = widened(given);
+                for (Wide<T>& slope : slopes.values) slope /= static_cast<Wide<T>>(size.positions);
+                dx.write(i, slopes, there);
+            };
         };
     }
 };
@@ -88,13 +92,17 @@ struct MaximumBackward {
     Slopes<T> dx;
 
     template <Index W>
-    DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
+    DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
         return [=, this](Index row) {
-            const Index out = row / size.positions * size.channels + c, p = row % size.positions;
-            const Pack<Wide<T>, W> slopes = load<W>(dy + out);
-            const Pack<std::int32_t, W> places = load<W>(winner + out);
-            dx.write(row * size.channels + c,
-                     pack_of<Wide<T>, W>([&](Index k) { return places[k] == p ? slopes[k] : 0; }));
+            const Index i = row * size.channels + c, out = row / size.positions * size.channels + c,
+                        p = row % size.positions;
+            return [=, this, given = read<W>(dy + out), places = read<W>(winner + out),
+                    there = dx.there(i, width)] {
+                const Pack<Wide<T>, W> slopes = widened(given);
+                const auto inner =
+                    pack_of<Wide<T>, W>([&](Index k) { return places[k] == p ? slopes[k] : 0; });
+                dx.write(i, inner, there);
+            };
         };
     }
 };

@@ -64,7 +64,9 @@ struct Singly {
 };
 
 /// body.at(column, width) is asked once for the columns that a thread keeps, and gives what is called with
-/// each row.
+/// each row. That does all the work, or only reads what it takes of the row and returns what is called to do
+/// the rest: then a second row's loads are under way before the first is written. A compiler may not move
+/// them there by itself, as what is written could be what they read.
 template <class Body, Index W>
 struct ForEachRow {
     static constexpr unsigned threads = 256, blocks_at_once = 2;
@@ -80,8 +82,21 @@ struct ForEachRow {
         const Index stride = block.blocks() * mine.parts;
         for (Index pack = mine.column; pack < columns / W; pack += mine.width) {
             const auto of_columns = body.at(pack * W, Width<W>{});
-            for (Index row = block.block() * mine.parts + mine.part; row < rows; row += stride)
-                of_columns(row);
+            Index row = block.block() * mine.parts + mine.part;
+            if constexpr (!std::is_void_v<decltype(of_columns(row))>) {
+                for (; row < rows; row += 2 * stride) {
+                    const auto one = of_columns(row);
+                    if (row + stride < rows) {
+                        const auto other = of_columns(row + stride);
+                        one();
+                        other();
+                    } else {
+                        one();
+                    }
+                }
+            } else {
+                for (; row < rows; row += stride) of_columns(row);
+            }
         }
     }
 };
@@ -107,7 +122,7 @@ void for_each_pack(Backend& ctx, Index size, bool wide, const Body& body) {
     ctx.launch(blocks < most_blocks ? blocks : most_blocks, Kernel{size, body});
 }
 
-/// body.at(column, width)(row) for all elements of a row-major matrix of T. rows_a_thread: where what body.at
+/// ForEachRow for all elements of a row-major matrix of T. rows_a_thread: where what body.at
 /// reads is much beside a row, how many rows a thread should have at least.
 template <class T, GridBackend Backend, class Body>
 void for_each_row(Backend& ctx, Index rows, Index columns, bool wide, const Body& body,
@@ -136,11 +151,17 @@ struct Slopes {
         data[i] = static_cast<T>(accumulate ? data[i] + slope : slope);
     }
     template <Index W>
-    DAF_HOST_DEVICE void write(Index i, Pack<Wide<T>, W> slopes) const {
-        if (accumulate) {
-            const Pack<Wide<T>, W> there = load<W>(data + i);
-            for (Index k = 0; k < W; ++k) slopes[k] = there[k] + slopes[k];
-        }
+    DAF_HOST_DEVICE void write(Index i, const Pack<Wide<T>, W>& slopes) const {
+        write(i, slopes, there(i, Width<W>{}));
+    }
+    /// The same in two steps: what is there is read, if it is wanted, and written some time later.
+    template <Index W>
+    DAF_HOST_DEVICE Pack<T, W> there(Index i, Width<W>) const {
+        return accumulate ? read<W>(data + i) : Pack<T, W>{};
+    }
+    template <Index W>
+    DAF_HOST_DEVICE void write(Index i, Pack<Wide<T>, W> slopes, const Pack<T, W>& there) const {
+        if (accumulate) slopes = widened(there) + slopes;
         store(data + i, slopes);
     }
 };

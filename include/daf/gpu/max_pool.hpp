@@ -99,6 +99,19 @@ struct MaxPoolForward {
     };
 };
 
+/// The gradient of a window, who has won it, and which place of it is asked for.
+template <class T, Index W>
+struct PooledPack {
+    Pack<T, W> dy;
+    Pack<std::uint8_t, W> winner;
+    std::int32_t place;
+};
+template <class T, Index W>
+DAF_HOST_DEVICE Pack<Wide<T>, W> widened(const PooledPack<T, W>& stored) {
+    const Pack<Wide<T>, W> outer = widened(stored.dy);
+    return pack_of<Wide<T>, W>([&](Index k) { return stored.winner[k] == stored.place ? outer[k] : 0; });
+}
+
 /// dx: an element of x takes its window's gradient if it has won; nothing else is added, so no order matters.
 template <class T>
 struct PooledSlopes {
@@ -113,17 +126,13 @@ struct PooledSlopes {
             const PixelPlace in = size.inputs(pixel);
             const auto out_row = static_cast<std::int32_t>(size.by_window(in.row)),
                        out_column = static_cast<std::int32_t>(size.by_window(in.column));
-            Pack<Wide<T>, W> slopes{};
-            if (out_row < size.rows && out_column < size.columns) {
-                const Index out =
-                    ((in.n * size.rows + out_row) * size.columns + out_column) * size.channels + c;
-                const std::int32_t place =
-                    (in.row - out_row * size.window) * size.window + in.column - out_column * size.window;
-                const Pack<Wide<T>, W> outer = load<W>(dy + out);
-                const Pack<std::uint8_t, W> places = load<W>(winner + out);
-                for (Index k = 0; k < W; ++k) slopes[k] = places[k] == place ? outer[k] : 0;
-            }
-            return slopes;
+            // A pixel that no window covers reads the first one's, and is at none of its places.
+            const bool covered = out_row < size.rows && out_column < size.columns;
+            const Index out =
+                covered ? ((in.n * size.rows + out_row) * size.columns + out_column) * size.channels : 0;
+            const std::int32_t place =
+                (in.row - out_row * size.window) * size.window + in.column - out_column * size.window;
+            return PooledPack<T, W>{read<W>(dy + out + c), read<W>(winner + out + c), covered ? place : -1};
         };
     }
 };
@@ -137,7 +146,9 @@ struct MaxPoolBackward {
     DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
         return [=, this, of = slopes.at(c, width)](Index pixel) {
             const Index i = pixel * slopes.size.channels + c;
-            dx.write(i, of(pixel, i));
+            return [=, this, given = of(pixel, i), there = dx.there(i, width)] {
+                dx.write(i, widened(given), there);
+            };
         };
     }
 };

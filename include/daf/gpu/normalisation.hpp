@@ -57,12 +57,14 @@ struct Normalise {
     DAF_HOST_DEVICE auto at(Index c, Width<W> width) const {
         return [=, this, affine = affine.at(c, width)](Index row) {
             const Index i = row * channels + c;
-            Pack<Wide<T>, W> pack = load<W>(z + i);
-            for (Index k = 0; k < W; ++k) {
-                const Wide<T> value = affine(pack[k], k);
-                pack[k] = rectify == Rectify::yes && value < 0 ? 0 : value;
-            }
-            store(y + i, pack);
+            return [=, this, &affine, given = read<W>(z + i)] {
+                Pack<Wide<T>, W> pack = widened(given);
+                for (Index k = 0; k < W; ++k) {
+                    const Wide<T> value = affine(pack[k], k);
+                    pack[k] = rectify == Rectify::yes && value < 0 ? 0 : value;
+                }
+                store(y + i, pack);
+            };
         };
     }
 };
@@ -144,7 +146,8 @@ void find_moments(Backend& ctx, Index channels, const T* z, const KeepMoments<Wi
 // ---- The gradient through a training normalisation, and a ReLU behind it if asked:
 //   dz = dy' * scale + (z - centre) * by_z + constant,     dy' = dy where the rectified output is positive
 
-/// dy in memory: at(channel, width) gives what is called with a row and the place of that element.
+/// dy in memory: at(channel, width) gives what is called with a row and the place of that element, and reads
+/// what widened() takes.
 template <class T>
 struct StoredSlopes {
     const T* data;
@@ -152,7 +155,7 @@ struct StoredSlopes {
     bool wide() const { return aligned(data); }
     template <Index W>
     DAF_HOST_DEVICE auto at(Index, Width<W>) const {
-        return [from = data](Index, Index i) { return load<W>(from + i); };
+        return [from = data](Index, Index i) { return read<W>(from + i); };
     }
 };
 
@@ -183,7 +186,7 @@ struct GradientTerms {
         return [=, this, affine = slope.affine.at(c, width), dy = slope.dy.at(c, width)](
                    Index row, Pack<TermsOf<Wide<T>>, W>& sums) {
             const Index i = row * slope.channels + c;
-            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = dy(row, i);
+            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = widened(dy(row, i));
             for (Index k = 0; k < W; ++k) {
                 const Wide<T> inner = slope(affine, k, z[k], outer[k]);
                 sums[k] += TermsOf<Wide<T>>{inner, inner * (z[k] - affine.centre[k])};
@@ -220,11 +223,21 @@ struct ApplyGradient {
         return [=, this, affine = slope.affine.at(c, width), dy = slope.dy.at(c, width),
                 by_z = load<W>(by_z + c), constant = load<W>(constant + c)](Index row) {
             const Index i = row * slope.channels + c;
-            const Pack<Wide<T>, W> z = load<W>(slope.z + i), outer = dy(row, i);
-            dz.write(i, pack_of<Wide<T>, W>([&](Index k) {
-                         return std::fma(slope(affine, k, z[k], outer[k]), affine.scale[k],
-                                         std::fma(z[k] - affine.centre[k], by_z[k], constant[k]));
-                     }));
+            const auto rest = [=, this, &affine, &by_z, &constant, given = read<W>(slope.z + i),
+                               given_dy = dy(row, i), there = dz.there(i, width)] {
+                const Pack<Wide<T>, W> z = widened(given), outer = widened(given_dy);
+                const auto inner = pack_of<Wide<T>, W>([&](Index k) {
+                    return std::fma(slope(affine, k, z[k], outer[k]), affine.scale[k],
+                                    std::fma(z[k] - affine.centre[k], by_z[k], constant[k]));
+                });
+                dz.write(i, inner, there);
+            };
+            // Slopes that are made as they are read are more than registers hold of two rows.
+            if constexpr (std::is_same_v<DY, StoredSlopes<T>>) {
+                return rest;
+            } else {
+                rest();
+            }
         };
     }
 };

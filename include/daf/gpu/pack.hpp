@@ -24,11 +24,17 @@ struct alignas(W * sizeof(T) < 16 ? W * sizeof(T) : 16) Pack {
     DAF_HOST_DEVICE const T& operator[](Index k) const { return values[k]; }
 };
 
-/// What lies at `from`, a multiple of W elements or of 16 bytes, in the type that is computed in.
+/// What lies at `from`, a multiple of W elements or of 16 bytes, as it is stored: those of bf16 take half the
+/// registers until they are used.
+template <Index W, class T>
+DAF_HOST_DEVICE Pack<std::remove_const_t<T>, W> read(T* from) {
+    return *reinterpret_cast<const Pack<std::remove_const_t<T>, W>*>(from);
+}
+/// The same in the type that is computed in.
 template <Index W, class T>
 DAF_HOST_DEVICE Pack<Wide<std::remove_const_t<T>>, W> load(T* from) {
     using Stored = std::remove_const_t<T>;
-    const auto stored = *reinterpret_cast<const Pack<Stored, W>*>(from);
+    const auto stored = read<W>(from);
     if constexpr (std::is_same_v<Stored, Wide<Stored>>) {
         return stored;
     } else {
@@ -37,7 +43,7 @@ DAF_HOST_DEVICE Pack<Wide<std::remove_const_t<T>>, W> load(T* from) {
         return pack;
     }
 }
-/// The same of a pack as it is stored.
+/// And that of a pack as it is stored.
 template <class T, Index W>
 DAF_HOST_DEVICE Pack<Wide<T>, W> widened(const Pack<T, W>& stored) {
     return load<W>(stored.values);
