@@ -27,7 +27,7 @@ struct PixelPlaces {
     DAF_HOST_DEVICE PixelPlace operator()(Index pixel) const {
         const Index n = by_area(pixel);
         const auto within = static_cast<std::int32_t>(pixel - n * area);
-        const auto row = static_cast<std::int32_t>(by_columns(within));
+        const std::int32_t row = by_columns(within);
         return {n, row, within - row * columns};
     }
 };
@@ -124,8 +124,7 @@ struct PooledSlopes {
     DAF_HOST_DEVICE auto at(Index c, Width<W>) const {
         return [=, this](Index pixel, Index) {
             const PixelPlace in = size.inputs(pixel);
-            const auto out_row = static_cast<std::int32_t>(size.by_window(in.row)),
-                       out_column = static_cast<std::int32_t>(size.by_window(in.column));
+            const std::int32_t out_row = size.by_window(in.row), out_column = size.by_window(in.column);
             // A pixel that no window covers reads the first one's, and is at none of its places.
             const bool covered = out_row < size.rows && out_column < size.columns;
             const Index out =
