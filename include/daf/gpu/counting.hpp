@@ -1,22 +1,20 @@
 #pragma once
+#include <daf/core/scratch.hpp>
 #include <daf/gpu/class_centres.hpp>
+#include <daf/gpu/column_sums.hpp>
 #include <daf/ops/counting.hpp>
 
 namespace daf {
 
 namespace gpu {
 
-/// The threads of the one block that counts.
-inline constexpr unsigned counting_threads = 256;
-struct CountingShared {
-    Index partial[counting_threads / warp_size];
-};
-
-/// into = how many i < count are hits.
+/// into = how many i < count are hits. One block does it.
 template <class Hit>
 struct Count {
-    static constexpr unsigned threads = counting_threads;
-    using Shared = CountingShared;
+    static constexpr unsigned threads = 256;
+    struct Shared {
+        Index partial[threads / warp_size];
+    };
 
     Hit hit;
     Index count;
@@ -46,22 +44,31 @@ struct HasLargest {
     DAF_HOST_DEVICE bool operator()(Index i) const { return is_largest(x + i * classes, classes, labels[i]); }
 };
 
-/// A warp a sample at a time.
+/// A warp a sample at a time: partial[block] = how many of the block's samples are nearest to their own.
 template <class T>
 struct CountNearest {
-    static constexpr unsigned threads = counting_threads, blocks_at_once = 1;  // there is one
-    using Shared = CountingShared;
+    static constexpr unsigned threads = 64;
+    struct Shared {
+        Index partial[threads / warp_size];
+    };
 
     const T* x;
     const Wide<T>* centres;
     const std::int32_t* labels;
     Index count, classes, features;
-    Index* into;
+    Index* partial;
+
+    static constexpr Index blocks(Index count) {
+        constexpr Index warps = threads / warp_size;
+        const Index wanted = (count + warps - 1) / warps;
+        return wanted < most_blocks ? wanted : most_blocks;
+    }
 
     template <BlockContext B>
     DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
         Index mine = 0;
-        for (Index i = warp_of(block); i < count; i += warps_of(block)) {
+        const Index stride = block.blocks() * warps_of(block);
+        for (Index i = block.block() * warps_of(block) + warp_of(block); i < count; i += stride) {
             Index nearest = 0;
             double least = 0;
             bool numbers = true;
@@ -76,14 +83,23 @@ struct CountNearest {
             mine += lane_of(block) == 0 && numbers && labels[i] == nearest ? 1 : 0;
         }
         const Index all = block_sum(block, mine, shared.partial);
-        if (block.thread() == 0) *into = all;
+        if (block.thread() == 0) partial[block.block()] = all;
     }
+};
+
+struct KeepCount {
+    Index* into;
+    DAF_HOST_DEVICE void operator()(Index, Index sum) const { *into = sum; }
 };
 
 }  // namespace gpu
 
 template <GridBackend Backend>
 struct Kernel<Counting, Backend> {
+    static constexpr Index nearest_scratch_bytes(Index count) {
+        return scratch_size<Index>(gpu::CountNearest<float>::blocks(count));
+    }
+
     template <class T, class Space>
     static void positive(Backend& ctx, Batch<Shape<1>, const T, Space> y, View<Shape<1>, Index, Space> into) {
         using Hit = gpu::IsPositive<T>;
@@ -101,8 +117,13 @@ struct Kernel<Counting, Backend> {
     static void nearest(Backend& ctx, Batch<S, const T, Space> x,
                         View<Shape<K, D>, const Wide<T>, Space> centres, Labels<Space> labels,
                         View<Shape<1>, Index, Space> into) {
-        ctx.launch(
-            1, gpu::CountNearest<T>{x.data(), centres.data(), labels.data(), x.count(), K, D, into.data()});
+        auto frame = ctx.scratch();
+        const Index blocks = gpu::CountNearest<T>::blocks(x.count());
+        auto* partial = frame.template take<Index>(blocks);
+        ctx.launch(blocks,
+                   gpu::CountNearest<T>{x.data(), centres.data(), labels.data(), x.count(), K, D, partial});
+        gpu::add_columns<Index>(ctx, blocks, 1, gpu::ColumnElement<Index>{partial, 1},
+                                gpu::KeepCount{into.data()});
     }
 };
 

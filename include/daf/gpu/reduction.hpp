@@ -6,13 +6,13 @@ namespace daf {
 
 namespace gpu {
 
-/// total = scale * (the sum of y), added in the batch's order: the block loads a piece of it at once, and one
-/// thread adds.
+/// total = (the sum of y) / divisor. Each thread of the block adds the losses that stand `threads` apart, and
+/// block_sum joins what they found: an order that the number of losses fixes.
 template <class T>
 struct Reduce {
     static constexpr unsigned threads = 256;
     struct Shared {
-        T piece[threads];
+        double partial[threads / warp_size];
     };
 
     const T* y;
@@ -23,16 +23,9 @@ struct Reduce {
     template <BlockContext B>
     DAF_HOST_DEVICE void operator()(const B& block, Shared& shared) const {
         double sum = 0;
-        for (Index first = 0; first < count; first += block.threads()) {
-            const Index left = count - first, size = left < block.threads() ? left : block.threads();
-            if (block.thread() < size) shared.piece[block.thread()] = y[first + block.thread()];
-            block.sync();
-            if (block.thread() == 0) {
-                for (Index i = 0; i < size; ++i) sum += static_cast<double>(shared.piece[i]);
-            }
-            block.sync();
-        }
-        if (block.thread() == 0) *total = sum / divisor;
+        for (Index i = block.thread(); i < count; i += block.threads()) sum += static_cast<double>(y[i]);
+        const double all = block_sum(block, sum, shared.partial);
+        if (block.thread() == 0) *total = all / divisor;
     }
 };
 

@@ -193,7 +193,10 @@ class Learner : public Evaluator<Net, Backend, T> {
         Index most =
             std::max({TrainingTrunk::scratch_bytes(ctx, count), TrainingHead::scratch_bytes(ctx, count),
                       daf::scratch_bytes<Softmax, T>(ctx, count)});
-        if constexpr (Net::has_metric) most = std::max(most, daf::scratch_bytes<Metric, T>(ctx, count));
+        if constexpr (Net::has_metric) {
+            most = std::max(
+                {most, daf::scratch_bytes<Metric, T>(ctx, count), nearest_scratch_bytes(ctx, count)});
+        }
         return most;
     }
 

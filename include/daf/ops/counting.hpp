@@ -91,6 +91,16 @@ void count_largest(Backend& ctx, X x, Labels<typename Backend::Space> labels, In
     }
 }
 
+/// Scratch that count_nearest asks of the context.
+template <class Backend>
+Index nearest_scratch_bytes(const Backend&, Index count) {
+    if constexpr (requires { Kernel<Counting, Backend>::nearest_scratch_bytes(count); }) {
+        return Kernel<Counting, Backend>::nearest_scratch_bytes(count);
+    } else {
+        return 0;
+    }
+}
+
 /// into = how many embeddings x (N x D) are nearer to their label's centre than to any other (K,D, of
 /// Wide<T>), the first of equals. A sample with a NaN is none. Distances are summed
 /// in double over differences.
@@ -111,6 +121,7 @@ void count_nearest(Backend& ctx, X x, Centres centres, Labels<typename Backend::
         detail::check_counting(x, into);
         if (!centres) detail::throw_argument(header::counting::name, "the centres are null: bind them");
         detail::check_batch(header::counting::name, "labels", labels.data(), labels.count(), x.count());
+        ctx.reserve(nearest_scratch_bytes(ctx, x.count()));
         Kernel<Counting, Backend>::nearest(ctx, Batch<typename X::Shape, const T, Space>(x),
                                            View<Want, const Wide<T>, Space>(centres), labels, into);
     }

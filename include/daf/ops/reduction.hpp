@@ -23,7 +23,8 @@ namespace arg {
 struct total;
 }
 
-/// total = the sum (or mean) of the losses y (N x 1), added in double and in the batch's order.
+/// total = the sum (or mean) of the losses y (N x 1), added in double: in the batch's order, on a GPU in one
+/// that N fixes.
 /// Throws ArgumentError for an empty batch or a missing buffer.
 template <class Backend, class Y, class Total>
 void reduce(Backend& ctx, Reduction reduction, Y y, Total total) {
