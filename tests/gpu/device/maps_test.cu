@@ -26,6 +26,7 @@ using daf_test::one_batch;
 TEST_CASE("relu, dropout and flatten on a device keep every promise") {
     conform_on_device<daf::Relu<Shape<5, 7, 3>>>();
     conform_on_device<daf::Dropout<Shape<5, 7, 3>>>({.rate = 0.3}, one_batch());
+    conform_on_device<daf::Dropout<Shape<4, 4, 8>>>({.rate = 0.3}, one_batch());
     conform_on_device<daf::Flatten<Shape<3, 5, 7>>>({}, one_batch());
 }
 
@@ -34,18 +35,29 @@ TEST_CASE("batch norm on a device keeps every promise") {
     conform_on_device<daf::BatchNorm<Shape<5, 7, 40>>>({}, one_batch());
 }
 
+// Of 8 and 16 channels, as of any multiple, every type moves 16 bytes at a time; of odd numbers one element.
 TEST_CASE("pools on a device keep every promise") {
     conform_on_device<daf::MaxPool<Shape<5, 7, 17>>>({}, one_batch());
+    conform_on_device<daf::MaxPool<Shape<6, 6, 16>>>({}, one_batch());
+    conform_on_device<daf::MaxPool<Shape<5, 7, 8>, 3>>({}, one_batch());  // rows that no window covers
     conform_on_device<daf::GlobalAveragePool<Shape<5, 7, 3>>>({}, one_batch());
+    conform_on_device<daf::GlobalAveragePool<Shape<5, 7, 16>>>({}, one_batch());
     conform_on_device<daf::GlobalMaxPool<Shape<3, 3, 130>>>({}, one_batch());
+    conform_on_device<daf::GlobalMaxPool<Shape<3, 3, 16>>>({}, one_batch());
 }
 
-TEST_CASE("attention on a device keeps every promise in each arrangement") {
+TEST_CASE("attention on a device keeps every promise") {
     conform_on_device<daf::ChannelAttention<Shape<4, 3, 39>, 3>>({}, one_batch());
+    conform_on_device<daf::ChannelAttention<Shape<4, 3, 16>, 2>>({}, one_batch());
+    conform_on_device<daf::SpatialAttention<Shape<4, 3, 5>>>({}, one_batch());
     conform_on_device<daf::SpatialAttention<Shape<4, 3, 40>>>({}, one_batch());
-    conform_on_device<DualAttention<Shape<5, 7, 8>, 2, 3, Arrangement::channel_first>>({}, one_batch());
-    conform_on_device<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::spatial_first>>({}, one_batch());
-    conform_on_device<DualAttention<Shape<5, 7, 6>, 2, 3, Arrangement::parallel>>({}, one_batch());
+}
+
+TEST_CASE_TEMPLATE("both stages of attention on a device keep every promise", In, Shape<5, 7, 6>,
+                   Shape<5, 7, 8>, Shape<4, 3, 16>) {
+    conform_on_device<DualAttention<In, 2, 3, Arrangement::channel_first>>({}, one_batch());
+    conform_on_device<DualAttention<In, 2, 3, Arrangement::spatial_first>>({}, one_batch());
+    conform_on_device<DualAttention<In, 2, 3, Arrangement::parallel>>({}, one_batch());
 }
 
 TEST_CASE("a device rounds to bf16 as the CPU does, in pairs and one by one; NaNs stay NaNs") {

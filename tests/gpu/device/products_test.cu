@@ -21,6 +21,8 @@ TEST_CASE("convolutions on a device keep every promise") {
     conform_on_device<daf::Conv2d<Shape<5, 7, 3>, 4>>({}, of_products({.batches = {3, 2}, .seeds = {1}}));
     conform_on_device<daf::Conv2d<Shape<8, 6, 3>, 17, 3, 2, daf::Bias::per_channel>>(
         {}, of_products(one_batch()));
+    conform_on_device<daf::Conv2d<Shape<4, 4, 8>, 16, 3, 1, daf::Bias::per_channel>>(
+        {}, of_products(one_batch()));
 }
 
 TEST_CASE("convolutions of few channels, which are kernels of ours, keep every promise on a device") {
@@ -31,6 +33,7 @@ TEST_CASE("convolutions of few channels, which are kernels of ours, keep every p
 
 TEST_CASE("convolution, BN and ReLU on a device keep every promise") {
     conform_on_device<daf::ConvBnRelu<Shape<5, 7, 3>, 4>>({}, of_products_before_relu(one_batch()));
+    conform_on_device<daf::ConvBnRelu<Shape<4, 4, 8>, 16>>({}, of_products_before_relu(one_batch()));
 }
 
 TEST_CASE("a linear layer on a device keeps every promise") {
