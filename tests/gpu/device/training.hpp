@@ -7,6 +7,15 @@
 
 namespace daf_test {
 
+/// TinyNetwork's like with maps of which every kernel moves 16 bytes at a time, as those of the presets: a
+/// pool behind a first layer of ours, one behind cuDNN's.
+using WideTrunk = daf::Sequence<daf::Shape<8, 8, 1>, layer::ConvBnRelu<16>, layer::MaxPool<2>,
+                                layer::ConvBnRelu<32>, layer::MaxPool<2>, layer::ConvBnRelu<16>,
+                                layer::Named<"attention", layer::DualAttention<4, 3>>, layer::Dropout,
+                                layer::Named<"fc1", layer::Linear<24, daf::Start::he>>, layer::Relu>;
+using WideHead = daf::Sequence<daf::Shape<24>, layer::Dropout, layer::Named<"fc2", layer::Linear<3>>>;
+using WideNetwork = daf::Network<WideTrunk, WideHead, daf::TripletCentreLoss<daf::Shape<24>, 3>>;
+
 /// What is left of a run.
 struct Trained {
     std::vector<double> losses;      // L, softmax and Triplet-Centre loss of every step
