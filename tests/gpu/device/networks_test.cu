@@ -1,4 +1,4 @@
-// Networks, and their inference, on a device.
+// Networks, their inference, and layers of a preset's size on a device.
 #include <daf/daf.cuh>
 #include <daf/net/evaluator.hpp>
 #include <daf/net/inference.hpp>
@@ -16,7 +16,9 @@
 #include <daf/reference/softmax_cross_entropy.hpp>
 #include <daf/reference/triplet_centre_loss.hpp>
 
+#include "../support/product_promise.hpp"
 #include "conform_on_device.hpp"
+#include "networks.hpp"
 #include "training.hpp"
 
 using daf::bf16;
@@ -173,4 +175,38 @@ TEST_CASE_TEMPLATE(
         CHECK(values_of(gpu, inference(gpu, workspace, x)) == got);
         CHECK(values_of(other, inference(other, others, x)) == got);
     }
+}
+
+namespace {
+
+/// A layer's passes against daf::Cpu, on whole numbers: else a ReLU would let through here what it does not
+/// there.
+template <class Op>
+void check_layer(Index images) {
+    const Op op{};
+    const daf_test::MakeBench want = daf_test::on_cpu<Op>();
+    daf::Gpu gpu, rounding;
+    rounding.set_cudnn({.tf32 = true});
+    const auto in_float = daf_test::subject<float, daf::Gpu>(op),
+               in_bf16 = daf_test::subject<bf16, daf::Gpu>(op);
+    daf_test::check_against_reference(in_float.on(gpu), want, images, 1, 2e-5, true);
+    daf_test::check_against_reference(in_float.on(rounding), want, images, 1, 0x1p-9, true);
+    const auto promise = daf_test::of_products_before_relu({});
+    daf_test::Tolerances tolerance(promise.bf16_steps * bf16_step);
+    tolerance.gradients = promise.bf16_gradient_steps * bf16_step;
+    daf_test::check_against_reference(in_bf16.on(gpu), want, images, 1, tolerance, true);
+    daf_test::check_runs(in_bf16, images);
+}
+
+}  // namespace
+
+TEST_CASE("a layer of the preset lite on a device is the CPU's, forward and backward") {
+    check_layer<daf_test::SmallLayer>(2);
+}
+
+// By plain loops they would take minutes: on the stand-ins they are left out, and counted as skipped.
+TEST_CASE("layers of the preset paper on a device are the CPU's, forward and backward" *
+          doctest::skip(daf_test::on_stand_ins())) {
+    check_layer<daf_test::LargeLayer>(2);
+    check_layer<daf_test::DeepLayer>(3);
 }

@@ -15,6 +15,9 @@ struct KnownKernel {
 };
 void know_kernel(const void* address, const KnownKernel& kernel);
 
+/// Whether kernels run as fibers here. The tests' objects are the same ones on a device.
+bool on_stand_ins();
+
 /// What the stand-in has seen.
 struct RuntimeFigures {
     std::size_t allocations = 0, pinned = 0, streams = 0, recordings = 0;  // alive

@@ -10,6 +10,9 @@ namespace daf_test {
 void know_kernel(const void* address, const KnownKernel& kernel) {
     device().kernels[address] = kernel;
 }
+bool on_stand_ins() {
+    return true;
+}
 const RuntimeFigures& runtime_figures() {
     return device().figures;
 }
