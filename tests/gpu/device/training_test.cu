@@ -34,6 +34,40 @@ Trained trained_as(const daf::CudnnChoice& choice, const daf::Optimizer& optimiz
     return daf_test::trained<T>(gpu, optimizer);
 }
 
+/// How far two tensors are apart, of the length of what is wanted.
+double distance(const auto& got, const auto& want) {
+    double apart = 0, length = 0;
+    for (daf::Index i = 0; i < want.size(); ++i) {
+        apart += (got[i] - want[i]) * (got[i] - want[i]);
+        length += want[i] * want[i];
+    }
+    return apart == 0 ? 0 : std::sqrt(apart / length);  // of a NaN it is one
+}
+
+/// The first steps of `got`: losses, each to a difference, and in as many steps as are asked for every tensor
+/// of gradients, to a part of its length.
+void check_first_steps(const std::vector<daf_test::FirstStep>& got, double of_losses, double of_gradients,
+                       std::size_t steps_of_gradients) {
+    using Net = daf_test::WideNetwork;
+    const std::vector<daf_test::FirstStep> want = daf_test::first_steps_on_cpu();
+    const auto names = daf::operator_names<Net>();
+    for (std::size_t step = 0; step < want.size(); ++step) {
+        INFO("step ", step + 1);
+        CHECK(difference(got[step].losses, want[step].losses) <= of_losses);
+        if (step >= steps_of_gradients) continue;
+        const auto mine = daf::bind_all_gradients<Net>(got[step].gradients.data()),
+                   its = daf::bind_all_gradients<Net>(want[step].gradients.data());
+        daf::static_for<decltype(its)::size>([&](auto i) {
+            daf::for_each_pair(daf::get<i>(mine), daf::get<i>(its),
+                               [&](const auto& field, const auto& a, const auto& b) {
+                                   if (field.role == daf::Role::state) return;  // they have no gradients
+                                   INFO(daf::parameter_name(names[i], field.name));
+                                   CHECK(distance(a, b) <= of_gradients);
+                               });
+        });
+    }
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("an optimizer's steps on a device are Reference's, the same bits in every run", T, float,
@@ -52,6 +86,34 @@ TEST_CASE_TEMPLATE("an optimizer's steps on a device are Reference's, the same b
             CHECK(daf_test::relative_difference(first, want) < tolerance);
             for (int again = 2; again <= 10; ++again) CHECK(steps(gpu, T(0)) == first);
         }
+    }
+}
+
+// By how much these part on the stand-ins, and may part here:
+//            losses              gradients of a tensor
+//   float    8e-8     1e-6       2.4e-6   3e-5     three steps
+//   TF32     6.2e-5   1e-3       1.1e-3   1e-2     three steps
+//   bf16     0.0056   0.02       0.036    0.15     the first step
+// In bf16 a ReLU, a maximum or a margin decides otherwise here and there, and more often with every step:
+// from 30 other starts the first step's gradients part by 0.09 in the median. A device adds products up in
+// float, so it rounds few of them otherwise than the stand-ins do.
+TEST_CASE("the first steps on a device are the CPU's") {
+    daf::Gpu gpu;
+    check_first_steps(daf_test::first_steps<float>(gpu), 1e-6, 3e-5, 3);
+}
+
+TEST_CASE("the first steps on a device in TF32 are the CPU's, but for the factors' rounding") {
+    daf::Gpu gpu;
+    gpu.set_cudnn({.tf32 = true});
+    check_first_steps(daf_test::first_steps<float>(gpu), 1e-3, 1e-2, 3);
+}
+
+TEST_CASE("the first steps on a device with activations in bf16 are the CPU's, but for their rounding") {
+    for (const bool fused : {false, true}) {
+        INFO("statistics of the convolutions' own: ", fused);
+        daf::Gpu gpu;
+        gpu.set_cudnn({.fused_statistics = fused});
+        check_first_steps(daf_test::first_steps<daf::bf16>(gpu), 0.02, 0.15, 1);
     }
 }
 
@@ -91,28 +153,20 @@ TEST_CASE("twenty training steps on a device in TF32 stay near those of the CPU 
     for (int again = 2; again <= 3; ++again) CHECK(trained_as<float>(tf32) == got);
 }
 
-TEST_CASE(
-    "twenty training steps on a device whose convolutions add up statistics stay near those of the CPU") {
+// After some steps by Adam in bf16 little can be demanded: where a gradient is near zero it makes a step of
+// 0.03 of its sign. What the steps are is the first ones' to show.
+TEST_CASE("a network learns on a device whose convolutions add up statistics, the same bits in every run") {
     const daf::CudnnChoice fused{.fused_statistics = true};
-    const Trained got = trained_as<daf::bf16>(fused), want = daf_test::trained_on_cpu();
+    const Trained got = trained_as<daf::bf16>(fused);
     CHECK(got.losses[3 * 16] < 0.6);
-    CHECK(difference(got.losses, want.losses) <= 0.8);  // as in bf16 without
-    CHECK(difference(got.parameters, want.parameters) <= 0.35);
-    CHECK(difference(got.counts, want.counts) <= 2);
     CHECK(got.losses != trained_as<daf::bf16>({}).losses);
     for (int again = 2; again <= 3; ++again) CHECK(trained_as<daf::bf16>(fused) == got);
 }
 
-TEST_CASE("twenty training steps on a device with activations in bf16 stay near those of the CPU in float") {
-    daf::Gpu gpu;
-    const Trained got = daf_test::trained<daf::bf16>(gpu), want = daf_test::trained_on_cpu();
-    CHECK(got.losses[3 * 16] < 0.6);  // it learns as well
-    // Where a gradient is near zero Adam makes a step of 0.03 of its sign: on the stand-ins losses part by
-    // 0.19, parameters by 0.17 and counts by 1, on an H100 losses by 0.55.
-    CHECK(difference(got.losses, want.losses) <= 0.8);
-    CHECK(difference(got.parameters, want.parameters) <= 0.35);
-    CHECK(difference(got.counts, want.counts) <= 2);
-    CHECK(got.losses != want.losses);
+TEST_CASE("a network learns on a device with activations in bf16") {
+    const Trained got = trained_as<daf::bf16>({}), in_float = trained_as<float>({});
+    CHECK(got.losses[3 * 16] < 0.6);
+    CHECK(got.losses != in_float.losses);
 }
 
 TEST_CASE("a step on images that are rounded to bf16 is about that on the images themselves") {
