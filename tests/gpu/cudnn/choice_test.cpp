@@ -7,6 +7,7 @@ namespace {
 using namespace daf::gpu::cudnn;
 using daf::CudnnChoice;
 using daf::CudnnError;
+using daf::Index;
 using daf::gpu::ConvolutionTask;
 using daf::gpu::Pass;
 using daf_test::contains;
@@ -102,6 +103,34 @@ TEST_CASE("no engine takes more workspace than allowed") {
     const Plan capped =
         plan_of(target, task_of(Pass::forward), CUDNN_DATA_FLOAT, {.most_workspace = free.workspace - 1});
     CHECK(capped.workspace < free.workspace);
+}
+
+TEST_CASE("a plan says how many that cuDNN ranks before it were passed over, and for which rule") {
+    const auto target = daf_test::device("sm_90");
+    const auto rank = [&](const Plan& plan, Pass pass) {
+        const auto graph = target.graph(pass_graph(pass, layer, 32, CUDNN_DATA_FLOAT));
+        Index place = 0;
+        for (const auto& configuration : target.configurations(graph, CUDNN_HEUR_MODE_A)) {
+            if (Engine(configuration).number == plan.engine.number) break;
+            ++place;
+        }
+        return place;
+    };
+    const auto plan_for = [&](Pass pass, const CudnnChoice& choice) {
+        return plan_of(target, task_of(pass), CUDNN_DATA_FLOAT, choice);
+    };
+    const CudnnChoice anything{.tf32 = true, .deterministic = false};
+    CHECK(plan_for(Pass::weight_gradient, anything).passed_over.all() == 0);
+    const Plan exact = plan_for(Pass::weight_gradient, {});
+    CHECK(exact.passed_over.varying > 0);
+    CHECK(exact.passed_over.inexact > 0);
+    CHECK(exact.passed_over.all() == rank(exact, Pass::weight_gradient));
+    CHECK(plan_for(Pass::weight_gradient, {.tf32 = true}).passed_over.inexact == 0);
+    const Plan free = plan_for(Pass::forward, {});
+    const Plan capped = plan_for(Pass::forward, {.most_workspace = free.workspace - 1});
+    CHECK(free.passed_over.too_large == 0);
+    CHECK(capped.passed_over.too_large > 0);
+    CHECK(capped.passed_over.inexact >= free.passed_over.inexact);
 }
 
 TEST_CASE("what cuDNN refuses is a CudnnError that names the operator, the shapes and cuDNN's status") {

@@ -94,7 +94,14 @@ struct Engine {
         return std::find(notes.begin(), notes.end(), note) != notes.end();
     }
     bool allowed(const CudnnChoice& choice, cudnnDataType_t type) const {
-        if (choice.deterministic && says(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return false;
+        return repeats(choice) && exact(choice, type);
+    }
+    /// Whether it gives the same bits every time, where that is asked for.
+    bool repeats(const CudnnChoice& choice) const {
+        return !choice.deterministic || !says(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC);
+    }
+    /// Whether it multiplies and adds up in no fewer bits than it may.
+    bool exact(const CudnnChoice& choice, cudnnDataType_t type) const {
         if (says(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return false;  // sums are floats
         if (type != CUDNN_DATA_FLOAT) return true;
         // Tensor cores multiply no floats as they are.
@@ -103,11 +110,24 @@ struct Engine {
     }
 };
 
+/// How many configurations cuDNN offered before the one that was taken, and what was against them: the first
+/// rule that each broke.
+struct PassedOver {
+    Index varying = 0;      // other bits from run to run
+    Index inexact = 0;      // floats rounded to TF32, or sums in fewer bits
+    Index too_large = 0;    // too much workspace
+    Index unplannable = 0;  // no plan came of it after all
+
+    Index not_allowed() const { return varying + inexact; }
+    Index all() const { return not_allowed() + too_large + unplannable; }
+};
+
 /// Something that runs.
 struct Plan {
     Descriptor execution;
     Engine engine;
     Index workspace;  // bytes
+    PassedOver passed_over;
 };
 
 /// The first plan of those that cuDNN recommends that the choice allows. Throws NoEngineError where there is
@@ -116,14 +136,13 @@ inline Plan make_plan(const Target& target, const Operations& operations, cudnnD
                       const CudnnChoice& choice) {
     const Descriptor graph = target.graph(operations);
     const Index most_workspace = choice.most_workspace.value_or(CudnnChoice::usual_workspace);
-    Index offered = 0, not_allowed = 0, too_large = 0;
+    PassedOver passed_over;
     std::string last;
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
         for (const Descriptor& configuration : target.configurations(graph, mode)) {
-            ++offered;
             Engine engine(configuration);
             if (!engine.allowed(choice, type)) {
-                ++not_allowed;
+                ++(engine.repeats(choice) ? passed_over.inexact : passed_over.varying);
                 continue;
             }
             try {
@@ -131,20 +150,21 @@ inline Plan make_plan(const Target& target, const Operations& operations, cudnnD
                 const auto workspace =
                     static_cast<Index>(plan.value<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
                 if (workspace <= most_workspace) {
-                    return {std::move(plan), std::move(engine), workspace};
+                    return {std::move(plan), std::move(engine), workspace, passed_over};
                 }
-                ++too_large;
+                ++passed_over.too_large;
             } catch (const CudnnMemoryError&) {  // another engine would give other bits
                 throw;
             } catch (const CudnnError& refusal) {  // this engine cannot do it after all
+                ++passed_over.unplannable;
                 last = std::string("; last: ") + refusal.what();
             }
         }
     }
-    throw NoEngineError("no engine fits: cuDNN offers " + std::to_string(offered) + ", of which " +
-                        std::to_string(not_allowed) +
+    throw NoEngineError("no engine fits: cuDNN offers " + std::to_string(passed_over.all()) + ", of which " +
+                        std::to_string(passed_over.not_allowed()) +
                         " are not deterministic, round floats to TF32 or add up in fewer bits, and " +
-                        std::to_string(too_large) + " want more workspace than " +
+                        std::to_string(passed_over.too_large) + " want more workspace than " +
                         std::to_string(most_workspace) + " bytes" + last);
 }
 
