@@ -2,6 +2,7 @@
 // The device of the stand-in runtime: its memory, its streams, and in which order their work runs.
 #include <cuda_runtime.h>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,6 +34,8 @@ struct CUstream_st {
 };
 struct CUevent_st {
     daf_test::Ticket ticket{};  // of its last record; null: none yet
+    bool timed = false;
+    std::shared_ptr<std::chrono::steady_clock::time_point> when{};  // it came, if it is timed
 };
 struct CUgraph_st {
     std::shared_ptr<daf_test::RecordedWork> work;

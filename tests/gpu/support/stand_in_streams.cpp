@@ -21,8 +21,9 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
     return device().lost;
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
     *event = new CUevent_st;
+    (*event)->timed = (flags & cudaEventDisableTiming) == 0;
     return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -34,7 +35,19 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     if (stream->recording) return device().refuse_while_recording();
     const auto ticket = std::make_shared<bool>(false);
     event->ticket = ticket;
-    stream->queue.push_back({[ticket] { *ticket = true; }});
+    event->when = std::make_shared<std::chrono::steady_clock::time_point>();
+    stream->queue.push_back({[ticket, when = event->when] {
+        *ticket = true;
+        *when = std::chrono::steady_clock::now();
+    }});
+    return cudaSuccess;
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+    for (const cudaEvent_t event : {begin, end}) {
+        if (!event->timed || !event->ticket) return device().fail(cudaErrorInvalidResourceHandle);
+        if (!*event->ticket) return device().fail(cudaErrorNotReady);
+    }
+    *milliseconds = std::chrono::duration<float, std::milli>(*end->when - *begin->when).count();
     return cudaSuccess;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
