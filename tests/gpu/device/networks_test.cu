@@ -154,9 +154,9 @@ std::vector<double> evaluated(const std::vector<float>& parameters, const daf_te
 TEST_CASE_TEMPLATE(
     "inference and evaluation on a device give what Reference gives, for one image and for more", T, float,
     bf16) {
-    // In bf16 maps and folded weights are rounded in every layer: on the stand-ins that comes to 0.0047 of
+    // In bf16 maps and folded weights are rounded in every layer: on the stand-ins that comes to 0.004 of
     // the largest value.
-    const double tolerance = std::is_same_v<T, float> ? 2e-5 : 0.015;
+    const double tolerance = std::is_same_v<T, float> ? 2e-5 : 0.012;
     const std::vector<float> parameters = learnt();
     daf::Gpu gpu, other;
     const daf::Inference<WideNetwork, daf::Gpu, T> inference(gpu, std::span(parameters));

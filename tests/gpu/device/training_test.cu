@@ -91,15 +91,16 @@ TEST_CASE_TEMPLATE("an optimizer's steps on a device are Reference's, the same b
 
 // By how much these part on the stand-ins, and may part here:
 //            losses              gradients of a tensor
-//   float    8e-8     1e-6       2.4e-6   3e-5     three steps
+//   float    8e-8     1e-5       2.4e-6   1e-4     three steps
 //   TF32     6.2e-5   1e-3       1.1e-3   1e-2     three steps
 //   bf16     0.0056   0.02       0.036    0.15     the first step
 // In bf16 a ReLU, a maximum or a margin decides otherwise here and there, and more often with every step:
 // from 30 other starts the first step's gradients part by 0.09 in the median. A device adds products up in
-// float, so it rounds few of them otherwise than the stand-ins do.
+// float, so it rounds few of them otherwise than the stand-ins do; in float an engine by Winograd may be off
+// by 1e-5.
 TEST_CASE("the first steps on a device are the CPU's") {
     daf::Gpu gpu;
-    check_first_steps(daf_test::first_steps<float>(gpu), 1e-6, 3e-5, 3);
+    check_first_steps(daf_test::first_steps<float>(gpu), 1e-5, 1e-4, 3);
 }
 
 TEST_CASE("the first steps on a device in TF32 are the CPU's, but for the factors' rounding") {
