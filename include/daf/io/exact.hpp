@@ -4,9 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-
 #include <daf/core/view.hpp>
 #include <daf/io/safetensors_header.hpp>
+#include <span>
+#include <string>
 
 namespace daf {
 
