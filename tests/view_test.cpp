@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <daf/core/memory.hpp>
-#include <daf/core/operator.hpp>
+#include <daf/core/slab.hpp>
 #include <daf/io/safetensors.hpp>
 #include <daf/ops/max_pool.hpp>
 #include <vector>

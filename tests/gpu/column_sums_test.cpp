@@ -69,9 +69,14 @@ TEST_CASE("columns are added by many lanes in an order of their own, whatever sh
 
 TEST_CASE("few columns of many terms are shared out among blocks") {
     WatchedGpu gpu;
-    const std::vector<Terms> pairs(64 * 8);
-    std::vector<Terms> sums(64);
-    daf::gpu::add_columns<Terms, 128>(gpu, 8, 64, daf::gpu::ColumnElement<Terms>{pairs.data(), 64},
-                                      Keep<Terms>{sums.data()});
+    constexpr Index terms = 300, columns = 64;
+    const std::vector<Terms> pairs(terms * columns, Terms{1, 2});
+    std::vector<Terms> sums(columns);
+    daf::gpu::add_columns<Terms, 128>(
+        gpu, terms, columns, daf::gpu::ColumnElement<Terms>{pairs.data(), columns}, Keep<Terms>{sums.data()});
     CHECK(gpu.blocks == 32);
+    for (const Terms& sum : sums) {
+        CHECK(sum.first == terms);
+        CHECK(sum.second == 2 * terms);
+    }
 }

@@ -216,7 +216,7 @@ TEST_CASE("the trunk of a network's file is parameters of a sequence") {
     CHECK(slab == copy(model.parameters()));
 
     // The head's tensors are none too many, the trunk's are.
-    for (const std::string name : {"trunk.0.bias", "attention.more", "fc1.more"}) {
+    for (const std::string name : {"trunk.0.bias", "trunk.70.weight", "attention.more", "fc1.more"}) {
         Edited edited(path);
         edited.add("elsewhere.weight");
         edited.add(name);

@@ -68,7 +68,7 @@ TEST_CASE("at the floor training goes on without drops or reloads") {
 TEST_CASE("a schedule that was never given the optimizer's rate says so, and never replaces it") {
     Plateau plateau;
     CHECK_THROWS_WITH_AS(plateau.observe(0.5),
-                         "Plateau: rate must be the optimizer's, but is -1.000000. Set it to "
+                         "Plateau: rate must be the optimizer's, but is -1. Set it to "
                          "learning_rate(optimizer) before the first epoch.",
                          daf::ArgumentError);
     CHECK(plateau.best_accuracy == -1);
@@ -85,7 +85,7 @@ TEST_CASE("an accuracy that is none is refused, and the schedule stays as it was
     for (const double accuracy : {std::nan(""), -0.1, 1.1, HUGE_VAL}) {
         CHECK_THROWS_AS(plateau.observe(accuracy), daf::ArgumentError);
     }
-    CHECK_THROWS_WITH_AS(plateau.observe(50), "Plateau: accuracy must be in [0, 1], but is 50.000000",
+    CHECK_THROWS_WITH_AS(plateau.observe(50), "Plateau: accuracy must be in [0, 1], but is 50",
                          daf::ArgumentError);
     CHECK(plateau.best_accuracy == 0.25);
     CHECK(plateau.waited == 0);
@@ -109,6 +109,5 @@ TEST_CASE("a rule that cannot be is refused where it is used") {
     CHECK_NOTHROW(daf::PlateauRule{}.check());
     CHECK_NOTHROW(daf::PlateauRule{.threshold = 0, .patience = 1, .floor = 0}.check());
     CHECK_THROWS_WITH_AS(daf::PlateauRule{.factor = 3}.check(),
-                         "PlateauRule: factor must be above 0 and below 1, but is 3.000000",
-                         daf::ArgumentError);
+                         "PlateauRule: factor must be above 0 and below 1, but is 3", daf::ArgumentError);
 }

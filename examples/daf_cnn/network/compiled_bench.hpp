@@ -4,7 +4,7 @@
 //   title                          what it is, of a preset's name
 //   bytes(ctx, count)              that it allocates, at the most at once
 //   scratch_bytes(ctx, count)
-#include <daf/net/evaluator.hpp>
+#include <algorithm>
 #include <daf/net/inference.hpp>
 #include <daf/net/learner.hpp>
 #include <daf/net/model.hpp>
@@ -116,9 +116,8 @@ struct InferBench {
         return Inference::bytes(ctx, daf::usual_batch(count)) +
                std::max(first, Workspace::bytes(count) + Images::bytes(count));
     }
-    /// An Evaluator's, a little more: the weights that it folds lie there too.
     static Index scratch_bytes(const Backend& ctx, Index count) {
-        return daf::Evaluator<Net, Backend, T>::scratch_bytes(ctx, count);
+        return Inference::scratch_bytes(ctx, count);
     }
 
     BenchMemory<Backend> first_values() {

@@ -70,7 +70,7 @@ class NetworkUse {
         each_score(embeddings, logits, [&](std::size_t i, const auto* e, const Scores& scores) {
             readings[i].prediction = daf::largest_of(scores.data(), class_count);
             readings[i].embedding.assign(e, e + P::embedding);
-            readings[i].probabilities = softmax_of(scores);
+            daf::softmax(scores.data(), class_count, readings[i].probabilities.data());
         });
         return readings;
     }
@@ -191,14 +191,6 @@ class NetworkUse {
         }
         Scores scores{};
         std::copy(logits, logits + class_count, scores.begin());
-        return scores;
-    }
-
-    static Scores softmax_of(Scores scores) {
-        const double most = *std::max_element(scores.begin(), scores.end());
-        double sum = 0;
-        for (double& s : scores) sum += s = std::exp(s - most);
-        for (double& s : scores) s /= sum;
         return scores;
     }
 

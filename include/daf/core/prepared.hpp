@@ -6,7 +6,7 @@
 //   class Prepared {
 //       Prepared(Backend&, Op, const ParametersOf<Op, const Wide<T>, Space>&, Index usual_batch);
 //       static Index bytes(const Backend&, Index usual_batch);      that one allocates, and keeps
-//       Index scratch_bytes(const Backend&, Index count) const;
+//       Index scratch_bytes(const Backend&, Index count) const;     static on a GPU
 //       void forward(Backend&, x, y) const;      // y as forward<eval> gives it, up to rounding
 //   };
 //
@@ -36,7 +36,7 @@ class PlainPrepared {
     }
 
     static Index bytes(const Backend&, Index) { return parameter_count<Op> * static_cast<Index>(sizeof(W)); }
-    Index scratch_bytes(const Backend& ctx, Index count) const {
+    static Index scratch_bytes(const Backend& ctx, Index count) {
         return daf::scratch_bytes<Op, T, Mode::eval>(ctx, count);
     }
     template <class X, class Y>
@@ -105,6 +105,10 @@ class Prepared {
         form_.forward(ctx, x, y);
     }
 
+    /// Scratch of ctx that forward uses, before there is one: on a GPU, where it follows from the type.
+    static Index planned_scratch_bytes(const Backend& ctx, Index count) {
+        return Form::scratch_bytes(ctx, count);
+    }
     /// Scratch of ctx that forward uses.
     Index scratch_bytes(const Backend& ctx, Index count) const { return form_.scratch_bytes(ctx, count); }
 

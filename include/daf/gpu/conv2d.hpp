@@ -75,7 +75,7 @@ struct Kernel<Conv2d<In, Features, K, Stride, B>, Backend> {
         static Index bytes(const Backend&, Index) {
             return weight_bytes<T> + scratch_size<Wide<T>>(Features);
         }
-        Index scratch_bytes(const Backend& ctx, Index count) const {
+        static Index scratch_bytes(const Backend& ctx, Index count) {
             return convolution_bytes<T>(ctx, count);
         }
         void forward(Backend& ctx, Batch<In, const T, Space> x,

@@ -203,7 +203,7 @@ struct Kernel<ConvBnRelu<In, Features, K>, Backend> {
         }
 
         static Index bytes(const Backend&, Index) { return Inferred<T>::bytes; }
-        Index scratch_bytes(const Backend& ctx, Index count) const {
+        static Index scratch_bytes(const Backend& ctx, Index count) {
             return Inferred<T>::scratch_bytes(ctx, count);
         }
         void forward(Backend& ctx, Batch<In, const T, Space> x,

@@ -85,7 +85,7 @@ requires(!gpu::is_narrow(Features)) struct Kernel<Linear<In, Features, S>, Backe
         static Index bytes(const Backend&, Index) {
             return scratch_size<T>(size.weights()) + scratch_size<Wide<T>>(Features);
         }
-        Index scratch_bytes(const Backend& ctx, Index count) const {
+        static Index scratch_bytes(const Backend& ctx, Index count) {
             return ctx.template convolution_bytes<T>(task(gpu::Pass::data_gradient, count));
         }
         void forward(Backend& ctx, Batch<In, const T, Space> x, Batch<Shape<Features>, T, Space> y) const {

@@ -122,6 +122,13 @@ class Inference<Seq, Backend, T> {
         static_for<steps.count>([&](auto i) { sum += Step<i>::bytes(ctx, usual.count); });
         return sum;
     }
+    /// What batches of `count` take of a GPU's scratch. In host memory workspace() reserves it.
+    static Index scratch_bytes(const Backend& ctx, Index count) requires(!std::is_same_v<Space, Host>) {
+        Index most = 0;
+        static_for<steps.count>(
+            [&](auto i) { most = std::max(most, Step<i>::planned_scratch_bytes(ctx, count)); });
+        return most;
+    }
 
     /// For batches up to the largest; in host memory also ctx's scratch for them, so that nothing allocates
     /// afterwards. On a GPU scratch and plans come with the first batch of each size.
@@ -200,6 +207,10 @@ class Inference<Net, Backend, T> {
     /// InferenceWorkspace::bytes(largest) more.
     static Index bytes(const Backend& ctx, UsualBatch usual = {}) {
         return OfTrunk::bytes(ctx, usual) + OfHead::bytes(ctx, usual);
+    }
+    /// What batches of `count` take of a GPU's scratch. In host memory workspace() reserves it.
+    static Index scratch_bytes(const Backend& ctx, Index count) requires(!std::is_same_v<Space, Host>) {
+        return std::max(OfTrunk::scratch_bytes(ctx, count), OfHead::scratch_bytes(ctx, count));
     }
 
     /// For batches up to the largest; in host memory also ctx's scratch for them, so that nothing allocates

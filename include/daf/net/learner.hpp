@@ -73,13 +73,17 @@ class Learner : public Evaluator<Net, Backend, T> {
         queue(x, labels, first_sample);
         return finish_step();
     }
-    /// The same, and change(gradients) is called before they move anything: to clip them, to leave a layer as
-    /// it is, or to add up those of processes that share the batch, each with a first_sample of its own. The
-    /// slab is gradients()'s, writable: behind the trained parameters' lie the sums that Eq 12 takes. In host
-    /// memory alone: a GPU's step is recorded.
+    /// The same, and change(gradients) is called before they move anything: to clip them, or to leave a layer
+    /// as it is. The slab is gradients()'s, writable: behind the trained parameters' lie the sums that Eq 12
+    /// takes. What change throws comes through: running figures have moved, nothing else has, and the step
+    /// does not count. In host memory alone: a GPU's step is recorded.
+    ///   Processes that share a batch in equal parts, each with a first_sample of its own, give the trained
+    /// parameters' gradients their mean, under a metric_reduction of mean, and add up Eq 12's sums. BatchNorm
+    /// sees each process's part. Only the loss of the own part is looked at: if another's may not be finite,
+    /// change() must see to it that all processes go on alike.
     template <class Change>
     StepResult step(Images x, Labels<Space> labels, std::uint32_t first_sample,
-                    const Change& change) requires(in_host_memory) {
+                    Change&& change) requires(in_host_memory) {
         require_unfinished(0, "step");
         queue(x, labels, first_sample, change);
         return finish_step();
@@ -222,7 +226,7 @@ class Learner : public Evaluator<Net, Backend, T> {
         void operator()(Slab<Number, Space>) const {}
     };
     template <class X, class From, class Change = NoChange>
-    void queue(X x, Labels<From> labels, std::uint32_t first_sample, const Change& change = {}) {
+    void queue(X x, Labels<From> labels, std::uint32_t first_sample, Change&& change = {}) {
         require_unfinished(1, "queue_step");
         trunk_.check(x.count());
         head_.check(x.count());
@@ -248,7 +252,7 @@ class Learner : public Evaluator<Net, Backend, T> {
     /// once and run many times.
     template <class Change>
     void run(Images x, Labels<Space> labels, const StepNumbers* numbers, StepFigures* figures,
-             const Change& change) {
+             Change& change) {
         Backend& ctx = *ctx_;
         const Index count = x.count();
         ctx.zero(gradients_.template as<Number>(), gradient_count<Net>);

@@ -21,6 +21,7 @@ class ConfusionMatrix {
     void add(Index label, Index prediction) { ++counts_[at(label, prediction)]; }
 
     Index classes() const { return classes_; }
+    /// Samples of a class that were taken for one, or with -1 for none.
     std::int64_t count(Index label, Index prediction) const { return counts_[at(label, prediction)]; }
     /// Samples of a class for which there was no prediction.
     std::int64_t without_prediction(Index label) const { return counts_[at(label, -1)]; }
@@ -72,7 +73,7 @@ class ConfusionMatrix {
         if (label < 0 || label >= classes_ || prediction < -1 || prediction >= classes_) {
             throw ArgumentError(std::string("ConfusionMatrix: classes are 0 to ") +
                                 std::to_string(classes_ - 1) + ", got label " + std::to_string(label) +
-                                ", prediction " + std::to_string(prediction));
+                                ", prediction (-1 for none) " + std::to_string(prediction));
         }
         return static_cast<std::size_t>(label * (classes_ + 1) + prediction + 1);
     }

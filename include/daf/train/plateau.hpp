@@ -43,7 +43,7 @@ struct Plateau {
     PlateauVerdict observe(double accuracy) {
         rule.check();
         if (!(rate >= 0 && std::isfinite(rate))) {
-            throw ArgumentError("Plateau: rate must be the optimizer's, but is " + std::to_string(rate) +
+            throw ArgumentError("Plateau: rate must be the optimizer's, but is " + detail::text_of(rate) +
                                 ". Set it to learning_rate(optimizer) before the first epoch.");
         }
         detail::check_figure(accuracy >= 0 && accuracy <= 1, "Plateau", "accuracy", "in [0, 1]", accuracy);

@@ -15,8 +15,9 @@ enum class Extra { refused, ignored };
 struct ReadOptions {
     Extra extra = Extra::refused;
     /// What stands before the numbers of a Sequence's layers there, "trunk." in the file of a Network whose
-    /// trunk it is; nothing unless given. Named layers have it not. Extra is then only what begins as one of
-    /// the Sequence's layers does.
+    /// trunk it is; unless given, nothing, and for load_trunk and read_trunk "trunk.". Named layers have it
+    /// not. Extra is then only what begins with it or as one of the Sequence's layers does: named layers that
+    /// the Sequence lacks cannot be told from the head's, and are left out.
     std::optional<std::string> prefix{};
 };
 

@@ -47,7 +47,8 @@ class HostSlab {
     HostMemory copy_;
 };
 
-/// What `write` returns; too little memory for it is a FileError, as a full disk is.
+/// What `write` returns; too little memory for it, the list of tensors included, is a FileError, as a full
+/// disk is.
 template <class Write>
 std::string written(const std::filesystem::path& path, const Write& write) {
     try {
@@ -173,13 +174,12 @@ std::string write_owner(const std::filesystem::path& path, const Owner& owner,
 /// Which tensors of a file are a network's.
 struct Sought {
     std::vector<OperatorName> names;
-    std::vector<std::string> beginnings{""};  // of names that only tensors of the network may have
+    std::vector<std::string> beginnings;  // of names that only tensors of the network may have
     Extra extra = Extra::refused;
 
     Sought(std::vector<OperatorName> operators, const std::string& prefix, Extra what)
-        : names(std::move(operators)), extra(what) {
+        : names(std::move(operators)), beginnings{prefix}, extra(what) {
         if (prefix.empty()) return;
-        beginnings.clear();
         for (const OperatorName& name : names) beginnings.push_back(name.prefix);
     }
     bool is_extra(const std::string& name, const std::set<std::string_view>& ours) const {

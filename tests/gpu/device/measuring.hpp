@@ -7,6 +7,7 @@
 #include <daf/gpu/context.cuh>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "../../support/noise.hpp"
 
