@@ -19,8 +19,10 @@ TEST_CASE("a confusion matrix counts, and answers for classes without samples") 
     CHECK(std::isnan(m.recall(1)));
     CHECK(m.recall(2) == 0);
     CHECK(m.balanced_accuracy() == doctest::Approx(1.0 / 3));
-    CHECK_THROWS_WITH_AS(m.add(3, 0), "ConfusionMatrix: classes are 0 to 2, got label 3, prediction 0",
-                         daf::ArgumentError);
+    CHECK_THROWS_WITH_AS(
+        m.add(3, 0),
+        "ConfusionMatrix: classes are 0 to 2, a prediction may be -1 for none, got label 3, prediction 0",
+        daf::ArgumentError);
     CHECK_THROWS_WITH_AS(daf::ConfusionMatrix(-3), "ConfusionMatrix: expected at least one class, got -3",
                          daf::ArgumentError);
 }

@@ -2,8 +2,8 @@
 // What `daf-cnn bench` times, for a preset's type on one backend. Included by compiled_preset.hpp and
 // compiled_gpu_preset.cuh alone, behind the backend. Each bench says what it takes of its context's memory:
 //   title                          what it is, of a preset's name
-//   bytes(ctx, count)              that it allocates, at the most at once
-//   scratch_bytes(ctx, count)
+//   bytes(ctx, count)              at the most at once, scratch left out
+//   bytes_with_scratch(ctx, count)
 #include <algorithm>
 #include <daf/net/inference.hpp>
 #include <daf/net/learner.hpp>
@@ -89,7 +89,9 @@ struct TrainBench {
     static Index bytes(const Backend&, Index count) {
         return Learner::bytes(count, daf::Adam{}) + Images::bytes(count);
     }
-    static Index scratch_bytes(const Backend& ctx, Index count) { return Learner::scratch_bytes(ctx, count); }
+    static Index bytes_with_scratch(const Backend& ctx, Index count) {
+        return bytes(ctx, count) + Learner::scratch_bytes(ctx, count);
+    }
 
     Learner learner;
     Images batch;
@@ -110,14 +112,9 @@ struct InferBench {
     void operator()() { net(ctx, workspace, batch.x()); }
 
     static constexpr const char* title = "inference of";
-    /// The first parameters are there while the Inference is made, the rest once it is.
-    static Index bytes(const Backend& ctx, Index count) {
-        const Index first = BenchMemory<Backend>::bytes(daf::parameter_count<Net>);
-        return Inference::bytes(ctx, daf::usual_batch(count)) +
-               std::max(first, Workspace::bytes(count) + Images::bytes(count));
-    }
-    static Index scratch_bytes(const Backend& ctx, Index count) {
-        return Inference::scratch_bytes(ctx, count);
+    static Index bytes(const Backend& ctx, Index count) { return most(ctx, count, 0); }
+    static Index bytes_with_scratch(const Backend& ctx, Index count) {
+        return most(ctx, count, Inference::scratch_bytes(ctx, count));
     }
 
     BenchMemory<Backend> first_values() {
@@ -130,6 +127,14 @@ struct InferBench {
     Inference net;
     Workspace workspace;
     Images batch;
+
+  private:
+    /// The first parameters are there while the Inference is made, the rest once it is.
+    static Index most(const Backend& ctx, Index count, Index scratch) {
+        const Index first = BenchMemory<Backend>::bytes(daf::parameter_count<Net>);
+        return Inference::bytes(ctx, daf::usual_batch(count)) +
+               std::max(first, Workspace::bytes(count) + Images::bytes(count) + scratch);
+    }
 };
 
 /// the attention on the preset's own map: forward and backward
@@ -154,7 +159,9 @@ struct AttentionBench {
         return Model::bytes(count) + 2 * Maps::bytes(count) +
                BenchMemory<Backend, T>::bytes(count * Map::size);
     }
-    static Index scratch_bytes(const Backend& ctx, Index count) { return Model::scratch_bytes(ctx, count); }
+    static Index bytes_with_scratch(const Backend& ctx, Index count) {
+        return bytes(ctx, count) + Model::scratch_bytes(ctx, count);
+    }
 
     Model model;
     Maps batch, dy;
@@ -196,8 +203,8 @@ struct TcBench {
                                            2 * count) +
                BenchMemory<Backend, T>::bytes(count * Embedding::size) + daf::saved_bytes<Metric, T>(count);
     }
-    static Index scratch_bytes(const Backend& ctx, Index count) {
-        return daf::scratch_bytes<Metric, T>(ctx, count);
+    static Index bytes_with_scratch(const Backend& ctx, Index count) {
+        return bytes(ctx, count) + daf::scratch_bytes<Metric, T>(ctx, count);
     }
 
     static std::vector<float> first_centres() {

@@ -17,13 +17,13 @@ inline std::shared_ptr<daf::Gpu> gpu_for(Precision precision) {
     return gpu;
 }
 
-/// Throws where the GPU's memory cannot hold `bytes` and scratch_bytes() beside them. Scratch comes second:
-/// cuDNN makes its plans for it, and refuses a batch far too large in its own words.
-template <class ScratchBytes>
+/// Throws where the GPU's memory cannot hold `bytes`, or with_scratch(). Scratch comes second: cuDNN makes
+/// its plans for it, and refuses a batch far too large in its own words.
+template <class WithScratch>
 void require_free(const daf::Gpu& gpu, const std::string& what, Index bytes,
-                  const ScratchBytes& scratch_bytes) {
+                  const WithScratch& with_scratch) {
     gpu.require_free(bytes, what);
-    gpu.require_free(bytes + scratch_bytes(), what);
+    gpu.require_free(with_scratch(), what);
 }
 
 template <class Compiled>
@@ -33,7 +33,7 @@ std::unique_ptr<Compiled> made_if_it_fits(const NetworkSettings& settings) {
                  "the network " + Compiled::architecture_name() + " for batches of " +
                      std::to_string(settings.largest_batch),
                  Compiled::bytes_beside_scratch(settings),
-                 [&] { return Compiled::scratch_bytes(*gpu, settings); });
+                 [&] { return Compiled::bytes_for(*gpu, settings); });
     return std::make_unique<Compiled>(std::move(gpu), settings);
 }
 
@@ -57,7 +57,7 @@ std::function<void()> made_bench_on_gpu(std::shared_ptr<daf::Gpu> gpu, BenchMode
         const std::string what =
             Bench::title + (" " + std::string(P::name)) + " in batches of " + std::to_string(batch);
         require_free(*gpu, what, Bench::bytes(*gpu, batch),
-                     [&] { return Bench::scratch_bytes(*gpu, batch); });
+                     [&] { return Bench::bytes_with_scratch(*gpu, batch); });
         return owned<Bench>(std::move(gpu), batch);
     });
 }

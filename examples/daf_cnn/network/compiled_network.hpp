@@ -40,14 +40,15 @@ class NetworkOver : public Face {
     static Index bytes_beside_scratch(const NetworkSettings& settings) {
         return owner_bytes(settings) + Use::bytes(settings.largest_batch);
     }
-    static Index scratch_bytes(const Backend& ctx, const NetworkSettings& settings) {
+    /// The same with its scratch.
+    static Index bytes_for(const Backend& ctx, const NetworkSettings& settings) {
         Index scratch = std::max(Owner::scratch_bytes(ctx, settings.largest_batch),
                                  Use::scratch_bytes(ctx, settings.largest_batch));
         if constexpr (!Owner::in_host_memory) {
             if (settings.last_judged > 0)
                 scratch = std::max(scratch, Use::scratch_bytes(ctx, settings.last_judged));
         }
-        return scratch;
+        return bytes_beside_scratch(settings) + scratch;
     }
 
     std::string architecture() const override { return architecture_name(); }
@@ -74,7 +75,7 @@ class NetworkOver : public Face {
     template <class... Arguments>
     NetworkOver(std::shared_ptr<Backend> ctx, const NetworkSettings& settings, Arguments&&... arguments)
         : ctx_(std::move(ctx)),
-          bytes_(bytes_beside_scratch(settings) + scratch_bytes(*ctx_, settings)),
+          bytes_(bytes_for(*ctx_, settings)),
           owner_(*ctx_, daf::max_batch(settings.largest_batch), std::forward<Arguments>(arguments)...),
           use_(owner_, settings) {}
 

@@ -72,8 +72,9 @@ class ConfusionMatrix {
     std::size_t at(Index label, Index prediction) const {
         if (label < 0 || label >= classes_ || prediction < -1 || prediction >= classes_) {
             throw ArgumentError(std::string("ConfusionMatrix: classes are 0 to ") +
-                                std::to_string(classes_ - 1) + ", got label " + std::to_string(label) +
-                                ", prediction (-1 for none) " + std::to_string(prediction));
+                                std::to_string(classes_ - 1) +
+                                ", a prediction may be -1 for none, got label " + std::to_string(label) +
+                                ", prediction " + std::to_string(prediction));
         }
         return static_cast<std::size_t>(label * (classes_ + 1) + prediction + 1);
     }
