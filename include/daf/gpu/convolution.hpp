@@ -12,7 +12,7 @@ namespace daf::gpu {
 /// One of the products of a convolution y = w * x. Weights are (features, kernel, kernel, channels):
 ///                        left   right   result
 ///   forward              x      w       y
-///   forward_bias_relu    x      w       max(0, y + bias)
+///   forward_bias_relu    x      w       max(0, y + bias); of a NaN it may be 0
 ///   forward_statistics   x      w       y; each feature's y and y^2 are added up on the way, in float
 ///   data_gradient        dy     w       dx
 ///   weight_gradient      x      dy      dw
